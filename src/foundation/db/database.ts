@@ -1,0 +1,68 @@
+import { Database as Sqlite, type SQLQueryBindings } from 'bun:sqlite';
+import { corrupt } from '../base/errors.ts';
+
+/** The values SQLite stores. */
+export type SqlValue = string | number | bigint | Uint8Array | null;
+
+/**
+ * One SQLite database in WAL mode. All calls are synchronous and short; a transaction is a plain function without `await`,
+ * so no other request can see it half-done.
+ */
+export interface Database extends Disposable {
+  /** Rows of a query; statements are cached by their text. */
+  all<Row>(sql: string, ...values: SqlValue[]): Row[];
+  first<Row>(sql: string, ...values: SqlValue[]): Row | undefined;
+  /** Runs a statement and returns the number of changed rows. */
+  run(sql: string, ...values: SqlValue[]): number;
+  /** All statements of `work` take effect, or none. May be nested. */
+  transaction<T>(work: () => T): T;
+  /**
+   * Brings one owner's tables up to date: runs the steps after the version recorded for `owner`, in order, in one
+   * transaction. Steps are only ever appended.
+   */
+  migrate(owner: string, steps: readonly string[]): void;
+}
+
+/**
+ * Opens or creates the file. `synchronous=FULL`: what a commit acknowledged survives a power cut (design: "acknowledged
+ * means durable"). `relaxed` commits survive the death of the process, not of the machine: for state that a reboot voids.
+ */
+export function openDatabase(path: string, options: { relaxed?: boolean } = {}): Database {
+  const sqlite = new Sqlite(path, { create: true, strict: true });
+  sqlite.run('PRAGMA journal_mode = WAL');
+  sqlite.run(`PRAGMA synchronous = ${options.relaxed ? 'NORMAL' : 'FULL'}`);
+  sqlite.run('PRAGMA foreign_keys = ON');
+  sqlite.run('PRAGMA busy_timeout = 5000');
+  sqlite.run('CREATE TABLE IF NOT EXISTS schema_version (owner TEXT PRIMARY KEY, version INTEGER NOT NULL)');
+  const database: Database = {
+    all: <Row>(sql: string, ...values: SqlValue[]) =>
+      sqlite.query<Row, SQLQueryBindings[]>(sql).all(...values),
+    first: <Row>(sql: string, ...values: SqlValue[]) =>
+      sqlite.query<Row, SQLQueryBindings[]>(sql).get(...values) ?? undefined,
+    run: (sql, ...values) => sqlite.query<unknown, SQLQueryBindings[]>(sql).run(...values).changes,
+    transaction: (work) => sqlite.transaction(work).immediate(),
+    migrate(owner, steps) {
+      sqlite
+        .transaction(() => {
+          const row = database.first<{ version: number }>(
+            'SELECT version FROM schema_version WHERE owner = ?',
+            owner,
+          );
+          const from = row?.version ?? 0;
+          if (from > steps.length)
+            throw corrupt(`database ${path} was written by a newer Silo (${owner} version ${from})`, {
+              hint: 'run the newer Silo, or restore the backup that was made before the upgrade',
+            });
+          for (const step of steps.slice(from)) sqlite.run(step);
+          database.run(
+            'INSERT INTO schema_version (owner, version) VALUES (?, ?) ON CONFLICT (owner) DO UPDATE SET version = excluded.version',
+            owner,
+            steps.length,
+          );
+        })
+        .immediate();
+    },
+    [Symbol.dispose]: () => sqlite.close(),
+  };
+  return database;
+}

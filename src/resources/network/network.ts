@@ -1,0 +1,87 @@
+import type { ContainerId, NetworkId } from '../../foundation/base/ids.ts';
+
+/**
+ * Networks and their endpoints.
+ *
+ * A *network* is a record (and, for the bridge driver, a Linux bridge and rules in our own nftables table). An *endpoint* is one
+ * container's place on it. `reserve` is durable and cheap (an address, a MAC, host ports that are bound so that nobody else takes them);
+ * `attach` moves an interface into a network namespace; `release` gives all back. After a restart `recover` is told which containers
+ * still run: it takes their ports and addresses again and releases everything else.
+ */
+export interface Networks {
+  list(): NetworkInfo[];
+  /** By id, unambiguous id prefix, or name; not-found otherwise. */
+  get(nameOrId: string): NetworkInfo;
+  create(request: CreateNetwork): Promise<NetworkInfo>;
+  remove(id: NetworkId): Promise<void>;
+}
+
+export interface CreateNetwork {
+  name: string;
+  driver: 'bridge';
+  internal?: boolean;
+  enableIpv6?: boolean;
+  /** CIDR; chosen from the pools when absent. */
+  subnet?: string;
+  gateway?: string;
+  options?: Record<string, string>;
+  labels?: Record<string, string>;
+}
+
+export interface NetworkInfo {
+  id: NetworkId;
+  name: string;
+  driver: 'bridge' | 'host' | 'null';
+  scope: 'local';
+  internal: boolean;
+  enableIpv4: boolean;
+  enableIpv6: boolean;
+  ipam: { subnet: string; gateway: string }[];
+  options: Record<string, string>;
+  labels: Record<string, string>;
+  /** Name of the Linux bridge; absent for host and none. */
+  bridge?: string;
+  createdAtMs: number;
+}
+
+export interface Endpoints {
+  /** Idempotent per container and network. Errors: `conflict` code `port-allocated` or `address-in-use`, `exhausted` when the pool is used up. */
+  reserve(request: ReserveEndpoint): Promise<Endpoint>;
+  /** Moves the interface into the namespace of this process and configures it (name `eth0`, addresses, default route, `lo` up), then opens the ports. */
+  attach(endpoint: Endpoint, pid: number): Promise<void>;
+  /** Closes ports, frees addresses; the interface dies with its namespace. Absent is fine. */
+  release(containerId: ContainerId): Promise<void>;
+  find(containerId: ContainerId): Endpoint[];
+  /** Called once at start with the containers that still run. */
+  recover(running: ReadonlySet<ContainerId>): Promise<void>;
+}
+
+export interface ReserveEndpoint {
+  containerId: ContainerId;
+  networkId: NetworkId;
+  /** Shown in error texts, as Docker does. */
+  containerName: string;
+  ports: readonly PortRequest[];
+  macAddress?: string;
+  ipv4Address?: string;
+}
+
+/** `hostPort` 0 asks for a free one. `hostAddress` empty means every address of both families. */
+export interface PortRequest {
+  containerPort: number;
+  protocol: 'tcp' | 'udp';
+  hostAddress: string;
+  hostPort: number;
+}
+
+export interface Endpoint {
+  endpointId: string;
+  containerId: ContainerId;
+  networkId: NetworkId;
+  networkName: string;
+  macAddress: string;
+  ipv4: { address: string; prefixLength: number; gateway: string };
+  ipv6?: { address: string; prefixLength: number; gateway: string };
+  /** With the real host ports; one entry per host address as Docker shows them (`0.0.0.0` and `::`). */
+  ports: PortRequest[];
+}

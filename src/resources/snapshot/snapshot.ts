@@ -1,0 +1,59 @@
+import type { ContainerId } from '../../foundation/base/ids.ts';
+import type { ChainId } from '../../foundation/oci/digest.ts';
+
+/**
+ * Layers as folders, and the writable layers of containers above them.
+ *
+ * A *layer* holds the difference that one image layer makes, with overlayfs' own whiteouts (character device 0:0, xattr
+ * `trusted.overlay.opaque`), so that layers are unpacked in any order and in parallel. It is staged under a temporary name and
+ * appears under its chain id by one rename: a layer that has its name is whole.
+ * A *container snapshot* is an upper and a work folder, and the list of chain ids below. `mountPlan` returns a plain value that
+ * the kernel floor mounts; this folder mounts nothing itself.
+ */
+export interface LayerStore {
+  find(chainId: ChainId): Promise<LayerInfo | undefined>;
+  /** A private folder to unpack into. */
+  stage(chainId: ChainId): Promise<StagedLayer>;
+  list(): Promise<LayerInfo[]>;
+  /** Deletes the layer in the background after an atomic rename. The caller knows that nothing uses it. */
+  remove(chainId: ChainId): Promise<void>;
+}
+
+export interface LayerInfo {
+  chainId: ChainId;
+  /** Folder with the layer's files. */
+  path: string;
+  /** Sum of the sizes of regular files, as counted at unpacking. */
+  sizeBytes: number;
+}
+
+export interface StagedLayer extends AsyncDisposable {
+  /** Empty folder to fill; disposing without commit deletes it. */
+  readonly path: string;
+  /** Publishes. Another publisher of the same chain id may have won: then ours is discarded and theirs returned. */
+  commit(info: { sizeBytes: number }): Promise<LayerInfo>;
+}
+
+export interface ContainerSnapshots {
+  /** Makes upper and work folders over these layers (lowest first). Records the list; crash-safe; kind `conflict` if it exists. */
+  create(id: ContainerId, layers: readonly ChainId[]): Promise<void>;
+  find(id: ContainerId): Promise<ContainerSnapshot | undefined>;
+  /** Renames away at once, deletes in the background. Absent is fine. The caller has unmounted it. */
+  remove(id: ContainerId): Promise<void>;
+  list(): Promise<ContainerSnapshot[]>;
+}
+
+export interface ContainerSnapshot {
+  id: ContainerId;
+  /** Chain ids, lowest first. */
+  layers: ChainId[];
+  /** What to hand to `mountOverlay`: `lower` is topmost first and starts with the init layer. */
+  mount: OverlayMount;
+}
+
+export interface OverlayMount {
+  type: 'overlay';
+  lower: string[];
+  upper: string;
+  work: string;
+}
