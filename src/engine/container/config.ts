@@ -1,0 +1,119 @@
+/**
+ * What a container is asked to be, in our words: the request joined with nothing else (image defaults are applied at create and kept here, as
+ * Docker does in `Config`). Frontends translate to and from it without loss. Sizes in bytes, durations as named.
+ */
+export interface ContainerConfig {
+  image: string;
+  hostname: string;
+  domainname: string;
+  user: string;
+  env: string[];
+  /** undefined = take the image's; empty list = reset. */
+  entrypoint?: string[];
+  command?: string[];
+  workingDir: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  terminal: boolean;
+  openStdin: boolean;
+  stdinOnce: boolean;
+  attachStdin: boolean;
+  attachStdout: boolean;
+  attachStderr: boolean;
+  stopSignal?: string;
+  stopTimeoutSeconds?: number;
+  /** `80/tcp` that the image or the request declares. */
+  exposedPorts: string[];
+  /** Destinations that get an anonymous volume. */
+  volumes: string[];
+  consoleSize?: { columns: number; rows: number };
+
+  autoRemove: boolean;
+  restart: { name: '' | 'no' | 'always' | 'unless-stopped' | 'on-failure'; maximumRetryCount: number };
+  runtimeName?: string;
+  init?: boolean;
+  /** `-v` strings as given: `source:destination[:mode]`. */
+  binds: string[];
+  mounts: MountRequest[];
+  tmpfs: Record<string, string>;
+  volumesFrom: string[];
+  network: NetworkRequest;
+  log: { driver: string; options: Record<string, string> };
+  security: SecurityRequest;
+  namespaces: { pid: string; ipc: string; uts: string; cgroup: string; user: string };
+  resources: Resources;
+  devices: { hostPath: string; containerPath: string; permissions: string }[];
+  deviceCgroupRules: string[];
+  sysctls: Record<string, string>;
+  shmSizeBytes?: number;
+  oomScoreAdj: number;
+  cgroupParent: string;
+}
+
+export interface MountRequest {
+  type: 'bind' | 'volume' | 'tmpfs';
+  source: string;
+  target: string;
+  readOnly: boolean;
+  propagation?: string;
+  createMountpoint?: boolean;
+  noCopy?: boolean;
+  labels?: Record<string, string>;
+  tmpfsSizeBytes?: number;
+  tmpfsMode?: number;
+}
+
+export interface NetworkRequest {
+  /** `default`, `bridge`, `none`, `host`, `container:X`, or a network's name. */
+  mode: string;
+  /** Keyed by container port, `80/tcp`. An empty host port asks for a free one. */
+  ports: Record<string, { hostAddress: string; hostPort: string }[]>;
+  publishAll: boolean;
+  dns: string[];
+  dnsSearch: string[];
+  dnsOptions: string[];
+  extraHosts: string[];
+  links: string[];
+  macAddress?: string;
+  ipv4Address?: string;
+}
+
+export interface SecurityRequest {
+  privileged: boolean;
+  readOnlyRootfs: boolean;
+  capAdd: string[];
+  capDrop: string[];
+  groupAdd: string[];
+  /** `no-new-privileges`, `seccomp=…` (profile JSON), `apparmor=…`, `label=…`, `systempaths=unconfined`. */
+  options: string[];
+  /** undefined = Docker's defaults. */
+  maskedPaths?: string[];
+  readonlyPaths?: string[];
+}
+
+/** 0 or absent means no limit, as in Docker. */
+export interface Resources {
+  memoryBytes?: number;
+  memoryReservationBytes?: number;
+  /** Memory plus swap; -1 unlimited. */
+  memorySwapBytes?: number;
+  memorySwappiness?: number;
+  oomKillDisable?: boolean;
+  nanoCpus?: number;
+  cpuShares?: number;
+  cpuPeriodUs?: number;
+  cpuQuotaUs?: number;
+  cpuRealtimePeriodUs?: number;
+  cpuRealtimeRuntimeUs?: number;
+  cpusetCpus?: string;
+  cpusetMems?: string;
+  pidsLimit?: number;
+  blkioWeight?: number;
+  ulimits?: { name: string; soft: number; hard: number }[];
+  blkioWeightDevices?: { path: string; weight: number }[];
+  blkioThrottle?: {
+    kind: 'read-bps' | 'write-bps' | 'read-iops' | 'write-iops';
+    path: string;
+    rate: number;
+  }[];
+}

@@ -1,0 +1,74 @@
+import { conflict } from '../../foundation/base/errors.ts';
+
+/** Where a container is in its life. Times in milliseconds since the epoch. */
+export type ContainerState =
+  | { status: 'created' }
+  | { status: 'starting'; since: number }
+  | { status: 'running'; pid: number; startedAtMs: number }
+  | { status: 'paused'; pid: number; startedAtMs: number }
+  | { status: 'restarting'; startedAtMs: number; finishedAtMs: number; exitCode: number; oomKilled: boolean }
+  | {
+      status: 'exited';
+      /** Absent when it never ran. */
+      startedAtMs?: number;
+      finishedAtMs: number;
+      exitCode: number;
+      oomKilled: boolean;
+    }
+  | { status: 'removing'; exitCode: number };
+
+export type ContainerEvent =
+  | { type: 'start'; atMs: number }
+  | { type: 'started'; pid: number; atMs: number }
+  | { type: 'start-failed'; exitCode: number; atMs: number; before: 'created' | 'exited' }
+  | { type: 'exited'; exitCode: number; oomKilled: boolean; atMs: number; willRestart: boolean }
+  | { type: 'paused' }
+  | { type: 'resumed' }
+  | { type: 'remove' };
+
+/** The state machine: what follows from an event. Throws `conflict` when the event cannot happen in the state. */
+export function next(state: ContainerState, event: ContainerEvent): ContainerState {
+  switch (event.type) {
+    case 'start':
+      if (state.status === 'created' || state.status === 'exited' || state.status === 'restarting')
+        return { status: 'starting', since: event.atMs };
+      break;
+    case 'started':
+      if (state.status === 'starting') return { status: 'running', pid: event.pid, startedAtMs: event.atMs };
+      break;
+    case 'start-failed':
+      if (state.status === 'starting')
+        return event.before === 'created'
+          ? { status: 'created' }
+          : { status: 'exited', finishedAtMs: event.atMs, exitCode: event.exitCode, oomKilled: false };
+      break;
+    case 'exited':
+      if (state.status === 'running' || state.status === 'paused' || state.status === 'starting') {
+        const startedAtMs = state.status === 'starting' ? state.since : state.startedAtMs;
+        const end = {
+          startedAtMs,
+          finishedAtMs: event.atMs,
+          exitCode: event.exitCode,
+          oomKilled: event.oomKilled,
+        };
+        return { status: event.willRestart ? 'restarting' : 'exited', ...end };
+      }
+      break;
+    case 'paused':
+      if (state.status === 'running') return { ...state, status: 'paused' };
+      break;
+    case 'resumed':
+      if (state.status === 'paused') return { ...state, status: 'running' };
+      break;
+    case 'remove':
+      if (state.status === 'created' || state.status === 'exited' || state.status === 'removing')
+        return { status: 'removing', exitCode: 'exitCode' in state ? state.exitCode : 0 };
+      break;
+  }
+  throw conflict(`container is ${state.status}: "${event.type}" cannot happen now`);
+}
+
+/** Whether a process of the container exists. */
+export function isRunning(state: ContainerState): state is Extract<ContainerState, { pid: number }> {
+  return state.status === 'running' || state.status === 'paused';
+}

@@ -1,0 +1,26 @@
+/**
+ * The engine's event bus. Publishing never blocks and never fails; a bounded history serves `since` replays. Subscribers get every event after
+ * their subscription in order; one whose listener is slow must buffer itself.
+ */
+export interface Events {
+  publish(event: NewEvent): void;
+  subscribe(listener: (event: EngineEvent) => void): Disposable;
+  /** Kept events with `sinceMs` <= time < `untilMs`, oldest first. */
+  history(range: { sinceMs: number; untilMs?: number }): EngineEvent[];
+}
+
+export type EventType = 'container' | 'image' | 'network' | 'volume' | 'daemon';
+
+export interface NewEvent {
+  type: EventType;
+  /** Docker's word: `create`, `start`, `die`, `exec_start: sh`, `pull`… */
+  action: string;
+  /** Id (containers, networks) or name (images, volumes). */
+  id: string;
+  attributes: Record<string, string>;
+}
+
+export interface EngineEvent extends NewEvent {
+  /** Nanoseconds since the epoch; strictly increasing within one engine. */
+  timeNs: bigint;
+}

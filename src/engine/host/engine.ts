@@ -1,0 +1,67 @@
+import type { NetworkInfo, Networks } from '../../resources/network/network.ts';
+import type { Volumes } from '../../resources/volume/volume.ts';
+import type {
+  ContainerExecs,
+  ContainerLifecycle,
+  ContainerQueries,
+  ContainerStreams,
+} from '../container/container.ts';
+import type { Events } from '../events/events.ts';
+import type { Bootstrap, ImageNames, ImageQueries, ImageTransfers } from '../image/image.ts';
+
+/** Everything that frontends may call, grouped by who calls it. Made by `openEngine` in `engine/host`. */
+export interface Engine extends AsyncDisposable {
+  readonly events: Events;
+  readonly images: ImageQueries & ImageTransfers & ImageNames & Bootstrap;
+  readonly containers: ContainerQueries & ContainerLifecycle;
+  readonly streams: ContainerStreams;
+  readonly execs: ContainerExecs;
+  readonly networks: NetworkQueries;
+  readonly volumes: VolumeCommands;
+  readonly host: HostFacts;
+}
+
+export type NetworkQueries = Pick<Networks, 'list' | 'get' | 'create'> & {
+  /** `forbidden` for predefined networks, `conflict`/`forbidden` when endpoints exist, as Docker. */
+  remove(nameOrId: string): Promise<NetworkInfo>;
+  /** Containers attached to it now. */
+  members(
+    id: string,
+  ): {
+    containerId: string;
+    name: string;
+    endpointId: string;
+    macAddress: string;
+    ipv4: string;
+    ipv6: string;
+  }[];
+};
+
+export type VolumeCommands = Pick<Volumes, 'create' | 'get' | 'list'> & {
+  /** `conflict` when a container refers to it. */
+  remove(name: string, options: { force: boolean }): Promise<void>;
+};
+
+/** Facts for `info` and `version`, gathered once at start where they cannot change. */
+export interface HostFacts {
+  /** Stable random id of this engine's data root. */
+  id: string;
+  name: string;
+  dataRoot: string;
+  kernelVersion: string;
+  operatingSystem: string;
+  osVersion: string;
+  architecture: string;
+  cpus: number;
+  memoryBytes: number;
+  cgroupVersion: '1' | '2';
+  cgroupDriver: 'cgroupfs' | 'systemd';
+  runtimes: Record<string, { path: string }>;
+  defaultRuntime: string;
+  runtimeVersion: string;
+  monitorVersion: string;
+  initBinary: string;
+  insecureRegistries: string[];
+  startedAtMs: number;
+  warnings: string[];
+}

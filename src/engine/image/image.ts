@@ -1,0 +1,138 @@
+import type { Readable } from 'node:stream';
+import type { Platform } from '../../foundation/oci/descriptor.ts';
+import type { ChainId, Digest, ImageId } from '../../foundation/oci/digest.ts';
+import type { ImageConfig } from '../../foundation/oci/image-config.ts';
+import type { Reference } from '../../foundation/oci/reference.ts';
+
+/**
+ * Images: names that point at manifests, whose configuration and layers are in the stores.
+ *
+ * Bytes before names; children before parents; both hashes checked; one download per digest, one unpack per chain id. A lease covers
+ * everything under way until its name is published; the sweep removes what neither a name, a container nor a lease reaches.
+ * Names are kept canonical (`docker.io/library/busybox:latest`) and shown familiar (`busybox:latest`).
+ */
+export interface ImageQueries {
+  /** By reference (tag or digest), full or abbreviated id (with or without `sha256:`). Not-found with Docker's text `No such image: X`. */
+  resolve(nameOrId: string): ImageRecord;
+  list(): ImageRecord[];
+  history(nameOrId: string): Promise<ImageHistoryEntry[]>;
+  /** Disk use: unique bytes of layers and blobs. */
+  usage(): Promise<{ layersBytes: number }>;
+}
+
+export interface ImageRecord {
+  id: ImageId;
+  /** Digest of the manifest that was stored (what a pull by digest would name); equals what `RepoDigests` shows. */
+  manifestDigest: Digest;
+  /** Canonical names with tag, e.g. `docker.io/library/busybox:latest`; empty for a dangling image. */
+  tags: string[];
+  /** Canonical names with digest, known from pulls and pushes. */
+  digests: string[];
+  config: ImageConfig;
+  /** Chain ids of the layers, lowest first; all are unpacked. */
+  layers: ChainId[];
+  /** Sum of the layers' unpacked sizes. */
+  sizeBytes: number;
+  createdAtMs: number;
+  /** When a name last changed (`Metadata.LastTagTime`). */
+  taggedAtMs?: number;
+}
+
+export interface ImageHistoryEntry {
+  id?: ImageId;
+  createdAtMs: number;
+  createdBy: string;
+  comment: string;
+  sizeBytes: number;
+  tags: string[];
+}
+
+export interface ImageTransfers {
+  /** Pulls, unpacks and publishes the name. Joining a pull of the same layers shares the work. */
+  pull(request: PullRequest): Promise<PullResult>;
+  /** Docker or OCI archive (plain or compressed tar). Publishes each image once it is whole. */
+  load(archive: Readable, options: TransferOptions): Promise<LoadedImage[]>;
+  /** A root file system as a one-layer image. */
+  import(archive: Readable, options: TransferOptions & ImportOptions): Promise<ImageId>;
+}
+
+export interface TransferOptions {
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
+
+export interface PullRequest extends TransferOptions {
+  reference: Reference;
+  platform?: Platform;
+  credentials?: { username: string; password: string } | { token: string };
+}
+
+export interface PullResult {
+  image: ImageRecord;
+  /** Digest of what the reference named (index or manifest). */
+  digest: Digest;
+  /** False when the name pointed there already. */
+  changed: boolean;
+}
+
+export interface LoadedImage {
+  id: ImageId;
+  tags: string[];
+}
+
+export interface ImportOptions {
+  reference?: Reference;
+  message?: string;
+  /** Dockerfile instructions (`CMD`, `ENV`…) applied to the configuration. */
+  changes?: string[];
+  platform?: Platform;
+  createdAtMs?: number;
+}
+
+/** What happens to one thing (a layer by short id, or the whole) during a transfer; the wording is the frontend's. */
+export type Progress =
+  | { kind: 'resolving'; reference: string }
+  | { kind: 'layer'; id: string; phase: LayerPhase; currentBytes?: number; totalBytes?: number }
+  | { kind: 'retrying'; id: string; inSeconds: number }
+  | { kind: 'loaded'; reference?: string; id: ImageId };
+
+export type LayerPhase =
+  | 'waiting'
+  | 'downloading'
+  | 'verifying'
+  | 'downloaded'
+  | 'extracting'
+  | 'complete'
+  | 'exists';
+
+export interface ImageNames {
+  /** Points a further name at the image. */
+  tag(nameOrId: string, target: Reference): Promise<void>;
+  /**
+   * Docker's `rmi`: removes the name, and the image with its last name. Conflict when containers use it (unless only a name goes, or
+   * `force` and no container runs) with Docker's texts.
+   */
+  remove(nameOrId: string, options: { force: boolean; prune: boolean }): Promise<RemovedImage[]>;
+  /** Deletes blobs and layers that nothing reaches. */
+  sweep(): Promise<{ reclaimedBytes: number }>;
+}
+
+export type RemovedImage = { untagged: string } | { deleted: string };
+
+export interface Bootstrap {
+  /** Makes a base image from what the machine has. Reproducible: same inputs, same digest. */
+  bootstrap(request: {
+    what: string;
+    reference?: Reference;
+    onLine?: (line: string) => void;
+    signal?: AbortSignal;
+  }): Promise<ImageRecord>;
+}
+
+/** What the container engine tells the image engine about, so that nothing in use is removed. */
+export interface ImageUsers {
+  /** Containers that were created from the image. */
+  usersOf(id: ImageId): { containerId: string; running: boolean }[];
+  /** Chain ids under container snapshots. */
+  layersInUse(): Iterable<ChainId>;
+}
