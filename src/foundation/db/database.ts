@@ -1,5 +1,5 @@
 import { Database as Sqlite, type SQLQueryBindings } from 'bun:sqlite';
-import { corrupt } from '../base/errors.ts';
+import { conflict, corrupt } from '../base/errors.ts';
 
 /** The values SQLite stores. */
 export type SqlValue = string | number | bigint | Uint8Array | null;
@@ -26,9 +26,11 @@ export interface Database extends Disposable {
 /**
  * Opens or creates the file. `synchronous=FULL`: what a commit acknowledged survives a power cut (design: "acknowledged
  * means durable"). `relaxed` commits survive the death of the process, not of the machine: for state that a reboot voids.
+ * `exclusive` refuses (kind `conflict`) while another process has the file open so; the kernel gives the lock back when the holder dies.
  */
-export function openDatabase(path: string, options: { relaxed?: boolean } = {}): Database {
+export function openDatabase(path: string, options: { relaxed?: boolean; exclusive?: boolean } = {}): Database {
   const sqlite = new Sqlite(path, { create: true, strict: true });
+  if (options.exclusive) takeExclusively(sqlite, path);
   sqlite.run('PRAGMA journal_mode = WAL');
   sqlite.run(`PRAGMA synchronous = ${options.relaxed ? 'NORMAL' : 'FULL'}`);
   sqlite.run('PRAGMA foreign_keys = ON');
@@ -65,4 +67,20 @@ export function openDatabase(path: string, options: { relaxed?: boolean } = {}):
     [Symbol.dispose]: () => sqlite.close(),
   };
   return database;
+}
+
+function takeExclusively(sqlite: Sqlite, path: string): void {
+  sqlite.run('PRAGMA busy_timeout = 200');
+  sqlite.run('PRAGMA locking_mode = EXCLUSIVE');
+  try {
+    sqlite.run('BEGIN EXCLUSIVE');
+    sqlite.run('COMMIT');
+  } catch (error) {
+    sqlite.close();
+    throw conflict(`${path} is in use by another process`, {
+      code: 'in-use',
+      hint: 'another daemon runs with the same data root: stop it or give this one a different --data-root',
+      cause: error,
+    });
+  }
 }

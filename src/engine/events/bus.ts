@@ -1,0 +1,29 @@
+import type { EngineEvent, Events } from './events.ts';
+
+/** How many past events stay for `since` replays; Docker keeps 256, tools that poll want more. */
+const historyLimit = 4096;
+
+export function createEvents(nowMs: () => number = Date.now): Events {
+  const listeners = new Set<(event: EngineEvent) => void>();
+  const kept: EngineEvent[] = [];
+  let lastNs = 0n;
+  return {
+    publish(event) {
+      const ns = BigInt(nowMs()) * 1_000_000n;
+      lastNs = ns > lastNs ? ns : lastNs + 1n;
+      const stamped: EngineEvent = { ...event, timeNs: lastNs };
+      kept.push(stamped);
+      if (kept.length > historyLimit) kept.splice(0, kept.length - historyLimit);
+      for (const listener of listeners) listener(stamped);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return { [Symbol.dispose]: () => void listeners.delete(listener) };
+    },
+    history({ sinceMs, untilMs }) {
+      const since = BigInt(Math.floor(sinceMs)) * 1_000_000n;
+      const until = untilMs === undefined ? undefined : BigInt(Math.ceil(untilMs)) * 1_000_000n;
+      return kept.filter((event) => event.timeNs >= since && (until === undefined || event.timeNs < until));
+    },
+  };
+}
