@@ -1,0 +1,87 @@
+import type { GraphDriverJson } from './container.ts';
+import type { HealthConfigJson } from './container-config.ts';
+
+export interface ImageSummaryJson {
+  Id: string;
+  ParentId: string;
+  RepoTags: string[];
+  RepoDigests: string[];
+  /** Seconds since the epoch. */
+  Created: number;
+  Size: number;
+  /** -1 when it was not computed. */
+  SharedSize: number;
+  /** Same as `Size`; answered up to API 1.43. */
+  VirtualSize?: number;
+  Labels: Record<string, string> | null;
+  /** Number of containers that use it; -1 when it was not computed. */
+  Containers: number;
+}
+
+export interface ImageInspectJson {
+  Id: string;
+  RepoTags: string[];
+  RepoDigests: string[];
+  Parent: string;
+  Comment: string;
+  Created?: string;
+  DockerVersion: string;
+  Author: string;
+  Config: ImageConfigJson | null;
+  Architecture: string;
+  Variant?: string;
+  Os: string;
+  OsVersion?: string;
+  Size: number;
+  /** Same as `Size`; answered up to API 1.43. */
+  VirtualSize?: number;
+  GraphDriver: GraphDriverJson;
+  RootFS: { Type: string; Layers?: string[] };
+  Metadata: { LastTagTime: string };
+}
+
+export interface ImageConfigJson {
+  User?: string;
+  ExposedPorts?: Record<string, Record<string, never>>;
+  Env?: string[] | null;
+  Cmd?: string[] | null;
+  Healthcheck?: HealthConfigJson;
+  ArgsEscaped?: boolean;
+  Volumes?: Record<string, Record<string, never>> | null;
+  WorkingDir?: string;
+  Entrypoint?: string[] | null;
+  OnBuild?: string[] | null;
+  Labels?: Record<string, string> | null;
+  StopSignal?: string;
+  Shell?: string[];
+}
+
+export interface ImageHistoryJson {
+  /** `<missing>` for layers that are no image of their own. */
+  Id: string;
+  /** Seconds since the epoch. */
+  Created: number;
+  CreatedBy: string;
+  Tags: string[] | null;
+  Size: number;
+  Comment: string;
+}
+
+export type ImageDeleteJson = { Untagged: string } | { Deleted: string };
+
+export interface ImagesPruneResponse {
+  ImagesDeleted: ImageDeleteJson[] | null;
+  SpaceReclaimed: number;
+}
+
+/** `X-Registry-Auth` (base64url of this JSON) and `POST /auth`. */
+export interface AuthConfigJson {
+  username?: string;
+  password?: string;
+  /** Legacy: base64 of `user:password`. */
+  auth?: string;
+  email?: string;
+  serveraddress?: string;
+  identitytoken?: string;
+  registrytoken?: string;
+}
