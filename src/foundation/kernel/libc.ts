@@ -31,6 +31,8 @@ function find(name: string, result: string, parameters: string[]): LibraryFuncti
 
 /** A path or name as the kernel sees it: text, or bytes where a foreign name is not UTF-8. */
 export type Path = string | Uint8Array;
+/** A path that `cString` has checked. */
+export type CString = string | Uint8Array;
 /** What a C function takes here. `null` is a null pointer; typed arrays are passed by address, without a copy. */
 export type Argument = number | bigint | string | ArrayBufferView | null;
 
@@ -100,6 +102,7 @@ export function fail(errno: number, call: string, path?: Path, detail?: string):
 export const EPERM = 1;
 export const ENOENT = 2;
 export const EINTR = 4;
+export const EBADF = 9;
 export const EAGAIN = 11;
 export const EEXIST = 17;
 export const EINVAL = 22;
@@ -120,7 +123,7 @@ export function describeErrno(errno: number): Errno {
  * The argument for a `str` parameter. A NUL inside would make the kernel see a shorter path than the one that was checked, so it
  * is refused as the kernel refuses bad names.
  */
-export function cString(path: Path, call: string): string | Uint8Array {
+export function cString(path: Path, call: string): CString {
   if (typeof path === 'string') return path.includes('\0') ? fail(EINVAL, call, path) : path;
   if (path.includes(0)) return fail(EINVAL, call, path);
   const terminated = new Uint8Array(path.length + 1);

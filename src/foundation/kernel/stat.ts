@@ -1,0 +1,69 @@
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './flags.ts';
+import { cString, checkRetry, declare, type CString, type Path } from './libc.ts';
+
+const statxCall = declare<[number, CString, number, number, Uint8Array]>('statx', 'int', [
+  'int',
+  'str',
+  'int',
+  'uint32',
+  'void*',
+]);
+const STATX_BASIC_STATS = 0x7ff;
+
+/** What statx(2) tells. `mode` holds the type too; times are nanoseconds since the epoch. */
+export interface FileStatus {
+  mode: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+  ino: bigint;
+  sizeBytes: number;
+  /** Space taken on disk. */
+  allocatedBytes: number;
+  atimeNs: bigint;
+  mtimeNs: bigint;
+  ctimeNs: bigint;
+  /** Of the file system that holds it. */
+  device: { major: number; minor: number };
+  /** What a device node stands for. */
+  rdev: { major: number; minor: number };
+}
+
+/** statx(2) of the thing itself, never of what a symbolic link in the last component points to. */
+export function statAt(dirfd: number, path: Path): FileStatus {
+  return statx(dirfd, path, AT_SYMLINK_NOFOLLOW);
+}
+
+/** statx(2) of an open descriptor, `O_PATH` ones too. */
+export function statDescriptor(fd: number): FileStatus {
+  return statx(fd, '', AT_EMPTY_PATH);
+}
+
+export const isRegular = (status: FileStatus): boolean => (status.mode & S_IFMT) === S_IFREG;
+export const isDirectory = (status: FileStatus): boolean => (status.mode & S_IFMT) === S_IFDIR;
+export const isSymlink = (status: FileStatus): boolean => (status.mode & S_IFMT) === S_IFLNK;
+
+function statx(dirfd: number, path: Path, flags: number): FileStatus {
+  const buffer = new Uint8Array(256);
+  const name = cString(path, 'statx');
+  checkRetry(() => statxCall(dirfd, name, flags, STATX_BASIC_STATS, buffer), 'statx', path);
+  const view = new DataView(buffer.buffer);
+  const u32 = (offset: number): number => view.getUint32(offset, true);
+  const u64 = (offset: number): bigint => view.getBigUint64(offset, true);
+  const time = (offset: number): bigint =>
+    view.getBigInt64(offset, true) * 1_000_000_000n + BigInt(u32(offset + 8));
+  return {
+    nlink: u32(0x10),
+    uid: u32(0x14),
+    gid: u32(0x18),
+    mode: view.getUint16(0x1c, true),
+    ino: u64(0x20),
+    sizeBytes: Number(u64(0x28)),
+    allocatedBytes: Number(u64(0x30)) * 512,
+    atimeNs: time(0x40),
+    ctimeNs: time(0x60),
+    mtimeNs: time(0x70),
+    rdev: { major: u32(0x80), minor: u32(0x84) },
+    device: { major: u32(0x88), minor: u32(0x8c) },
+  };
+}
