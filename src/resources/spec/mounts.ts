@@ -1,0 +1,100 @@
+import type { SpecMount } from '../../foundation/oci/runtime-spec.ts';
+import { kernelAtLeast } from './kernel-release.ts';
+import type { MountInput, SpecInput } from './spec.ts';
+
+const safe = ['nosuid', 'noexec', 'nodev'];
+
+/**
+ * Default mounts, then the user's, parents before children. Every spec mounts `/dev`: runtimes that make devices on the
+ * image's own `/dev` follow its links on the host (CVE-2026-47766).
+ */
+export function toMounts(input: SpecInput): SpecMount[] {
+  const requested = input.mounts.map((mount) => toMount(mount, input));
+  const taken = new Set(requested.map((mount) => mount.destination));
+  const userOwnsDev = taken.has('/dev');
+  const defaults = defaultMounts(input).filter(
+    ({ destination }) => !taken.has(destination) && !(userOwnsDev && destination.startsWith('/dev/')),
+  );
+  const init = input.initPath === undefined ? [] : [initMount(input.initPath)];
+  // Stable: equal depth keeps the order of the request.
+  return [...defaults, ...[...requested, ...init].sort((a, b) => depth(a) - depth(b))];
+}
+
+/** Where `--init` finds its program inside the container; Docker's path. */
+export const initDestination = '/sbin/docker-init';
+
+function initMount(source: string): SpecMount {
+  return { destination: initDestination, type: 'bind', source, options: ['bind', 'ro'] };
+}
+
+function defaultMounts(input: SpecInput): SpecMount[] {
+  const system = input.security.privileged ? [] : ['ro'];
+  const mounts: SpecMount[] = [
+    { destination: '/proc', type: 'proc', source: 'proc', options: safe },
+    {
+      destination: '/dev',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+    },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...safe, ...system] },
+    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...safe, ...system] },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
+    ...shmMount(input),
+  ];
+  return mounts;
+}
+
+function shmMount({ shm }: SpecInput): SpecMount[] {
+  if (shm === 'none') return [];
+  if ('bindPath' in shm)
+    return [
+      { destination: '/dev/shm', type: 'bind', source: shm.bindPath, options: ['rbind', 'rprivate', 'rw'] },
+    ];
+  return [
+    {
+      destination: '/dev/shm',
+      type: 'tmpfs',
+      source: 'shm',
+      options: [...safe, 'mode=1777', `size=${shm.sizeBytes}`],
+    },
+  ];
+}
+
+function toMount(mount: MountInput, input: SpecInput): SpecMount {
+  if (mount.type === 'tmpfs')
+    return {
+      destination: mount.destination,
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'nodev', 'noexec', ...mount.options],
+    };
+  const mappings = mount.idmap ? input.userMappings : undefined;
+  return {
+    destination: mount.destination,
+    type: 'bind',
+    source: mount.source,
+    options: [
+      mount.recursive === false ? 'bind' : 'rbind',
+      access(mount.readonly, input.host.kernelRelease),
+      mount.propagation ?? 'rprivate',
+    ],
+    ...(mappings ? { uidMappings: mappings.uid, gidMappings: mappings.gid } : {}),
+  };
+}
+
+/** mount_setattr(2) makes the mounts below read-only too. */
+function access(readonly: boolean | 'non-recursive', kernelRelease: string): string {
+  if (readonly === true && kernelAtLeast(kernelRelease, [5, 12])) return 'rro';
+  return readonly ? 'ro' : 'rw';
+}
+
+function depth(mount: SpecMount): number {
+  return mount.destination.split('/').filter((part) => part !== '').length;
+}

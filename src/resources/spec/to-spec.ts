@@ -1,0 +1,122 @@
+import type { RuntimeSpec, SpecLinux, SpecSeccomp } from '../../foundation/oci/runtime-spec.ts';
+import { toDeviceNodes, toDeviceRules } from './devices.ts';
+import { initDestination, toMounts } from './mounts.ts';
+import { toProcess } from './process.ts';
+import { toResources } from './resources.ts';
+import { defaultSeccomp, parseSeccompProfile } from './seccomp.ts';
+import type { NamespaceChoice, SpecInput } from './spec.ts';
+
+/** Kernel interfaces that tell or change too much; the list of Docker 28. */
+export const defaultMaskedPaths: readonly string[] = [
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
+];
+
+export const defaultReadonlyPaths: readonly string[] = [
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/irq',
+  '/proc/sys',
+  '/proc/sysrq-trigger',
+];
+
+/** Deterministic: equal input gives equal output. Kind `invalid` for unknown capabilities, ulimits and malformed profiles. */
+export function toSpec(input: SpecInput): RuntimeSpec {
+  const process = toProcess(input);
+  if (input.initPath !== undefined) process.args = [initDestination, '--', ...process.args];
+  return {
+    ociVersion: '1.0.2',
+    process,
+    root: { path: input.rootfsPath, readonly: input.readonlyRootfs },
+    ...(sharesHost(input.namespaces.uts) ? {} : { hostname: input.hostname }),
+    ...(input.domainname ? { domainname: input.domainname } : {}),
+    mounts: toMounts(input),
+    ...(input.annotations ? { annotations: { ...input.annotations } } : {}),
+    linux: toLinux(input, process.capabilities?.bounding ?? []),
+  };
+}
+
+function toLinux(input: SpecInput, capabilities: readonly string[]): SpecLinux {
+  const { security, devices } = input;
+  const masked = pathList(security.privileged, security.maskedPaths, [
+    ...defaultMaskedPaths,
+    ...(input.host.extraMaskedPaths ?? []),
+  ]);
+  const readonly = pathList(security.privileged, security.readonlyPaths, defaultReadonlyPaths);
+  const seccomp = toSeccomp(input, capabilities);
+  const sysctl = toSysctls(input);
+  return {
+    namespaces: toNamespaces(input),
+    ...(input.userMappings
+      ? { uidMappings: input.userMappings.uid, gidMappings: input.userMappings.gid }
+      : {}),
+    ...(devices.length > 0 ? { devices: toDeviceNodes(devices) } : {}),
+    cgroupsPath: input.cgroupsPath,
+    resources: {
+      ...toResources(input.resources, input.host),
+      devices: toDeviceRules(security.privileged, devices, input.deviceRules),
+    },
+    ...(input.rootfsPropagation ? { rootfsPropagation: input.rootfsPropagation } : {}),
+    ...(seccomp ? { seccomp } : {}),
+    ...(Object.keys(sysctl).length > 0 ? { sysctl } : {}),
+    ...(masked.length > 0 ? { maskedPaths: masked } : {}),
+    ...(readonly.length > 0 ? { readonlyPaths: readonly } : {}),
+  };
+}
+
+function pathList(
+  privileged: boolean,
+  requested: readonly string[] | undefined,
+  defaults: readonly string[],
+): string[] {
+  if (requested) return [...requested];
+  return privileged ? [] : [...defaults];
+}
+
+/** A privileged container has no filter unless the user names a profile. */
+function toSeccomp(input: SpecInput, capabilities: readonly string[]): SpecSeccomp | undefined {
+  const { seccomp, privileged } = input.security;
+  if (seccomp === 'unconfined') return undefined;
+  if (seccomp === 'default') return privileged ? undefined : defaultSeccomp(capabilities, input.host);
+  return parseSeccompProfile(seccomp.profile, capabilities, input.host);
+}
+
+/** In a network namespace of its own any user may open low ports and send pings, as with Docker. */
+function toSysctls(input: SpecInput): Record<string, string> {
+  const own = input.namespaces.network === 'private';
+  // A gid range of the host means nothing inside a user namespace.
+  const ping = own && !input.userMappings ? { 'net.ipv4.ping_group_range': '0 2147483647' } : {};
+  const ports = own ? { 'net.ipv4.ip_unprivileged_port_start': '0' } : {};
+  return { ...ping, ...ports, ...input.sysctls };
+}
+
+function toNamespaces(input: SpecInput): SpecLinux['namespaces'] {
+  const { pid, network, ipc, uts, cgroup } = input.namespaces;
+  const chosen = (type: SpecLinux['namespaces'][number]['type'], choice: NamespaceChoice) => {
+    if (choice === 'host') return [];
+    return [choice === 'private' ? { type } : { type, path: choice.path }];
+  };
+  return [
+    { type: 'mount' },
+    ...chosen('network', network),
+    ...chosen('uts', uts),
+    ...chosen('pid', pid),
+    ...chosen('ipc', ipc),
+    ...chosen('cgroup', cgroup),
+    ...(input.userMappings ? [{ type: 'user' as const }] : []),
+  ];
+}
+
+function sharesHost(choice: NamespaceChoice): boolean {
+  return choice === 'host';
+}
