@@ -2,8 +2,10 @@ import { conflict } from '../../foundation/base/errors.ts';
 
 /** Where a container is in its life. Times in milliseconds since the epoch. */
 export type ContainerState =
-  | { status: 'created' }
-  | { status: 'starting'; since: number }
+  /** `exitCode` of the last attempt to start, 0 when none was made. */
+  | { status: 'created'; exitCode?: number }
+  /** Only between two steps of `start`: never stored. */
+  | { status: 'starting'; sinceMs: number; firstTime: boolean }
   | { status: 'running'; pid: number; startedAtMs: number }
   | { status: 'paused'; pid: number; startedAtMs: number }
   | { status: 'restarting'; startedAtMs: number; finishedAtMs: number; exitCode: number; oomKilled: boolean }
@@ -14,14 +16,23 @@ export type ContainerState =
       finishedAtMs: number;
       exitCode: number;
       oomKilled: boolean;
+      /** It was told to end, so restart policies leave it alone. */
+      stoppedByUser: boolean;
     }
   | { status: 'removing'; exitCode: number };
 
 export type ContainerEvent =
   | { type: 'start'; atMs: number }
   | { type: 'started'; pid: number; atMs: number }
-  | { type: 'start-failed'; exitCode: number; atMs: number; before: 'created' | 'exited' }
-  | { type: 'exited'; exitCode: number; oomKilled: boolean; atMs: number; willRestart: boolean }
+  | { type: 'start-failed'; exitCode: number; atMs: number }
+  | {
+      type: 'exited';
+      exitCode: number;
+      oomKilled: boolean;
+      atMs: number;
+      willRestart: boolean;
+      stoppedByUser: boolean;
+    }
   | { type: 'paused' }
   | { type: 'resumed' }
   | { type: 'remove' };
@@ -31,27 +42,34 @@ export function next(state: ContainerState, event: ContainerEvent): ContainerSta
   switch (event.type) {
     case 'start':
       if (state.status === 'created' || state.status === 'exited' || state.status === 'restarting')
-        return { status: 'starting', since: event.atMs };
+        return { status: 'starting', sinceMs: event.atMs, firstTime: state.status === 'created' };
       break;
     case 'started':
       if (state.status === 'starting') return { status: 'running', pid: event.pid, startedAtMs: event.atMs };
       break;
     case 'start-failed':
       if (state.status === 'starting')
-        return event.before === 'created'
-          ? { status: 'created' }
-          : { status: 'exited', finishedAtMs: event.atMs, exitCode: event.exitCode, oomKilled: false };
+        return state.firstTime
+          ? { status: 'created', exitCode: event.exitCode }
+          : {
+              status: 'exited',
+              finishedAtMs: event.atMs,
+              exitCode: event.exitCode,
+              oomKilled: false,
+              stoppedByUser: false,
+            };
       break;
     case 'exited':
       if (state.status === 'running' || state.status === 'paused' || state.status === 'starting') {
-        const startedAtMs = state.status === 'starting' ? state.since : state.startedAtMs;
+        const startedAtMs = state.status === 'starting' ? state.sinceMs : state.startedAtMs;
         const end = {
           startedAtMs,
           finishedAtMs: event.atMs,
           exitCode: event.exitCode,
           oomKilled: event.oomKilled,
         };
-        return { status: event.willRestart ? 'restarting' : 'exited', ...end };
+        if (event.willRestart) return { status: 'restarting', ...end };
+        return { status: 'exited', ...end, stoppedByUser: event.stoppedByUser };
       }
       break;
     case 'paused':
@@ -61,8 +79,13 @@ export function next(state: ContainerState, event: ContainerEvent): ContainerSta
       if (state.status === 'paused') return { ...state, status: 'running' };
       break;
     case 'remove':
-      if (state.status === 'created' || state.status === 'exited' || state.status === 'removing')
-        return { status: 'removing', exitCode: 'exitCode' in state ? state.exitCode : 0 };
+      if (
+        state.status === 'created' ||
+        state.status === 'exited' ||
+        state.status === 'restarting' ||
+        state.status === 'removing'
+      )
+        return { status: 'removing', exitCode: state.exitCode ?? 0 };
       break;
   }
   throw conflict(`container is ${state.status}: "${event.type}" cannot happen now`);

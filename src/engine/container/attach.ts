@@ -1,0 +1,86 @@
+import { conflict } from '../../foundation/base/errors.ts';
+import type { AttachedStreams } from '../../resources/runtime/runtime.ts';
+import type { AttachRequest, ContainerRecord, ContainerStreams } from './container.ts';
+import type { Context } from './context.ts';
+import { publish } from './context.ts';
+import { readLogs } from './logs.ts';
+import { pump } from './pump.ts';
+import { isRunning } from './state.ts';
+
+export const createAttach =
+  (context: Context): ContainerStreams['attach'] =>
+  async (nameOrId, request) => {
+    const record = context.store.get(nameOrId);
+    if (record.state.status === 'paused')
+      throw conflict(`Container ${record.id} is paused. Unpause the container before attach`, {
+        code: 'container-paused',
+      });
+    if (request.logs) await replay(context, record, request);
+    if (!request.stream) {
+      request.onReady?.();
+      return { reason: 'ended' };
+    }
+    const connection = await connect(context, record, request);
+    if (!connection) return { reason: request.signal?.aborted ? 'client-gone' : 'ended' };
+    publish(context, record, 'attach');
+    const { openStdin } = record.config;
+    const { stdin, ...rest } = request;
+    const outcome = await pump(connection, { ...rest, ...(stdin && openStdin ? { stdin } : {}) });
+    if (outcome.reason === 'detached') publish(context, record, 'detach');
+    return outcome;
+  };
+
+/** Streams of the running container, or of its next run: parked until `start` hands them over. */
+async function connect(
+  context: Context,
+  record: ContainerRecord,
+  request: AttachRequest,
+): Promise<AttachedStreams | undefined> {
+  const connection = await context.locks.run(record.id, async () => {
+    if (isRunning(context.store.get(record.id).state))
+      return { streams: await context.driver.streams.attach({ id: record.id }) };
+    return { parked: park(context, record, request.signal) };
+  });
+  request.onReady?.();
+  return 'streams' in connection ? connection.streams : connection.parked;
+}
+
+function park(
+  context: Context,
+  record: ContainerRecord,
+  signal: AbortSignal | undefined,
+): Promise<AttachedStreams | undefined> {
+  const { parked } = context.live.of(record.id);
+  const { promise, resolve } = Promise.withResolvers<AttachedStreams | undefined>();
+  const settle = (streams: AttachedStreams | undefined): void => {
+    parked.delete(settle);
+    signal?.removeEventListener('abort', onAbort);
+    resolve(streams);
+  };
+  const onAbort = (): void => settle(undefined);
+  parked.add(settle);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted) onAbort();
+  return promise;
+}
+
+async function replay(context: Context, record: ContainerRecord, request: AttachRequest): Promise<void> {
+  const { stdout, stderr, output, signal } = request;
+  const batches = readLogs(context, record, { stdout, stderr, follow: false, ...(signal ? { signal } : {}) });
+  for await (const batch of batches)
+    for (const entry of batch) if (output?.write(entry.stream, entry.text) === false) await output.drained();
+}
+
+/** Gives each parked client its own connection; called between create and start, when the process exists but has not run. */
+export async function handOverParked(context: Context, record: ContainerRecord): Promise<void> {
+  const { parked } = context.live.of(record.id);
+  await Promise.all(
+    [...parked].map(async (settle) => settle(await context.driver.streams.attach({ id: record.id }))),
+  );
+}
+
+/** Lets parked clients go: the start failed or the container is removed. */
+export function releaseParked(context: Context, record: Pick<ContainerRecord, 'id'>): void {
+  const { parked } = context.live.of(record.id);
+  for (const settle of parked) settle(undefined);
+}

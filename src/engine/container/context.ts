@@ -1,0 +1,126 @@
+import type { KeyLock } from '../../foundation/base/key-lock.ts';
+import type { Log } from '../../foundation/base/log.ts';
+import type { ContainerId, ExecId } from '../../foundation/base/ids.ts';
+import type { Database } from '../../foundation/db/database.ts';
+import type { ContainerLogs } from '../../resources/logs/logs.ts';
+import type { Endpoints, Networks } from '../../resources/network/network.ts';
+import type { AttachedStreams, RuntimeDriver } from '../../resources/runtime/runtime.ts';
+import type { ContainerSnapshots } from '../../resources/snapshot/snapshot.ts';
+import type { Volumes } from '../../resources/volume/volume.ts';
+import type { Events } from '../events/events.ts';
+import type { ImageQueries } from '../image/image.ts';
+import type { ContainerRecord, ExecInfo, WaitCondition } from './container.ts';
+import type { ContainerStore } from './store.ts';
+
+/** What the container engine is made from. */
+export interface ContainerDeps {
+  database: Database;
+  images: Pick<ImageQueries, 'resolve'>;
+  snapshots: ContainerSnapshots;
+  networks: Networks;
+  endpoints: Endpoints;
+  volumes: Volumes;
+  driver: RuntimeDriver;
+  logs: ContainerLogs;
+  events: Events;
+  log: Log;
+  now: () => number;
+  settings: ContainerSettings;
+}
+
+export interface ContainerSettings {
+  /** Folder of one folder per container: log, hosts, hostname, resolv.conf. Durable. */
+  containersDirectory: string;
+  /** Folder of mount points of root file systems. Below the exec root, gone with a reboot. */
+  rootfsDirectory: string;
+  defaultRuntime: string;
+  runtimes: readonly string[];
+  /** Parent of every container's cgroup, e.g. `/silo`. */
+  cgroupParent: string;
+  cgroupVersion: '1' | '2';
+  /** Host path of a static init; empty when the machine has none. */
+  initBinary: string;
+  /** Total log size kept for one container, bytes. */
+  logMaxBytes: number;
+  defaultNetwork: string;
+  /** Bind source that holds the engine's own sockets and state are refused inside containers' roots. */
+  dataRoot: string;
+  /** Largest open-files limit that the engine may grant. */
+  openFilesLimit: number;
+  maySetOomScoreBelow: number;
+}
+
+/** Shared by the verbs of this folder; one per engine. */
+export interface Context extends ContainerDeps {
+  store: ContainerStore;
+  locks: KeyLock;
+  live: LiveContainers;
+  execs: Map<ExecId, ExecEntry>;
+  /** Images of containers that are being created but have no record yet: image id per container id. */
+  creating: Map<ContainerId, { imageId: string; layers: readonly string[] }>;
+}
+
+/** What exists only while the engine runs: nothing here needs to survive it. */
+export interface Live {
+  /** Resolves when the present run's end is recorded; replaced at each start. */
+  ended: PromiseWithResolvers<void>;
+  /** Attach requests that wait for the next start. */
+  parked: Set<(streams: AttachedStreams | undefined) => void>;
+  /** How many to give streams to at start. */
+  waiters: Set<Waiter>;
+  /** Set while a stop or forced removal is under way: the end is the user's wish. */
+  stopRequested: boolean;
+  restartDelayMs: number;
+  restartTimer?: ReturnType<typeof setTimeout>;
+}
+
+export interface Waiter {
+  condition: WaitCondition;
+  settle: (outcome: { exitCode: number; error?: string }) => void;
+}
+
+export interface ExecEntry {
+  info: ExecInfo;
+  ended: PromiseWithResolvers<void>;
+}
+
+export interface LiveContainers {
+  of(id: ContainerId): Live;
+  forget(id: ContainerId): void;
+}
+
+export function createLiveContainers(): LiveContainers {
+  const entries = new Map<ContainerId, Live>();
+  return {
+    of(id) {
+      let live = entries.get(id);
+      if (!live) {
+        live = {
+          ended: Promise.withResolvers<void>(),
+          parked: new Set(),
+          waiters: new Set(),
+          stopRequested: false,
+          restartDelayMs: 0,
+        };
+        entries.set(id, live);
+      }
+      return live;
+    },
+    forget: (id) => void entries.delete(id),
+  };
+}
+
+/** Publishes a container event with the attributes that Docker gives: image, name, labels, then those of the action. */
+export function publish(
+  context: Pick<Context, 'events'>,
+  record: ContainerRecord,
+  action: string,
+  attributes: Record<string, string> = {},
+): void {
+  context.events.publish({
+    type: 'container',
+    action,
+    id: record.id,
+    attributes: { ...record.config.labels, image: record.imageName, name: record.name, ...attributes },
+  });
+}

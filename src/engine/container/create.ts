@@ -1,0 +1,119 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { invalid, isKind } from '../../foundation/base/errors.ts';
+import { faultPoint } from '../../foundation/base/fault.ts';
+import { type ContainerId, parseContainerId, randomHexId, shortId } from '../../foundation/base/ids.ts';
+import type { ImageRecord } from '../image/image.ts';
+import type { ContainerConfig } from './config.ts';
+import type { ContainerLifecycle, ContainerRecord, CreateRequest } from './container.ts';
+import { type Context, publish } from './context.ts';
+import { commandLine, mergeImage } from './merge-image.ts';
+import { resolveMounts } from './mounts.ts';
+import { parseContainerName, randomContainerName } from './names.ts';
+import { adaptLimits } from './limits.ts';
+import { parseSignal } from './signals.ts';
+
+/**
+ * Makes a container: files first, then the row in the database, which is the moment from which it exists. A crash before leaves files that the sweep at
+ * start removes; an error undoes them at once.
+ */
+export const createCreate =
+  (context: Context): ContainerLifecycle['create'] =>
+  async (request) => {
+    const id = parseContainerId(randomHexId());
+    using name = reserve(context, request, id);
+    const image = context.images.resolve(request.config.image);
+    const { config, warnings } = settle(context, request, image, id);
+    const [path, ...args] = commandLine(config);
+    if (path === undefined || path === '')
+      throw invalid('no command specified', {
+        code: 'no-command',
+        hint: 'the image names no program: give one after the image, or with --entrypoint',
+      });
+    checkReferences(context, config);
+    await using undo = new AsyncDisposableStack();
+    context.creating.set(id, { imageId: image.id, layers: image.layers });
+    undo.defer(() => void context.creating.delete(id));
+    const mounts = await resolveMounts(config, { volumes: context.volumes, containerOf: context.store.get });
+    faultPoint('container.create.volumes');
+    await context.snapshots.create(id, image.layers);
+    undo.defer(() => context.snapshots.remove(id));
+    faultPoint('container.create.snapshot');
+    const directory = join(context.settings.containersDirectory, id);
+    await mkdir(directory, { mode: 0o700 });
+    undo.defer(() => rm(directory, { recursive: true, force: true }));
+    faultPoint('container.create.directory');
+    const record: ContainerRecord = {
+      id,
+      name: name.text,
+      createdAtMs: context.now(),
+      config,
+      imageId: image.id,
+      imageName: request.config.image,
+      path,
+      args,
+      state: { status: 'created' },
+      restartCount: 0,
+      error: '',
+      logPath: join(directory, 'container.log'),
+      runtimeName: config.runtimeName ?? context.settings.defaultRuntime,
+      mounts,
+    };
+    context.store.insert(record);
+    undo.move();
+    context.creating.delete(id);
+    faultPoint('container.create.recorded');
+    publish(context, record, 'create');
+    return { id, warnings };
+  };
+
+function reserve(context: Context, request: CreateRequest, id: ContainerId): Disposable & { text: string } {
+  if (request.name !== undefined && request.name !== '') {
+    const text = parseContainerName(request.name);
+    return { text, ...context.store.reserveName(text, id) };
+  }
+  for (let attempt = 0; ; attempt++) {
+    const text = randomContainerName(attempt);
+    try {
+      return { text, ...context.store.reserveName(text, id) };
+    } catch (error) {
+      if (!isKind(error, 'conflict')) throw error;
+    }
+  }
+}
+
+/** The configuration as it will be kept: image defaults, host name, limits that this machine can give. */
+function settle(
+  context: Context,
+  request: CreateRequest,
+  image: ImageRecord,
+  id: ContainerId,
+): { config: ContainerConfig; warnings: string[] } {
+  const merged = mergeImage(request.config, image.config.config ?? {});
+  if (merged.stopSignal !== undefined) parseSignal(merged.stopSignal);
+  const { config, warnings } = adaptLimits(merged, context.settings);
+  const usesHostName = config.network.mode === 'host' || config.namespaces.uts === 'host';
+  const name = config.hostname || (usesHostName ? hostname() : shortId(id));
+  return { config: { ...config, hostname: name }, warnings };
+}
+
+/** What must exist at create time, before anything is made. */
+function checkReferences(context: Context, config: ContainerConfig): void {
+  const runtime = config.runtimeName;
+  if (runtime !== undefined && !context.settings.runtimes.includes(runtime))
+    throw invalid(`unknown or invalid runtime name: ${runtime}`, {
+      code: 'unknown-runtime',
+      hint: `runtimes of this engine: ${context.settings.runtimes.join(', ')}`,
+    });
+  for (const mode of [config.network.mode, config.namespaces.pid, config.namespaces.ipc]) {
+    const other = /^container:(.*)$/.exec(mode)?.[1];
+    if (other !== undefined) context.store.get(other);
+  }
+  if (config.log.driver !== 'none' && !readableDrivers.has(config.log.driver))
+    throw invalid(`logger: no log driver named '${config.log.driver}' is registered`, {
+      code: 'unknown-log-driver',
+    });
+}
+
+const readableDrivers = new Set(['', 'json-file', 'local', 'k8s-file']);

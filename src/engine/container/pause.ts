@@ -1,0 +1,42 @@
+import { conflict, unsupported } from '../../foundation/base/errors.ts';
+import type { Freezer } from '../../resources/runtime/runtime.ts';
+import type { ContainerLifecycle } from './container.ts';
+import { type Context, publish } from './context.ts';
+import { next } from './state.ts';
+
+export const createPause =
+  (context: Context): ContainerLifecycle['pause'] =>
+  async (nameOrId) => {
+    const { id } = context.store.get(nameOrId);
+    await context.locks.run(id, async () => {
+      const record = context.store.get(id);
+      if (record.state.status === 'paused')
+        throw conflict(`Container ${record.id} is already paused`, { code: 'already-paused' });
+      if (record.state.status !== 'running')
+        throw conflict(`Container ${record.id} is not running`, { code: 'not-running' });
+      await freezerOf(context).pause(id);
+      publish(context, context.store.update(id, { state: next(record.state, { type: 'paused' }) }), 'pause');
+    });
+  };
+
+export const createResume =
+  (context: Context): ContainerLifecycle['resume'] =>
+  async (nameOrId) => {
+    const { id } = context.store.get(nameOrId);
+    await context.locks.run(id, async () => {
+      const record = context.store.get(id);
+      if (record.state.status !== 'paused')
+        throw conflict(`Container ${record.id} is not paused`, { code: 'not-paused' });
+      await freezerOf(context).resume(id);
+      publish(
+        context,
+        context.store.update(id, { state: next(record.state, { type: 'resumed' }) }),
+        'unpause',
+      );
+    });
+  };
+
+function freezerOf(context: Context): Freezer {
+  if (context.driver.freezer) return context.driver.freezer;
+  throw unsupported(`the runtime ${context.driver.name} cannot pause containers`);
+}

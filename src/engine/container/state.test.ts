@@ -1,0 +1,65 @@
+import { expect, test } from 'bun:test';
+import { nextDelayMs, shouldRestart, startsWithEngine } from './restart-policy.ts';
+import { parseSignal } from './signals.ts';
+import { type ContainerState, isRunning, next } from './state.ts';
+
+test('a life from created to removing', () => {
+  let state: ContainerState = { status: 'created' };
+  state = next(state, { type: 'start', atMs: 1 });
+  state = next(state, { type: 'started', pid: 9, atMs: 2 });
+  expect(isRunning(state)).toBe(true);
+  state = next(state, { type: 'paused' });
+  expect(state).toEqual({ status: 'paused', pid: 9, startedAtMs: 2 });
+  state = next(state, { type: 'resumed' });
+  state = next(state, {
+    type: 'exited',
+    exitCode: 3,
+    oomKilled: false,
+    atMs: 5,
+    willRestart: false,
+    stoppedByUser: false,
+  });
+  expect(state).toMatchObject({ status: 'exited', exitCode: 3, startedAtMs: 2, finishedAtMs: 5 });
+  expect(next(state, { type: 'remove' })).toEqual({ status: 'removing', exitCode: 3 });
+});
+
+test('a failed first start leaves the container created', () => {
+  const starting = next({ status: 'created' }, { type: 'start', atMs: 1 });
+  expect(next(starting, { type: 'start-failed', exitCode: 127, atMs: 2 })).toEqual({
+    status: 'created',
+    exitCode: 127,
+  });
+});
+
+test('impossible events are conflicts', () => {
+  expect(() => next({ status: 'created' }, { type: 'paused' })).toThrow('container is created');
+  expect(() => next({ status: 'running', pid: 1, startedAtMs: 0 }, { type: 'remove' })).toThrow('running');
+});
+
+test('restart policies follow Docker', () => {
+  const failed = { exitCode: 1, restartCount: 2, stoppedByUser: false };
+  expect(shouldRestart({ name: 'on-failure', maximumRetryCount: 2 }, failed)).toBe(false);
+  expect(shouldRestart({ name: 'on-failure', maximumRetryCount: 3 }, failed)).toBe(true);
+  expect(shouldRestart({ name: 'on-failure', maximumRetryCount: 0 }, { ...failed, exitCode: 0 })).toBe(false);
+  expect(shouldRestart({ name: 'always', maximumRetryCount: 0 }, { ...failed, stoppedByUser: true })).toBe(
+    false,
+  );
+  expect(
+    startsWithEngine({ name: 'always', maximumRetryCount: 0 }, { exitCode: 0, stoppedByUser: true }),
+  ).toBe(true);
+  expect(
+    startsWithEngine({ name: 'unless-stopped', maximumRetryCount: 0 }, { exitCode: 0, stoppedByUser: true }),
+  ).toBe(false);
+  expect([
+    nextDelayMs(0, 0),
+    nextDelayMs(100, 50),
+    nextDelayMs(50_000, 50),
+    nextDelayMs(800, 10_000),
+  ]).toEqual([100, 200, 60_000, 100]);
+});
+
+test('signals by name, number and offset', () => {
+  expect(['SIGTERM', 'kill', '15', 'RTMIN+3', 'SIGRTMAX'].map(parseSignal)).toEqual([15, 9, 15, 37, 64]);
+  for (const bad of ['', '0', '65', '-1', 'SIGNOPE', 'RTMIN+99', '9x'])
+    expect(() => parseSignal(bad)).toThrow('Invalid signal');
+});

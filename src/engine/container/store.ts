@@ -1,0 +1,114 @@
+import { conflict, notFound } from '../../foundation/base/errors.ts';
+import type { ContainerId } from '../../foundation/base/ids.ts';
+import type { Database } from '../../foundation/db/database.ts';
+import type { ContainerRecord } from './container.ts';
+
+/**
+ * The records: one row each, all of them in memory too, so that reads never touch the disk. `insert` and `remove` of the row are the points at
+ * which a container begins and ends to exist; files without a row are swept at start.
+ */
+export interface ContainerStore {
+  /** Full id, name (a leading slash is fine) or unambiguous prefix of an id. Not-found with Docker's text. */
+  get(nameOrId: string): ContainerRecord;
+  find(id: ContainerId): ContainerRecord | undefined;
+  /** Newest first. */
+  list(): ContainerRecord[];
+  /** Keeps the name for a container being made; `conflict` when taken. Disposing gives it back unless inserted. */
+  reserveName(name: string, id: ContainerId): Disposable;
+  insert(record: ContainerRecord): void;
+  /** Stores the changed record and returns it. */
+  update(id: ContainerId, change: Partial<Omit<ContainerRecord, 'id'>>): ContainerRecord;
+  remove(id: ContainerId): void;
+}
+
+const tables = [
+  `CREATE TABLE container (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    created_at_ms INTEGER NOT NULL,
+    record TEXT NOT NULL
+  ) WITHOUT ROWID`,
+];
+
+export function createContainerStore(database: Database): ContainerStore {
+  database.migrate('container', tables);
+  const records = new Map<ContainerId, ContainerRecord>();
+  const names = new Map<string, ContainerId>();
+  const rows = database.all<{ record: string }>('SELECT record FROM container ORDER BY created_at_ms');
+  for (const row of rows) {
+    const record = JSON.parse(row.record) as ContainerRecord;
+    records.set(record.id, record);
+    names.set(record.name, record.id);
+  }
+
+  const byPrefix = (prefix: string): ContainerRecord | undefined => {
+    if (!/^[0-9a-f]{1,64}$/.test(prefix)) return undefined;
+    let found: ContainerRecord | undefined;
+    for (const [id, record] of records) {
+      if (!id.startsWith(prefix)) continue;
+      if (found)
+        throw notFound(`multiple IDs found with provided prefix: ${prefix}`, { code: 'ambiguous-id' });
+      found = record;
+    }
+    return found;
+  };
+
+  return {
+    get(nameOrId) {
+      const byId = records.get(nameOrId as ContainerId);
+      if (byId) return byId;
+      const named = names.get(nameOrId.replace(/^\//, ''));
+      const record = (named && records.get(named)) ?? byPrefix(nameOrId);
+      if (!record) throw notFound(`No such container: ${nameOrId}`, { code: 'no-such-container' });
+      return record;
+    },
+    find: (id) => records.get(id),
+    list: () => [...records.values()].toReversed(),
+    reserveName(name, id) {
+      const holder = names.get(name);
+      if (holder && holder !== id)
+        throw conflict(
+          `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`,
+          { code: 'name-taken' },
+        );
+      names.set(name, id);
+      return {
+        [Symbol.dispose]() {
+          if (records.get(id)?.name !== name && names.get(name) === id) names.delete(name);
+        },
+      };
+    },
+    insert(record) {
+      database.run(
+        'INSERT INTO container (id, name, created_at_ms, record) VALUES (?, ?, ?, ?)',
+        record.id,
+        record.name,
+        record.createdAtMs,
+        JSON.stringify(record),
+      );
+      records.set(record.id, record);
+      names.set(record.name, record.id);
+    },
+    update(id, change) {
+      const before = records.get(id);
+      if (!before) throw notFound(`No such container: ${id}`, { code: 'no-such-container' });
+      const record: ContainerRecord = { ...before, ...change };
+      database.run(
+        'UPDATE container SET name = ?, record = ? WHERE id = ?',
+        record.name,
+        JSON.stringify(record),
+        id,
+      );
+      records.set(id, record);
+      if (before.name !== record.name && names.get(before.name) === id) names.delete(before.name);
+      names.set(record.name, id);
+      return record;
+    },
+    remove(id) {
+      database.run('DELETE FROM container WHERE id = ?', id);
+      const record = records.get(id);
+      records.delete(id);
+      if (record && names.get(record.name) === id) names.delete(record.name);
+    },
+  };
+}
