@@ -1,0 +1,229 @@
+import type { ContainerCreateBody } from '../../foundation/wire/docker/container-config.ts';
+import type {
+  ContainerCreateResponse,
+  ContainerInspectJson,
+  ContainersPruneResponse,
+  ContainerSummaryJson,
+  ContainerUpdateBody,
+  ContainerUpdateResponse,
+  TopResponse,
+  WaitResponse,
+} from '../../foundation/wire/docker/container.ts';
+import type {
+  ExecCreateBody,
+  ExecInspectJson,
+  ExecStartBody,
+  IdResponse,
+} from '../../foundation/wire/docker/exec.ts';
+import type {
+  AuthConfigJson,
+  ImageDeleteJson,
+  ImageHistoryJson,
+  ImageInspectJson,
+  ImagesPruneResponse,
+  ImageSummaryJson,
+} from '../../foundation/wire/docker/image.ts';
+import type { JsonMessage } from '../../foundation/wire/docker/json-message.ts';
+import type {
+  NetworkCreateBody,
+  NetworkCreateResponse,
+  NetworkJson,
+  NetworksPruneResponse,
+} from '../../foundation/wire/docker/network.ts';
+import type {
+  EventMessageJson,
+  InfoJson,
+  SystemDfJson,
+  VersionJson,
+} from '../../foundation/wire/docker/system.ts';
+import type {
+  VolumeCreateBody,
+  VolumeJson,
+  VolumeListResponse,
+  VolumesPruneResponse,
+} from '../../foundation/wire/docker/volume.ts';
+import type { BootstrapBody, BootstrapMessage } from '../../foundation/wire/silo/bootstrap.ts';
+import type { TlsOptions } from './connection.ts';
+import type { StreamConnection } from './stream-connection.ts';
+
+/**
+ * A typed client of the Docker API, for Bun and Node. Failures are `SiloError`s: a status of the daemon gives the kind, its message is kept
+ * as it came. Every call takes a signal. Connections are kept between calls and do not keep the process alive.
+ */
+export interface Client extends Disposable {
+  readonly containers: ContainerCalls;
+  readonly images: ImageCalls;
+  readonly execs: ExecCalls;
+  readonly networks: NetworkCalls;
+  readonly volumes: VolumeCalls;
+  readonly system: SystemCalls;
+}
+
+export interface ClientOptions {
+  /** `unix:///path` or `tcp://host:port`. */
+  host?: string;
+  tls?: TlsOptions;
+  /** Pins the API's version, as `DOCKER_API_VERSION` does; otherwise the daemon is asked once, before the first call. */
+  apiVersion?: string;
+  userAgent?: string;
+  /** Called once when nobody listens at `host`; true = try again. */
+  onUnreachable?: () => Promise<boolean>;
+}
+
+export interface CallOptions {
+  signal?: AbortSignal | undefined;
+}
+
+/** Docker's filters: `{ status: ['exited'] }`. */
+export type Filters = Record<string, readonly string[]>;
+
+export interface ContainerCalls {
+  create(
+    body: ContainerCreateBody,
+    options?: CallOptions & { name?: string; platform?: string },
+  ): Promise<ContainerCreateResponse>;
+  list(
+    options?: CallOptions & { all?: boolean; limit?: number; size?: boolean; filters?: Filters },
+  ): Promise<ContainerSummaryJson[]>;
+  inspect(id: string, options?: CallOptions & { size?: boolean }): Promise<ContainerInspectJson>;
+  start(id: string, options?: CallOptions & { detachKeys?: string }): Promise<void>;
+  stop(id: string, options?: CallOptions & { timeoutSeconds?: number; stopSignal?: string }): Promise<void>;
+  restart(
+    id: string,
+    options?: CallOptions & { timeoutSeconds?: number; stopSignal?: string },
+  ): Promise<void>;
+  kill(id: string, options?: CallOptions & { killSignal?: string }): Promise<void>;
+  pause(id: string, options?: CallOptions): Promise<void>;
+  unpause(id: string, options?: CallOptions): Promise<void>;
+  rename(id: string, name: string, options?: CallOptions): Promise<void>;
+  remove(
+    id: string,
+    options?: CallOptions & { force?: boolean; volumes?: boolean; link?: boolean },
+  ): Promise<void>;
+  update(id: string, body: ContainerUpdateBody, options?: CallOptions): Promise<ContainerUpdateResponse>;
+  top(id: string, options?: CallOptions & { psArgs?: string }): Promise<TopResponse>;
+  /** Resolves when the daemon watches: no end after that moment is missed. `exit` resolves when the condition holds. */
+  wait(
+    id: string,
+    options?: CallOptions & { condition?: 'not-running' | 'next-exit' | 'removed' },
+  ): Promise<{ exit: Promise<WaitResponse> }>;
+  /** Resolves when the daemon has connected the streams; call it before `start` to get everything. */
+  attach(id: string, options?: CallOptions & AttachOptions): Promise<StreamConnection>;
+  resize(id: string, size: TerminalSize, options?: CallOptions): Promise<void>;
+  logs(id: string, options?: CallOptions & LogOptions): Promise<OutputStream>;
+  prune(options?: CallOptions & { filters?: Filters }): Promise<ContainersPruneResponse>;
+}
+
+export interface TerminalSize {
+  columns: number;
+  rows: number;
+}
+
+export interface AttachOptions {
+  stdin?: boolean;
+  stdout?: boolean;
+  stderr?: boolean;
+  logs?: boolean;
+  detachKeys?: string;
+}
+
+export interface LogOptions {
+  stdout?: boolean;
+  stderr?: boolean;
+  follow?: boolean;
+  timestamps?: boolean;
+  details?: boolean;
+  /** RFC 3339 or seconds since the epoch. */
+  since?: string;
+  until?: string;
+  /** A number or `all`. */
+  tail?: string;
+}
+
+/** Output in one direction; `multiplexed` as in `StreamConnection`. */
+export interface OutputStream {
+  multiplexed: boolean | undefined;
+  body: AsyncIterable<Buffer>;
+}
+
+export interface ImageCalls {
+  list(
+    options?: CallOptions & { all?: boolean; digests?: boolean; filters?: Filters },
+  ): Promise<ImageSummaryJson[]>;
+  inspect(name: string, options?: CallOptions & { platform?: string }): Promise<ImageInspectJson>;
+  history(name: string, options?: CallOptions & { platform?: string }): Promise<ImageHistoryJson[]>;
+  /** A message that reports an error is thrown. */
+  pull(
+    request: { name: string; tag?: string; platform?: string; auth?: AuthConfigJson },
+    options?: CallOptions,
+  ): AsyncIterable<JsonMessage>;
+  load(
+    archive: AsyncIterable<Uint8Array>,
+    options?: CallOptions & { quiet?: boolean },
+  ): AsyncIterable<JsonMessage>;
+  /** `source` is `-` with an archive, or a URL that the daemon fetches. */
+  import(
+    request: {
+      source: string;
+      archive?: AsyncIterable<Uint8Array>;
+      repo?: string;
+      tag?: string;
+      message?: string;
+      changes?: readonly string[];
+      platform?: string;
+    },
+    options?: CallOptions,
+  ): AsyncIterable<JsonMessage>;
+  tag(name: string, target: { repo: string; tag: string }, options?: CallOptions): Promise<void>;
+  remove(
+    name: string,
+    options?: CallOptions & { force?: boolean; noPrune?: boolean },
+  ): Promise<ImageDeleteJson[]>;
+  prune(options?: CallOptions & { filters?: Filters }): Promise<ImagesPruneResponse>;
+  /** Silo's own: makes a base image from what the machine has. */
+  bootstrap(body: BootstrapBody, options?: CallOptions): AsyncIterable<BootstrapMessage>;
+}
+
+export interface ExecCalls {
+  create(containerId: string, body: ExecCreateBody, options?: CallOptions): Promise<IdResponse>;
+  /** Starts the process with its streams connected. */
+  attach(id: string, body: ExecStartBody, options?: CallOptions): Promise<StreamConnection>;
+  /** Starts the process on its own. */
+  startDetached(id: string, body: ExecStartBody, options?: CallOptions): Promise<void>;
+  resize(id: string, size: TerminalSize, options?: CallOptions): Promise<void>;
+  inspect(id: string, options?: CallOptions): Promise<ExecInspectJson>;
+}
+
+export interface NetworkCalls {
+  list(options?: CallOptions & { filters?: Filters }): Promise<NetworkJson[]>;
+  inspect(id: string, options?: CallOptions & { verbose?: boolean }): Promise<NetworkJson>;
+  create(body: NetworkCreateBody, options?: CallOptions): Promise<NetworkCreateResponse>;
+  remove(id: string, options?: CallOptions): Promise<void>;
+  prune(options?: CallOptions & { filters?: Filters }): Promise<NetworksPruneResponse>;
+}
+
+export interface VolumeCalls {
+  list(options?: CallOptions & { filters?: Filters }): Promise<VolumeListResponse>;
+  inspect(name: string, options?: CallOptions): Promise<VolumeJson>;
+  create(body: VolumeCreateBody, options?: CallOptions): Promise<VolumeJson>;
+  remove(name: string, options?: CallOptions & { force?: boolean }): Promise<void>;
+  prune(options?: CallOptions & { filters?: Filters }): Promise<VolumesPruneResponse>;
+}
+
+/** An event with its exact time, which JSON numbers cannot carry. */
+export interface EventMessage extends EventMessageJson {
+  timeNs: bigint;
+}
+
+export interface SystemCalls {
+  ping(options?: CallOptions): Promise<{ apiVersion: string; osType: string }>;
+  version(options?: CallOptions): Promise<VersionJson>;
+  info(options?: CallOptions): Promise<InfoJson>;
+  df(options?: CallOptions & { types?: readonly string[] }): Promise<SystemDfJson>;
+  /** Resolves when the daemon has subscribed. */
+  events(
+    options?: CallOptions & { since?: string; until?: string; filters?: Filters },
+  ): Promise<AsyncIterable<EventMessage>>;
+  /** The version that calls use: the highest that both sides speak. */
+  apiVersion(): Promise<string>;
+}

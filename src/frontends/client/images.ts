@@ -1,0 +1,105 @@
+import type { AuthConfigJson } from '../../foundation/wire/docker/image.ts';
+import type { JsonMessage } from '../../foundation/wire/docker/json-message.ts';
+import type { BootstrapMessage } from '../../foundation/wire/silo/bootstrap.ts';
+import type { ImageCalls } from './client.ts';
+import { errorOfStream } from './errors.ts';
+import { formatFilters } from './filters.ts';
+import { readJsonLines } from './json-lines.ts';
+import type { Call, Transport } from './transport.ts';
+
+/** Slashes and colons stay: names are paths here, and the daemon's router expects them so. */
+const at = (name: string, action: string): string =>
+  `/images/${name.split('/').map(encodeURIComponent).join('/').replaceAll('%3A', ':').replaceAll('%40', '@')}${action}`;
+
+export function createImageCalls(transport: Transport): ImageCalls {
+  const query = (filters: string | undefined, rest: Record<string, boolean | string | undefined> = {}) => ({
+    ...rest,
+    filters,
+  });
+  return {
+    list: ({ all, digests, filters, signal } = {}) =>
+      transport.json({
+        method: 'GET',
+        path: '/images/json',
+        query: query(formatFilters(filters), { all, digests }),
+        signal,
+      }),
+    inspect: (name, { platform, signal } = {}) =>
+      transport.json({ method: 'GET', path: at(name, '/json'), query: { platform }, signal }),
+    history: (name, { platform, signal } = {}) =>
+      transport.json({ method: 'GET', path: at(name, '/history'), query: { platform }, signal }),
+    pull: ({ name, tag, platform, auth }, { signal } = {}) =>
+      messages(transport, {
+        method: 'POST',
+        path: '/images/create',
+        query: { fromImage: name, tag, platform },
+        headers: authHeader(auth),
+        signal,
+      }),
+    load: (archive, { quiet, signal } = {}) =>
+      messages(transport, {
+        method: 'POST',
+        path: '/images/load',
+        query: { quiet: quiet ?? false },
+        upload: { type: 'application/x-tar', data: archive },
+        signal,
+      }),
+    import: (request, { signal } = {}) =>
+      messages(transport, {
+        method: 'POST',
+        path: `/images/create${formatChanges(request.changes)}`,
+        query: {
+          fromSrc: request.source,
+          repo: request.repo,
+          tag: request.tag,
+          message: request.message,
+          platform: request.platform,
+        },
+        ...(request.archive ? { upload: { type: 'text/plain', data: request.archive } } : {}),
+        signal,
+      }),
+    tag: (name, target, { signal } = {}) =>
+      transport.done({ method: 'POST', path: at(name, '/tag'), query: { ...target }, signal }),
+    remove: (name, { force, noPrune, signal } = {}) =>
+      transport.json({ method: 'DELETE', path: at(name, ''), query: { force, noprune: noPrune }, signal }),
+    prune: ({ filters, signal } = {}) =>
+      transport.json({
+        method: 'POST',
+        path: '/images/prune',
+        query: query(formatFilters(filters)),
+        signal,
+      }),
+    bootstrap: (body, { signal } = {}) =>
+      messages<BootstrapMessage>(transport, {
+        method: 'POST',
+        path: '/silo/images/bootstrap',
+        unversioned: true,
+        body,
+        signal,
+      }),
+  };
+}
+
+/** `changes` repeats, which a record of query parameters cannot express. */
+function formatChanges(changes: readonly string[] = []): string {
+  return changes
+    .map((change, index) => `${index === 0 ? '?' : '&'}changes=${encodeURIComponent(change)}`)
+    .join('');
+}
+
+function authHeader(auth: AuthConfigJson | undefined): Record<string, string> {
+  if (auth === undefined) return {};
+  return { 'X-Registry-Auth': Buffer.from(JSON.stringify(auth)).toString('base64url') };
+}
+
+async function* messages<T extends JsonMessage | BootstrapMessage = JsonMessage>(
+  transport: Transport,
+  call: Call,
+): AsyncGenerator<T, void, void> {
+  const { body } = await transport.send(call);
+  for await (const message of readJsonLines<T>(body)) {
+    const error = message.errorDetail?.message ?? message.error;
+    if (error !== undefined) throw errorOfStream(error);
+    yield message;
+  }
+}
