@@ -2,9 +2,11 @@
 export interface ContainerLogs {
   /**
    * Batches in order. With `follow` it waits for more (by file notification, never polling) until `ended` resolves and everything was
-   * delivered, or the signal aborts. Kind `not-found` when there is no log.
+   * delivered, or the signal aborts. Kind `not-found` when there is no log. Without `follow` it ends where the log ended at the call.
    */
   read(path: string, options: ReadLogs): AsyncIterable<LogEntry[]>;
+  /** The same without an object per entry, for callers that copy the text into frames of their own. */
+  readBlocks(path: string, options: ReadLogs): AsyncIterable<LogBlock>;
 }
 
 export interface ReadLogs {
@@ -12,7 +14,9 @@ export interface ReadLogs {
   stderr: boolean;
   /** Only the last so many lines of those selected; undefined = all. */
   tail?: number;
+  /** May have a fraction. Entries of this moment are included. */
   sinceMs?: number;
+  /** Reading ends at the first entry after it, also with `follow`. */
   untilMs?: number;
   follow?: { ended: Promise<unknown> };
   signal?: AbortSignal;
@@ -20,8 +24,21 @@ export interface ReadLogs {
 
 export interface LogEntry {
   stream: 'stdout' | 'stderr';
-  /** RFC 3339 with nanoseconds, as written. */
+  /** RFC 3339 with nanoseconds; `Z` when the monitor wrote UTC. */
   time: string;
   /** Bytes as the program wrote them, with the newline when it wrote one. */
   text: Uint8Array;
 }
+
+/**
+ * Entries as places in one piece of the file. Entry `i` has five numbers from `index[i * 5]` on: stream (1 stdout, 2 stderr),
+ * start and end of the time, start and end of the text. The text of a whole line ends with its newline.
+ */
+export interface LogBlock {
+  bytes: Buffer;
+  index: Uint32Array;
+  count: number;
+}
+
+/** Numbers per entry in `LogBlock.index`. */
+export const entryWidth = 5;
