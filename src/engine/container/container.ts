@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ContainerId, ExecId } from '../../foundation/base/ids.ts';
-import type { ImageId } from '../../foundation/oci/digest.ts';
+import type { ChainId, ImageId } from '../../foundation/oci/digest.ts';
 import type { ContainerConfig, Resources } from './config.ts';
 import type { ContainerState } from './state.ts';
 
@@ -14,6 +14,8 @@ export interface ContainerRecord {
   /** The image's id, and the name by which it was asked for. */
   imageId: ImageId;
   imageName: string;
+  /** Chain ids below its writable layer, lowest first. */
+  layers: ChainId[];
   /** First word and the rest of what runs, resolved from image and request. */
   path: string;
   args: string[];

@@ -1,10 +1,12 @@
 import type { KeyLock } from '../../foundation/base/key-lock.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import type { ContainerId, ExecId } from '../../foundation/base/ids.ts';
+import type { ChainId, ImageId } from '../../foundation/oci/digest.ts';
 import type { Database } from '../../foundation/db/database.ts';
 import type { ContainerLogs } from '../../resources/logs/logs.ts';
 import type { Endpoints, Networks } from '../../resources/network/network.ts';
 import type { AttachedStreams, RuntimeDriver } from '../../resources/runtime/runtime.ts';
+import type { HostFacts as SpecHost } from '../../resources/spec/spec.ts';
 import type { ContainerSnapshots } from '../../resources/snapshot/snapshot.ts';
 import type { Volumes } from '../../resources/volume/volume.ts';
 import type { Events } from '../events/events.ts';
@@ -37,17 +39,16 @@ export interface ContainerSettings {
   runtimes: readonly string[];
   /** Parent of every container's cgroup, e.g. `/silo`. */
   cgroupParent: string;
-  cgroupVersion: '1' | '2';
   /** Host path of a static init; empty when the machine has none. */
   initBinary: string;
   /** Total log size kept for one container, bytes. */
   logMaxBytes: number;
   defaultNetwork: string;
-  /** Bind source that holds the engine's own sockets and state are refused inside containers' roots. */
-  dataRoot: string;
-  /** Largest open-files limit that the engine may grant. */
+  /** What the machine offers to specs; `maximumOpenFiles` is the largest limit the engine may grant. */
+  host: SpecHost;
   openFilesLimit: number;
-  maySetOomScoreBelow: number;
+  /** The lowest `oom_score_adj` that the engine may set: its own, without CAP_SYS_RESOURCE. */
+  lowestOomScore: number;
 }
 
 /** Shared by the verbs of this folder; one per engine. */
@@ -57,7 +58,7 @@ export interface Context extends ContainerDeps {
   live: LiveContainers;
   execs: Map<ExecId, ExecEntry>;
   /** Images of containers that are being created but have no record yet: image id per container id. */
-  creating: Map<ContainerId, { imageId: string; layers: readonly string[] }>;
+  creating: Map<ContainerId, { imageId: ImageId; layers: readonly ChainId[] }>;
 }
 
 /** What exists only while the engine runs: nothing here needs to survive it. */

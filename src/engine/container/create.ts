@@ -11,7 +11,7 @@ import { type Context, publish } from './context.ts';
 import { commandLine, mergeImage } from './merge-image.ts';
 import { resolveMounts } from './mounts.ts';
 import { parseContainerName, randomContainerName } from './names.ts';
-import { adaptLimits } from './limits.ts';
+import { limitWarnings } from './limits.ts';
 import { parseSignal } from './signals.ts';
 
 /**
@@ -35,7 +35,10 @@ export const createCreate =
     await using undo = new AsyncDisposableStack();
     context.creating.set(id, { imageId: image.id, layers: image.layers });
     undo.defer(() => void context.creating.delete(id));
-    const mounts = await resolveMounts(config, { volumes: context.volumes, containerOf: context.store.get });
+    const mounts = await resolveMounts(config, {
+      volumes: context.volumes,
+      containerOf: (name) => context.store.get(name),
+    });
     faultPoint('container.create.volumes');
     await context.snapshots.create(id, image.layers);
     undo.defer(() => context.snapshots.remove(id));
@@ -51,6 +54,7 @@ export const createCreate =
       config,
       imageId: image.id,
       imageName: request.config.image,
+      layers: image.layers,
       path,
       args,
       state: { status: 'created' },
@@ -92,10 +96,9 @@ function settle(
 ): { config: ContainerConfig; warnings: string[] } {
   const merged = mergeImage(request.config, image.config.config ?? {});
   if (merged.stopSignal !== undefined) parseSignal(merged.stopSignal);
-  const { config, warnings } = adaptLimits(merged, context.settings);
-  const usesHostName = config.network.mode === 'host' || config.namespaces.uts === 'host';
-  const name = config.hostname || (usesHostName ? hostname() : shortId(id));
-  return { config: { ...config, hostname: name }, warnings };
+  const usesHostName = merged.network.mode === 'host' || merged.namespaces.uts === 'host';
+  const name = merged.hostname || (usesHostName ? hostname() : shortId(id));
+  return { config: { ...merged, hostname: name }, warnings: limitWarnings(merged, context.settings) };
 }
 
 /** What must exist at create time, before anything is made. */

@@ -2,31 +2,22 @@ import type { ContainerConfig } from './config.ts';
 import type { ContainerSettings } from './context.ts';
 
 /**
- * Limits that this engine cannot grant are lowered to what it can, with a warning: a container that asks for more open files than the host allows should
- * run, and its user should know.
+ * Limits that this engine cannot grant are lowered when the container starts (resources/spec): a container that asks for more open files than the host
+ * allows should run. These are the words that tell its user.
  */
-export function adaptLimits(
+export function limitWarnings(
   config: ContainerConfig,
-  settings: Pick<ContainerSettings, 'openFilesLimit' | 'maySetOomScoreBelow'>,
-): { config: ContainerConfig; warnings: string[] } {
-  const warnings: string[] = [];
-  const ulimits = config.resources.ulimits?.map((limit) => {
-    if (limit.name !== 'nofile') return limit;
-    const most = settings.openFilesLimit;
-    const hard = limit.hard < 0 ? most : Math.min(limit.hard, most);
-    if (hard === limit.hard) return limit;
-    warnings.push(`ulimit nofile=${limit.hard} is above what this host grants: lowered to ${most}.`);
-    return { ...limit, hard, soft: limit.soft < 0 ? hard : Math.min(limit.soft, hard) };
-  });
-  let { oomScoreAdj } = config;
-  if (oomScoreAdj < settings.maySetOomScoreBelow) {
+  settings: Pick<ContainerSettings, 'openFilesLimit' | 'lowestOomScore'>,
+): string[] {
+  const files = (config.resources.ulimits ?? []).filter(
+    ({ name, hard }) => name === 'nofile' && (hard < 0 || hard > settings.openFilesLimit),
+  );
+  const warnings = files.map(
+    ({ hard }) => `ulimit nofile=${hard} is above what this host grants: ${settings.openFilesLimit} is used.`,
+  );
+  if (config.oomScoreAdj < settings.lowestOomScore)
     warnings.push(
-      `oom-score-adj ${oomScoreAdj} needs CAP_SYS_RESOURCE, which the engine lacks: ${settings.maySetOomScoreBelow} is used.`,
+      `oom-score-adj ${config.oomScoreAdj} needs CAP_SYS_RESOURCE, which the engine lacks: ${settings.lowestOomScore} is used.`,
     );
-    oomScoreAdj = settings.maySetOomScoreBelow;
-  }
-  return {
-    config: { ...config, oomScoreAdj, resources: { ...config.resources, ...(ulimits ? { ulimits } : {}) } },
-    warnings,
-  };
+  return warnings;
 }

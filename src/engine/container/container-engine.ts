@@ -1,0 +1,104 @@
+import { mkdirSync } from 'node:fs';
+import { createKeyLock } from '../../foundation/base/key-lock.ts';
+import type { ImageUsers } from '../image/image.ts';
+import { createAttach } from './attach.ts';
+import type { ContainerExecs, ContainerLifecycle, ContainerQueries, ContainerStreams } from './container.ts';
+import { type ContainerDeps, type Context, createLiveContainers } from './context.ts';
+import { createCreate } from './create.ts';
+import { createExecs } from './exec.ts';
+import { handleExit } from './exit.ts';
+import { readLogs } from './logs.ts';
+import { describeNetwork } from './networking.ts';
+import { createPause, createResume } from './pause.ts';
+import { recoverContainers, startByPolicy } from './recover.ts';
+import { createRemove } from './remove.ts';
+import { createRename } from './rename.ts';
+import { createRestart } from './restart.ts';
+import { startContainer } from './start.ts';
+import { isRunning } from './state.ts';
+import { createKill, createStop } from './stop.ts';
+import { createContainerStore } from './store.ts';
+import { createTop } from './top.ts';
+import { createUpdate } from './update.ts';
+import { createWait } from './wait.ts';
+
+export interface ContainerEngine extends Disposable {
+  containers: ContainerQueries & ContainerLifecycle;
+  streams: ContainerStreams;
+  execs: ContainerExecs;
+  /** What the image engine must not remove. */
+  users: ImageUsers;
+  /** Called once, before the first request: see `recover.ts`. */
+  recover(): Promise<void>;
+  /** Called once the engine answers. */
+  startByPolicy(): void;
+}
+
+export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
+  for (const directory of [deps.settings.containersDirectory, deps.settings.rootfsDirectory])
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const context: Context = {
+    ...deps,
+    store: createContainerStore(deps.database),
+    locks: createKeyLock(),
+    live: createLiveContainers(),
+    execs: new Map(),
+    creating: new Map(),
+  };
+  const exits = deps.driver.containers.onExit((exit) => handleExit(context, exit));
+  const stop = createStop(context);
+  const start = (nameOrId: string): Promise<void> => startContainer(context, nameOrId);
+  return {
+    containers: {
+      get: (nameOrId) => context.store.get(nameOrId),
+      list: () => context.store.list(),
+      networkOf: (id) => describeNetwork(context, context.store.get(id)),
+      top: createTop(context),
+      create: createCreate(context),
+      start,
+      stop,
+      restart: createRestart(context, { start, stop }),
+      kill: createKill(context),
+      pause: createPause(context),
+      resume: createResume(context),
+      rename: createRename(context),
+      remove: createRemove(context),
+      wait: createWait(context),
+      update: createUpdate(context),
+    },
+    streams: {
+      attach: createAttach(context),
+      logs: (nameOrId, request) => readLogs(context, context.store.get(nameOrId), request),
+      async resize(nameOrId, size) {
+        const record = context.store.get(nameOrId);
+        await context.driver.streams.resize({ id: record.id }, size);
+      },
+    },
+    execs: createExecs(context),
+    users: createImageUsers(context),
+    recover: () => recoverContainers(context),
+    startByPolicy: () => startByPolicy(context),
+    [Symbol.dispose]() {
+      exits[Symbol.dispose]();
+      for (const { id } of context.store.list()) clearTimeout(context.live.of(id).restartTimer);
+    },
+  };
+}
+
+function createImageUsers(context: Context): ImageUsers {
+  return {
+    usersOf: (imageId) => [
+      ...context.store
+        .list()
+        .filter((record) => record.imageId === imageId)
+        .map((record) => ({ containerId: record.id, running: isRunning(record.state) })),
+      ...[...context.creating]
+        .filter(([, making]) => making.imageId === imageId)
+        .map(([containerId]) => ({ containerId, running: false })),
+    ],
+    *layersInUse() {
+      for (const making of context.creating.values()) yield* making.layers;
+      for (const record of context.store.list()) yield* record.layers;
+    },
+  };
+}

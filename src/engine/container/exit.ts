@@ -1,0 +1,83 @@
+import { faultPoint } from '../../foundation/base/fault.ts';
+import { toSiloError } from '../../foundation/base/errors.ts';
+import type { ContainerId } from '../../foundation/base/ids.ts';
+import type { ExitInfo, RuntimeExit } from '../../resources/runtime/runtime.ts';
+import type { ContainerRecord } from './container.ts';
+import { type Context, publish } from './context.ts';
+import { endExec, endExecsOf } from './exec.ts';
+import { removeLocked } from './remove.ts';
+import { scheduleRestart } from './restart.ts';
+import { shouldRestart } from './restart-policy.ts';
+import { cleanUpRun, startContainer } from './start.ts';
+import { isRunning, next } from './state.ts';
+import { settleWaiters } from './wait.ts';
+
+/** Called for every end that the runtime reports. */
+export function handleExit(context: Context, exit: RuntimeExit): void {
+  if (exit.execId !== undefined) return endExec(context, exit.execId, exit);
+  const recorded = context.locks.run(exit.id, () => recordExit(context, exit.id, exit));
+  recorded.catch((error: unknown) =>
+    context.log.error(`recording the end of container ${exit.id}: ${toSiloError(error).message}`),
+  );
+}
+
+/**
+ * The end of a run: first the record, the `die` event and everybody who waits, then the cleaning, then restart or removal. Waiters need not wait
+ * for the cleaning: whatever they ask next queues behind it on the container's lock.
+ */
+export async function recordExit(context: Context, id: ContainerId, exit: ExitInfo): Promise<void> {
+  const record = context.store.find(id);
+  if (!record || !isRunning(record.state)) return;
+  const ended = storeExit(context, record, exit);
+  faultPoint('container.exit.recorded');
+  const ranForMs = exit.finishedAtMs - record.state.startedAtMs;
+  if (exit.oomKilled) publish(context, ended, 'oom');
+  publish(context, ended, 'die', {
+    exitCode: String(exit.exitCode),
+    execDuration: String(Math.max(0, Math.round(ranForMs / 1000))),
+  });
+  endExecsOf(context, id);
+  const willRestart = ended.state.status === 'restarting';
+  settleWaiters(context, ended, willRestart ? ['next-exit'] : ['next-exit', 'not-running'], {
+    exitCode: exit.exitCode,
+  });
+  context.live.of(id).ended.resolve();
+  await cleanUpRun(context, id);
+  publishDisconnect(context, ended);
+  faultPoint('container.exit.cleaned');
+  if (willRestart) scheduleRestart(context, ended, ranForMs, (again) => startContainer(context, again));
+  else if (ended.config.autoRemove) await removeLocked(context, ended, { volumes: true });
+}
+
+function storeExit(context: Context, record: ContainerRecord, exit: ExitInfo): ContainerRecord {
+  const { exitCode, oomKilled, finishedAtMs } = exit;
+  const stoppedByUser = context.live.of(record.id).stopRequested;
+  const { restartCount } = record;
+  const willRestart = shouldRestart(record.config.restart, { exitCode, restartCount, stoppedByUser });
+  const state = next(record.state, {
+    type: 'exited',
+    exitCode,
+    oomKilled,
+    atMs: finishedAtMs,
+    willRestart,
+    stoppedByUser,
+  });
+  return context.store.update(record.id, {
+    state,
+    restartCount: willRestart ? restartCount + 1 : restartCount,
+  });
+}
+
+function publishDisconnect(context: Context, record: ContainerRecord): void {
+  const { mode } = record.config.network;
+  if (mode === 'host' || mode === 'none' || mode.startsWith('container:')) return;
+  const network = context.networks.get(
+    mode === '' || mode === 'default' ? context.settings.defaultNetwork : mode,
+  );
+  context.events.publish({
+    type: 'network',
+    action: 'disconnect',
+    id: network.id,
+    attributes: { container: record.id, name: network.name, type: network.driver },
+  });
+}

@@ -1,0 +1,115 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { toSiloError } from '../../foundation/base/errors.ts';
+import { type ContainerId, parseContainerId } from '../../foundation/base/ids.ts';
+import type { RecoveredContainer } from '../../resources/runtime/runtime.ts';
+import type { ContainerRecord } from './container.ts';
+import { type Context, publish } from './context.ts';
+import { recordExit } from './exit.ts';
+import { scheduleRestart } from './restart.ts';
+import { startsWithEngine } from './restart-policy.ts';
+import { cleanUpRun, startContainer, unmountRootfs } from './start.ts';
+import { isRunning } from './state.ts';
+
+type Status = RecoveredContainer['status'];
+/** Docker's code for a container whose end nobody saw. */
+const lostExitCode = 255;
+
+/**
+ * Makes records and reality agree after a start of the engine, however the last one ended. What runs is adopted; an end that nobody recorded is recorded
+ * now, with its exit code; what was half-made is undone; folders and mounts without a record are swept.
+ */
+export async function recoverContainers(context: Context): Promise<void> {
+  const found = new Map((await context.driver.containers.recover()).map(({ id, status }) => [id, status]));
+  const running = new Set([...found].filter(([, status]) => status.status === 'running').map(([id]) => id));
+  for (const record of context.store.list())
+    if (running.has(record.id)) adopt(context, record, found.get(record.id));
+  await context.endpoints.recover(running);
+  await Promise.all(
+    context.store
+      .list()
+      .filter(({ id }) => !running.has(id))
+      .map((record) =>
+        contained(context, record.id, () => settleStopped(context, record, found.get(record.id))),
+      ),
+  );
+  const unknown = [...found.keys()].filter((id) => !context.store.find(id));
+  await Promise.all(unknown.map((id) => contained(context, id, () => cleanUpRun(context, id))));
+  await sweep(context, running);
+}
+
+/** Starts what restart policies want, in the background: the engine answers meanwhile. */
+export function startByPolicy(context: Context): void {
+  for (const record of context.store.list()) {
+    const { state, config } = record;
+    if (state.status === 'restarting')
+      scheduleRestart(context, record, 0, (id) => startContainer(context, id));
+    else if (state.status === 'exited' && startsWithEngine(config.restart, state))
+      startContainer(context, record.id).catch((error: unknown) =>
+        context.log.warn(`restart policy of container ${record.name}: ${toSiloError(error).message}`),
+      );
+  }
+}
+
+/** One container's trouble must not keep the engine from starting. */
+async function contained(context: Context, id: ContainerId, work: () => Promise<void>): Promise<void> {
+  try {
+    await context.locks.run(id, work);
+  } catch (error) {
+    context.log.error(`recovering container ${id}: ${toSiloError(error).message}`);
+  }
+}
+
+function adopt(context: Context, record: ContainerRecord, status: Status | undefined): void {
+  if (status?.status !== 'running' || isRunning(record.state)) return;
+  // The engine died between the start and its record.
+  const started = context.store.update(record.id, {
+    state: { status: 'running', pid: status.pid, startedAtMs: context.now() },
+    error: '',
+  });
+  publish(context, started, 'start');
+}
+
+async function settleStopped(
+  context: Context,
+  record: ContainerRecord,
+  status: Status | undefined,
+): Promise<void> {
+  if (isRunning(record.state)) {
+    const lost = { exitCode: lostExitCode, oomKilled: false, finishedAtMs: context.now() };
+    await recordExit(context, record.id, status?.status === 'ended' ? status.exit : lost);
+    return;
+  }
+  if (status?.status === 'ended') {
+    // It was started and ended while nobody recorded either.
+    const { finishedAtMs } = status.exit;
+    context.store.update(record.id, {
+      state: { status: 'running', pid: 0, startedAtMs: finishedAtMs },
+      error: '',
+    });
+    await recordExit(context, record.id, status.exit);
+    return;
+  }
+  if (status) await cleanUpRun(context, record.id);
+}
+
+/** Folders and mounts that belong to no container, or to one that does not run. */
+async function sweep(context: Context, running: ReadonlySet<ContainerId>): Promise<void> {
+  const { containersDirectory, rootfsDirectory } = context.settings;
+  for (const id of await idsIn(rootfsDirectory))
+    if (!running.has(id) && !startedMeanwhile(context, id)) await unmountRootfs(context, id);
+  const orphans = (await idsIn(containersDirectory)).filter((id) => !context.store.find(id));
+  for (const id of orphans) await rm(join(containersDirectory, id), { recursive: true, force: true });
+  for (const { id } of await context.snapshots.list())
+    if (!context.store.find(id)) await context.snapshots.remove(id);
+}
+
+function startedMeanwhile(context: Context, id: ContainerId): boolean {
+  const record = context.store.find(id);
+  return record !== undefined && (isRunning(record.state) || context.locks.isHeld(id));
+}
+
+async function idsIn(directory: string): Promise<ContainerId[]> {
+  const names = await readdir(directory).catch(() => []);
+  return names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map(parseContainerId);
+}

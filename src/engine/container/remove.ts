@@ -1,0 +1,85 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { conflict, isKind } from '../../foundation/base/errors.ts';
+import { faultPoint } from '../../foundation/base/fault.ts';
+import { releaseParked } from './attach.ts';
+import type { ContainerLifecycle, ContainerRecord } from './container.ts';
+import { type Context, publish } from './context.ts';
+import { cancelRestart } from './restart.ts';
+import { isRunning, next } from './state.ts';
+import { killAndWait } from './stop.ts';
+import { exitCodeOf, settleWaiters } from './wait.ts';
+
+export const createRemove =
+  (context: Context): ContainerLifecycle['remove'] =>
+  async (nameOrId, options) => {
+    const record = context.store.get(nameOrId);
+    if (options.force) await end(context, record);
+    await context.locks.run(record.id, async () => {
+      const current = context.store.find(record.id);
+      // `--rm` may have been faster.
+      if (!current && options.force) return;
+      await removeLocked(context, context.store.get(record.id), options);
+    });
+  };
+
+async function end(context: Context, record: ContainerRecord): Promise<void> {
+  await cancelRestart(context, record.id);
+  if (!isRunning(record.state)) return;
+  const live = context.live.of(record.id);
+  live.stopRequested = true;
+  try {
+    await killAndWait(context, record);
+  } catch (error) {
+    if (!isKind(error, 'not-found')) throw error;
+  } finally {
+    live.stopRequested = false;
+  }
+}
+
+/** The row goes first: without it the container does not exist, and files that a crash leaves are swept at the next start. */
+export async function removeLocked(
+  context: Context,
+  record: ContainerRecord,
+  options: { volumes: boolean },
+): Promise<void> {
+  const current = context.store.get(record.id);
+  refuseWhileAlive(current);
+  next(current.state, { type: 'remove' });
+  clearTimeout(context.live.of(record.id).restartTimer);
+  faultPoint('container.remove.begun');
+  context.store.remove(record.id);
+  faultPoint('container.remove.unrecorded');
+  await context.snapshots.remove(record.id);
+  faultPoint('container.remove.snapshot');
+  await rm(join(context.settings.containersDirectory, record.id), { recursive: true, force: true });
+  if (options.volumes) await removeAnonymousVolumes(context, record);
+  publish(context, record, 'destroy');
+  settleWaiters(context, record, ['removed', 'not-running', 'next-exit'], { exitCode: exitCodeOf(current) });
+  releaseParked(context, record);
+  context.live.forget(record.id);
+}
+
+function refuseWhileAlive({ state, name }: ContainerRecord): void {
+  const alive: Partial<Record<typeof state.status, string>> = {
+    running: 'container is running: stop the container before removing or force remove',
+    paused: 'container is paused and must be unpaused first',
+    restarting: 'container is restarting: stop the container before removing or force remove',
+  };
+  const why = alive[state.status];
+  if (why) throw conflict(`cannot remove container "/${name}": ${why}`, { code: 'container-alive' });
+}
+
+async function removeAnonymousVolumes(context: Context, record: ContainerRecord): Promise<void> {
+  for (const { name } of record.mounts) {
+    if (name === undefined) continue;
+    const usedElsewhere = context.store
+      .list()
+      .some((other) => other.mounts.some((mount) => mount.name === name));
+    try {
+      if (!usedElsewhere && context.volumes.get(name).anonymous) await context.volumes.remove(name);
+    } catch (error) {
+      if (!isKind(error, 'not-found')) throw error;
+    }
+  }
+}

@@ -1,0 +1,196 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { conflict } from '../../foundation/base/errors.ts';
+import { isErrno } from '../../foundation/kernel/syscall-error.ts';
+import type { Root } from '../../foundation/kernel/rooted.ts';
+import { parseDeviceRule } from '../../resources/spec/devices.ts';
+import type {
+  MountInput,
+  NamespaceChoice,
+  NamespaceChoices,
+  ResourceRequest,
+  ShmChoice,
+  SpecInput,
+} from '../../resources/spec/spec.ts';
+import { resolveUser } from '../../resources/spec/users.ts';
+import type { ContainerConfig, Resources } from './config.ts';
+import type { ContainerRecord } from './container.ts';
+import type { Context } from './context.ts';
+import { deviceNumbers, resolveDevices } from './host-devices.ts';
+import { resolveSecurity } from './security.ts';
+import { isRunning } from './state.ts';
+
+const defaultShmBytes = 64 * 1024 * 1024;
+/** Attack list row 16: user files of any size must not fill our memory. */
+const userFileLimitBytes = 8 * 1024 * 1024;
+
+/** Joins the record with what was made for this run; reads the container's own user files through the root helper. */
+export function toSpecInput(
+  context: Context,
+  record: ContainerRecord,
+  run: { root: Root; rootfsPath: string; etcFiles: MountInput[] },
+): SpecInput {
+  const { config } = record;
+  const { settings } = context;
+  const initPath = config.init ? settings.initBinary : '';
+  return {
+    process: {
+      args: [record.path, ...record.args],
+      env: config.env,
+      cwd: config.workingDir || '/',
+      user: identify(run.root, config.user, config.security.groupAdd),
+      terminal: config.terminal,
+      ...(config.consoleSize ? { terminalSize: config.consoleSize } : {}),
+    },
+    rootfsPath: run.rootfsPath,
+    readonlyRootfs: config.security.readOnlyRootfs,
+    hostname: config.hostname,
+    ...(config.domainname ? { domainname: config.domainname } : {}),
+    mounts: [...userMounts(record), ...withoutOverridden(run.etcFiles, record)],
+    namespaces: resolveNamespaces(context, config),
+    shm: resolveShm(context, config),
+    security: resolveSecurity(config.security),
+    resources: toResourceRequest(config, settings.lowestOomScore),
+    devices: resolveDevices(config),
+    deviceRules: config.deviceCgroupRules.map(parseDeviceRule),
+    sysctls: config.sysctls,
+    cgroupsPath: join(config.cgroupParent || settings.cgroupParent, record.id),
+    annotations: config.annotations,
+    ...propagationOf(record),
+    ...(initPath ? { initPath } : {}),
+    host: settings.host,
+  };
+}
+
+/** Numeric ids of `user` by the container's own passwd and group files, which are hostile. */
+export function identify(
+  root: Root,
+  user: string,
+  groupAdd: readonly string[],
+): ReturnType<typeof resolveUser> {
+  const passwd = readUserFile(root, '/etc/passwd');
+  const group = readUserFile(root, '/etc/group');
+  return resolveUser(user, { ...(passwd ? { passwd } : {}), ...(group ? { group } : {}) }, groupAdd);
+}
+
+function readUserFile(root: Root, path: string): string | undefined {
+  try {
+    return root.readFile(path, userFileLimitBytes).toString('utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+function userMounts(record: ContainerRecord): MountInput[] {
+  const binds = record.mounts.map((mount): MountInput => {
+    const nonRecursive = mount.kind === 'volume';
+    return {
+      type: 'bind',
+      source: mount.source,
+      destination: mount.destination,
+      readonly: mount.readOnly,
+      ...(nonRecursive ? { recursive: false } : {}),
+      ...(mount.propagation ? { propagation: mount.propagation } : {}),
+    };
+  });
+  const tmpfs = Object.entries(record.config.tmpfs).map(([destination, options]): MountInput => ({
+    type: 'tmpfs',
+    destination,
+    options:
+      options === '' ? ['nosuid', 'nodev', 'noexec'] : ['nosuid', 'nodev', 'noexec', ...options.split(',')],
+  }));
+  const requested = record.config.mounts
+    .filter((mount) => mount.type === 'tmpfs')
+    .map((mount): MountInput => ({
+      type: 'tmpfs',
+      destination: mount.target,
+      options: [
+        'nosuid',
+        'nodev',
+        'noexec',
+        ...(mount.readOnly ? ['ro'] : []),
+        ...(mount.tmpfsSizeBytes ? [`size=${mount.tmpfsSizeBytes}`] : []),
+        ...(mount.tmpfsMode === undefined ? [] : [`mode=${mount.tmpfsMode.toString(8)}`]),
+      ],
+    }));
+  return [...binds, ...tmpfs, ...requested];
+}
+
+/** A mount of the user's at `/etc/hosts` and the like wins over ours. */
+function withoutOverridden(files: MountInput[], record: ContainerRecord): MountInput[] {
+  const taken = new Set(record.mounts.map((mount) => mount.destination));
+  return files.filter((file) => !taken.has(file.destination));
+}
+
+function propagationOf(record: ContainerRecord): { rootfsPropagation?: string } {
+  const words = record.mounts.map((mount) => mount.propagation);
+  if (words.some((word) => word.endsWith('shared'))) return { rootfsPropagation: 'shared' };
+  if (words.some((word) => word.endsWith('slave'))) return { rootfsPropagation: 'rslave' };
+  return {};
+}
+
+function resolveNamespaces(context: Context, config: ContainerConfig): NamespaceChoices {
+  const { namespaces, network } = config;
+  const cgroup =
+    namespaces.cgroup ||
+    (context.settings.host.cgroupVersion === 2 && !config.security.privileged ? 'private' : 'host');
+  return {
+    pid: choose(context, namespaces.pid, 'pid'),
+    network: choose(context, network.mode, 'net'),
+    ipc: choose(context, namespaces.ipc, 'ipc'),
+    uts: choose(context, network.mode === 'host' && namespaces.uts === '' ? 'host' : namespaces.uts, 'uts'),
+    cgroup: cgroup === 'host' ? 'host' : 'private',
+  };
+}
+
+function choose(context: Context, mode: string, file: string): NamespaceChoice {
+  if (mode === 'host') return 'host';
+  const other = /^container:(.*)$/.exec(mode)?.[1];
+  return other === undefined ? 'private' : { path: `/proc/${runningPid(context, other)}/ns/${file}` };
+}
+
+function runningPid(context: Context, nameOrId: string): number {
+  const record = context.store.get(nameOrId);
+  if (isRunning(record.state)) return record.state.pid;
+  throw conflict(
+    `cannot join namespace of a non running container: container ${record.id} is ${record.state.status}`,
+    {
+      code: 'not-running',
+      hint: `start it first: silo start ${record.name}`,
+    },
+  );
+}
+
+function resolveShm(context: Context, config: ContainerConfig): ShmChoice {
+  const { ipc } = config.namespaces;
+  if (ipc === 'none') return 'none';
+  if (ipc === 'host') return { bindPath: '/dev/shm' };
+  const other = /^container:(.*)$/.exec(ipc)?.[1];
+  if (other !== undefined) return { bindPath: `/proc/${runningPid(context, other)}/root/dev/shm` };
+  return { sizeBytes: config.shmSizeBytes || defaultShmBytes };
+}
+
+function toResourceRequest(config: ContainerConfig, lowestOomScore: number): ResourceRequest {
+  const { blkioWeightDevices, blkioThrottle, ...same } = config.resources;
+  const throttled = (kind: NonNullable<Resources['blkioThrottle']>[number]['kind']) =>
+    (blkioThrottle ?? [])
+      .filter((entry) => entry.kind === kind)
+      .map(({ path, rate }) => ({ ...numbersOf(path), rate }));
+  return {
+    ...same,
+    oomScoreAdj: config.oomScoreAdj === 0 ? 0 : Math.max(config.oomScoreAdj, lowestOomScore),
+    blkioWeightDevices: (blkioWeightDevices ?? []).map(({ path, weight }) => ({
+      ...numbersOf(path),
+      weight,
+    })),
+    blkioReadBps: throttled('read-bps'),
+    blkioWriteBps: throttled('write-bps'),
+    blkioReadIops: throttled('read-iops'),
+    blkioWriteIops: throttled('write-iops'),
+  };
+}
+
+function numbersOf(path: string): { major: number; minor: number } {
+  return deviceNumbers(statSync(path).rdev);
+}

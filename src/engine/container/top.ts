@@ -1,0 +1,19 @@
+import { conflict } from '../../foundation/base/errors.ts';
+import { containerProcesses } from '../../foundation/kernel/cgroup.ts';
+import type { ContainerQueries } from './container.ts';
+import type { Context } from './context.ts';
+import { formatProcesses, readProcess } from './process-list.ts';
+import { isRunning } from './state.ts';
+
+/** Reads the host's `/proc`; nothing is executed, least of all anything of the image (attack list row 28). */
+export const createTop =
+  (context: Context): ContainerQueries['top'] =>
+  async (nameOrId, psArgs) => {
+    const record = context.store.get(nameOrId);
+    if (!isRunning(record.state))
+      throw conflict(`container ${record.id} is not running`, { code: 'not-running' });
+    const words = psArgs.split(/\s+/).filter((word) => word !== '');
+    const pids = await containerProcesses(record.state.pid);
+    const processes = (await Promise.all(pids.map(readProcess))).filter((process) => process !== undefined);
+    return formatProcesses(processes, words.length === 0 ? ['-ef'] : words);
+  };
