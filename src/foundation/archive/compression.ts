@@ -60,9 +60,14 @@ export const inputChunkBytes = 1 << 18;
  */
 export async function* decompress(
   source: AsyncIterable<Uint8Array>,
-  options: { limits?: ExpansionLimits; onInput?: (chunk: Uint8Array) => void } = {},
+  options: {
+    limits?: ExpansionLimits;
+    onInput?: (chunk: Uint8Array) => void;
+    /** Called once, before the first output. */
+    onDetected?: (compression: Compression) => void;
+  } = {},
 ): AsyncGenerator<Buffer> {
-  const { limits = defaultExpansionLimits, onInput } = options;
+  const { limits = defaultExpansionLimits, onInput, onDetected } = options;
   let inputBytes = 0;
   async function* counted(): AsyncGenerator<Uint8Array> {
     for await (const chunk of source) {
@@ -73,6 +78,7 @@ export async function* decompress(
   }
   const { head, rest } = await peek(counted());
   const compression = detectCompression(head);
+  onDetected?.(compression);
   let outputBytes = 0;
   for await (const chunk of expand(compression, rest)) {
     outputBytes += chunk.length;
@@ -115,7 +121,7 @@ async function* expand(compression: Compression, source: AsyncGenerator<Uint8Arr
     for await (const chunk of source) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     return;
   }
-  const options = { chunkSize: outputChunkBytes, highWaterMark: inputChunkBytes * 2 };
+  const options = { chunkSize: outputChunkBytes, highWaterMark: inputChunkBytes * 8 };
   const frames = compression === 'zstd' ? createZstdFrames() : undefined;
   const inflater = compression === 'gzip' ? createGunzip(options) : createZstdDecompress(options);
   const feeding = feed(source, inflater, (chunk) => frames?.push(chunk));

@@ -27,7 +27,7 @@ export const defaultTarLimits: TarLimits = {
 
 /** An archive that contradicts itself or the format. `offset` is that of the block in the uncompressed archive. */
 export function corruptEntry(name: string, offset: number, what: string): SiloError {
-  const entry = name === '' ? 'archive' : `archive entry "${displayName(name)}"`;
+  const entry = name === '' ? 'archive' : `archive entry ${JSON.stringify(displayName(name))}`;
   return corrupt(`${entry} at offset ${offset}: ${what}`, {
     code: 'archive-corrupt',
     hint: 'fetch or build the image again; if it stays, whoever made the archive must mend it',
@@ -36,7 +36,7 @@ export function corruptEntry(name: string, offset: number, what: string): SiloEr
 
 /** An archive that wants more than the limits allow. */
 export function archiveTooBig(name: string, offset: number, what: string): SiloError {
-  const entry = name === '' ? 'archive' : `archive entry "${displayName(name)}"`;
+  const entry = name === '' ? 'archive' : `archive entry ${JSON.stringify(displayName(name))}`;
   return corrupt(`${entry} at offset ${offset}: ${what}`, {
     code: 'archive-limit',
     hint: 'this looks like a decompression bomb; raise the limit only for an image that you trust',

@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { readSync, writeSync } from 'node:fs';
+import { corrupt, toSiloError } from '../base/errors.ts';
+import { chrootInto, dieWithParent, forbidNewPrivileges } from '../kernel/confine.ts';
+import { setNonBlocking } from '../kernel/io.ts';
+import { digestAlgorithm, type DiffId, type Digest } from '../oci/digest.ts';
+import { createLayerApplier } from './apply.ts';
+import { type Compression, decompress, defaultExpansionLimits, type ExpansionLimits } from './compression.ts';
+import { defaultTarLimits, type TarLimits } from './tar-limits.ts';
+import { createTarReader } from './tar-reader.ts';
+
+/*
+ * The unpacker process. It reads one layer from standard input, fills one folder, writes one JSON line to standard output and
+ * ends. A bug in decompression or a bomb costs this process, not the engine.
+ */
+
+/** What the engine tells the unpacker: the folder, and this as JSON. */
+export interface UnpackOptions {
+  expectedDiffId?: DiffId;
+  tarLimits?: Partial<TarLimits>;
+  expansionLimits?: Partial<ExpansionLimits>;
+}
+
+export interface UnpackResult {
+  diffId: DiffId;
+  /** Sum of the sizes of regular files. */
+  sizeBytes: number;
+  entries: number;
+  /** sha256 and length of the bytes as they came in. */
+  compressedDigest: Digest;
+  compressedBytes: number;
+}
+
+/** The line that the unpacker writes. */
+export type UnpackReport =
+  | { ok: true; result: UnpackResult }
+  | { ok: false; error: { kind: string; code: string; message: string; hint?: string } };
+
+/** Main function of the unpacker: `argv` is the folder and the options as JSON. Resolves with the exit code. */
+export async function runUnpack(argv: readonly string[]): Promise<number> {
+  const report = await unpack(argv).then(
+    (result): UnpackReport => ({ ok: true, result }),
+    (thrown: unknown): UnpackReport => {
+      const { kind, code, message, hint } = toSiloError(thrown);
+      return { ok: false, error: { kind, code, message, ...(hint === undefined ? {} : { hint }) } };
+    },
+  );
+  writeSync(1, `${JSON.stringify(report)}\n`);
+  return report.ok ? 0 : 1;
+}
+
+async function unpack(argv: readonly string[]): Promise<UnpackResult> {
+  const [target = '', json = '{}'] = argv;
+  const options = JSON.parse(json) as UnpackOptions;
+  confine(target);
+  return applyStream(readStandardInput(), '/', options);
+}
+
+/** Before the first byte of the archive is read. A parent that died before this is noticed by the end of the input. */
+function confine(target: string): void {
+  dieWithParent();
+  forbidNewPrivileges();
+  process.umask(0);
+  setNonBlocking(0, 'blocking');
+  chrootInto(target);
+}
+
+const readBytes = 1 << 20;
+
+/** Blocking reads: nothing else is waiting here, and a hop through the thread pool for each piece costs a third of the whole. */
+// oxlint-disable-next-line require-await -- an async iterable is what decompress takes
+async function* readStandardInput(): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    // A new one each time: the inflater may still be reading the last.
+    const buffer = Buffer.allocUnsafeSlow(readBytes);
+    const length = fill(buffer);
+    if (length > 0) yield buffer.subarray(0, length);
+    if (length < buffer.length) return;
+  }
+}
+
+/** A pipe gives 64 KiB at a time; larger pieces are cheaper for all that follows. */
+function fill(buffer: Buffer): number {
+  let length = 0;
+  while (length < buffer.length) {
+    const count = readSync(0, buffer, length, buffer.length - length, null);
+    if (count === 0) break;
+    length += count;
+  }
+  return length;
+}
+
+/** Applies a layer in one pass and tells its digests. `rootPath` is the empty folder as this process names it. */
+export async function applyStream(
+  source: AsyncIterable<Uint8Array>,
+  rootPath: string,
+  options: UnpackOptions,
+): Promise<UnpackResult> {
+  const limits = { ...defaultTarLimits, ...options.tarLimits };
+  const { expectedDiffId } = options;
+  const algorithm = expectedDiffId ? digestAlgorithm(expectedDiffId) : 'sha256';
+  const plainHash = createHash(algorithm);
+  const inputHash = createHash('sha256');
+  let compressedBytes = 0;
+  let compression: Compression | undefined;
+  // The bytes that are not compressed need not be hashed twice.
+  const sharesHash = (): boolean => compression === 'none' && algorithm === 'sha256';
+  using applier = createLayerApplier(rootPath, limits);
+  const reader = createTarReader(applier, limits);
+  const plain = decompress(source, {
+    limits: { ...defaultExpansionLimits, ...options.expansionLimits },
+    onInput(chunk) {
+      compressedBytes += chunk.length;
+      if (!sharesHash()) inputHash.update(chunk);
+    },
+    onDetected: (found) => {
+      compression = found;
+    },
+  });
+  for await (const chunk of plain) {
+    plainHash.update(chunk);
+    reader.push(chunk);
+  }
+  reader.finish();
+  const diffId = `${algorithm}:${plainHash.digest('hex')}` as DiffId;
+  if (expectedDiffId !== undefined && diffId !== expectedDiffId)
+    throw corrupt(
+      `layer is ${diffId} when decompressed, but the image's configuration says ${expectedDiffId}`,
+      {
+        code: 'diff-id-mismatch',
+        hint: 'the image is damaged or was tampered with; fetch it again from a source that you trust',
+      },
+    );
+  const applied = applier.finish();
+  const compressedDigest = sharesHash() ? diffId : (`sha256:${inputHash.digest('hex')}` as Digest);
+  return { diffId, ...applied, compressedDigest, compressedBytes };
+}
