@@ -140,6 +140,13 @@ export function stableBytes(size: number): Buffer {
   return Buffer.from(new ArrayBuffer(size));
 }
 
+/** The address of memory, or of a function of libc by its name. */
+export function addressOf(target: ArrayBufferView | string): bigint {
+  if (typeof target !== 'string') return loadNative().address(target);
+  library ??= loadNative().load(null);
+  return library.symbol(target) as bigint;
+}
+
 /**
  * syscall(2), for calls that glibc 2.35 does not wrap. The numbers below are the same on every architecture (they follow the unification
  * at 424).

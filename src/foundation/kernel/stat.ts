@@ -9,6 +9,7 @@ const statxCall = declare<[number, CString, number, number, Uint8Array]>('statx'
   'void*',
 ]);
 const STATX_BASIC_STATS = 0x7ff;
+const STATX_ATTR_MOUNT_ROOT = 0x2000n;
 
 /** What statx(2) tells. `mode` holds the type too; times are nanoseconds since the epoch. */
 export interface FileStatus {
@@ -27,6 +28,8 @@ export interface FileStatus {
   device: { major: number; minor: number };
   /** What a device node stands for. */
   rdev: { major: number; minor: number };
+  /** Something is mounted exactly here. */
+  isMountRoot: boolean;
 }
 
 /** statx(2) of the thing itself, never of what a symbolic link in the last component points to. */
@@ -53,6 +56,7 @@ function statx(dirfd: number, path: Path, flags: number): FileStatus {
   const time = (offset: number): bigint =>
     view.getBigInt64(offset, true) * 1_000_000_000n + BigInt(u32(offset + 8));
   return {
+    isMountRoot: (u64(0x08) & STATX_ATTR_MOUNT_ROOT) !== 0n,
     nlink: u32(0x10),
     uid: u32(0x14),
     gid: u32(0x18),
