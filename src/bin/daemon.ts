@@ -1,0 +1,109 @@
+import { closeSync, mkdirSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { createLog, type LogLevel } from '../foundation/base/log.ts';
+import { invalid, toSiloError } from '../foundation/base/errors.ts';
+import { parseListenAddress } from '../foundation/http/listen.ts';
+import { requestThreadPoolSize } from '../foundation/kernel/thread-pool.ts';
+import { openEngine } from '../engine/host/open-engine.ts';
+import { defaultSettings, type EngineSettings, readSettingsFile } from '../engine/host/settings.ts';
+import { createDockerApi } from '../frontends/api/docker-api.ts';
+import { unpackCommand } from './unpack-command.ts';
+import { version } from './version.ts';
+import type { DaemonOptions } from '../frontends/cli/deps.ts';
+
+/** The pool serves file work, asynchronous kernel calls and the reactor's wait: more threads than processors, since they mostly wait. */
+const poolThreads = 16;
+const levels = ['debug', 'info', 'warn', 'error'] as const;
+
+/** Runs the engine until SIGTERM or SIGINT; containers go on. Resolves to the exit code. */
+export async function runDaemon(options: DaemonOptions): Promise<number> {
+  requestThreadPoolSize(poolThreads);
+  const { settings, hosts, level } = resolve(options);
+  const log = createLog((line) => void process.stderr.write(line), level);
+  try {
+    await using undo = new AsyncDisposableStack();
+    const stopped = untilSignal();
+    const engine = undo.use(await openEngine(settings, { log, unpackCommand }));
+    const api = createDockerApi(engine, { version, log });
+    undo.defer(() => api.close());
+    for (const host of hosts) await api.listen(parseListenAddress(host));
+    if (options.pidFile !== undefined) writePidFile(options.pidFile, undo);
+    tellReady();
+    log.info('ready', { hosts: hosts.join(' '), dataRoot: settings.dataRoot, startupMs: Math.round(performance.now()) });
+    engine.startByPolicy();
+    log.info('stopping', { signal: await stopped });
+    return 0;
+  } catch (thrown) {
+    const error = toSiloError(thrown);
+    log.error(error.message, { code: error.code, hint: error.hint });
+    if (level === 'debug' && error.stack) log.debug(error.stack);
+    return 1;
+  }
+}
+
+function resolve(options: DaemonOptions): { settings: EngineSettings; hosts: string[]; level: LogLevel } {
+  refuseUnsupported(options);
+  const file = options.configFile === undefined ? {} : readSettingsFile(options.configFile);
+  const { hosts: fileHosts, logLevel: fileLevel, ...fileSettings } = file;
+  const given: Partial<EngineSettings> = {
+    ...(options.dataRoot === undefined ? {} : { dataRoot: options.dataRoot }),
+    ...(options.execRoot === undefined ? {} : { execRoot: options.execRoot }),
+    ...(options.bridge === undefined ? {} : { bridge: options.bridge }),
+    ...(options.bip === undefined ? {} : { bip: options.bip }),
+    ...(options.defaultRuntime === undefined ? {} : { defaultRuntime: options.defaultRuntime }),
+    ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
+    ...(options.initPath === undefined ? {} : { initPath: options.initPath }),
+    ...(options.maxConcurrentDownloads === undefined ? {} : { maxConcurrentDownloads: options.maxConcurrentDownloads }),
+    ...(options.insecureRegistries.length === 0 ? {} : { insecureRegistries: options.insecureRegistries }),
+    ...(options.runtimes.length === 0 ? {} : { runtimes: Object.fromEntries(options.runtimes.map(({ name, path }) => [name, path])) }),
+  };
+  const settings = { ...defaultSettings, ...fileSettings, ...given };
+  const hosts = options.hosts.length > 0 ? options.hosts : (fileHosts ?? [`unix://${settings.execRoot}/silo.sock`]);
+  const level = options.debug ? 'debug' : (options.logLevel ?? fileLevel ?? 'info');
+  if (!isLevel(level)) throw invalid(`invalid log level "${level}": want ${levels.join(', ')}`);
+  return { settings, hosts, level };
+}
+
+const isLevel = (text: string): text is LogLevel => (levels as readonly string[]).includes(text);
+
+/** Options that the parser knows because Docker has them, and that this version cannot honour: refused, never ignored. */
+function refuseUnsupported(options: DaemonOptions): void {
+  const refused = {
+    '--tls, --tlsverify': options.tls,
+    '--userns-remap': options.usernsRemap,
+    '--fixed-cidr': options.fixedCidr,
+    '--default-gateway': options.defaultGateway,
+    '--mtu': options.mtu,
+    '--dns': options.dns[0],
+    '--dns-search': options.dnsSearch[0],
+    '--dns-opt': options.dnsOptions[0],
+    '--registry-mirror': options.registryMirrors[0],
+    '--default-ulimit': options.defaultUlimits[0],
+    '--label': options.labels[0],
+    '--log-driver': options.logDriver,
+    '--log-opt': options.logOptions[0],
+    '--shutdown-timeout': options.shutdownTimeoutSeconds,
+  };
+  const names = Object.entries(refused).filter(([, value]) => value !== undefined).map(([name]) => name);
+  if (names.length > 0) throw invalid(`not supported yet: ${names.join(', ')}`, { code: 'unsupported-option' });
+}
+
+function untilSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(`${signal} (${constants.signals[signal]})`));
+  });
+}
+
+function writePidFile(path: string, undo: AsyncDisposableStack): void {
+  mkdirSync(path.replace(/\/[^/]*$/, '') || '/', { recursive: true });
+  writeFileSync(path, `${process.pid}\n`);
+  undo.defer(() => unlinkSync(path));
+}
+
+/** One byte on the descriptor that whoever started the daemon waits on. */
+function tellReady(): void {
+  const fd = Number(process.env['SILO_READY_FD'] ?? '');
+  if (!Number.isInteger(fd) || fd < 3) return;
+  writeSync(fd, '\n');
+  closeSync(fd);
+}

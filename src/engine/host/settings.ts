@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { invalid } from '../../foundation/base/errors.ts';
+
+/** What an engine is told; every field has a default. Declared once: flags, file and documentation follow these names. */
+export interface EngineSettings {
+  /** Images, containers, volumes, the database: what must survive a reboot. */
+  dataRoot: string;
+  /** Mounts, sockets, runtime state: gone with a reboot. */
+  execRoot: string;
+  /** Name of the default bridge. */
+  bridge: string;
+  /** Address of the default bridge with prefix (`172.29.0.1/16`); chosen so that it meets no route of the host when absent. */
+  bip?: string;
+  insecureRegistries: string[];
+  defaultRuntime: string;
+  /** Further OCI runtimes by name; `crun` and `runc` are looked up. */
+  runtimes: Record<string, string>;
+  cgroupParent: string;
+  maxConcurrentDownloads: number;
+  /** Bytes kept of one container's log. */
+  logMaxBytes: number;
+  /** Static init for `--init`; looked up when absent. */
+  initPath?: string;
+}
+
+export const defaultSettings: EngineSettings = {
+  dataRoot: '/var/lib/silo',
+  execRoot: '/run/silo',
+  bridge: 'silo0',
+  insecureRegistries: [],
+  defaultRuntime: 'crun',
+  runtimes: {},
+  cgroupParent: '/silo',
+  maxConcurrentDownloads: 3,
+  logMaxBytes: 100 * 1024 * 1024,
+};
+
+/** Keys of the configuration file, as in Docker's `daemon.json` where it has them. */
+const keys: Record<string, { field: keyof EngineSettings | 'hosts' | 'logLevel'; type: 'string' | 'strings' | 'number' | 'runtimes' }> = {
+  'data-root': { field: 'dataRoot', type: 'string' },
+  'exec-root': { field: 'execRoot', type: 'string' },
+  bridge: { field: 'bridge', type: 'string' },
+  bip: { field: 'bip', type: 'string' },
+  'insecure-registries': { field: 'insecureRegistries', type: 'strings' },
+  'default-runtime': { field: 'defaultRuntime', type: 'string' },
+  runtimes: { field: 'runtimes', type: 'runtimes' },
+  'cgroup-parent': { field: 'cgroupParent', type: 'string' },
+  'max-concurrent-downloads': { field: 'maxConcurrentDownloads', type: 'number' },
+  'log-max-bytes': { field: 'logMaxBytes', type: 'number' },
+  'init-path': { field: 'initPath', type: 'string' },
+  hosts: { field: 'hosts', type: 'strings' },
+  'log-level': { field: 'logLevel', type: 'string' },
+};
+
+export type FileSettings = Partial<EngineSettings> & { hosts?: string[]; logLevel?: string };
+
+/** Reads a configuration file (JSON). An unknown or mistyped key is an error that names it: a setting is never silently ignored. */
+export function readSettingsFile(path: string): FileSettings {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw invalid(`cannot read the configuration file ${path}: ${String(cause)}`, { code: 'bad-configuration', cause });
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw invalid(`the configuration file ${path} must hold one JSON object`, { code: 'bad-configuration' });
+  return Object.fromEntries(Object.entries(parsed).map(([key, value]) => readKey(path, key, value)));
+}
+
+function readKey(path: string, key: string, value: unknown): [string, unknown] {
+  const known = keys[key];
+  if (!known)
+    throw invalid(`the configuration file ${path} has an unknown key "${key}"`, {
+      code: 'bad-configuration',
+      hint: `known keys: ${Object.keys(keys).join(', ')}`,
+    });
+  const wrong = (): Error => invalid(`"${key}" in ${path} must be ${words[known.type]}`, { code: 'bad-configuration' });
+  switch (known.type) {
+    case 'string':
+      if (typeof value !== 'string') throw wrong();
+      return [known.field, value];
+    case 'number':
+      if (typeof value !== 'number' || !Number.isInteger(value) || value < 1) throw wrong();
+      return [known.field, value];
+    case 'strings':
+      if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw wrong();
+      return [known.field, value];
+    case 'runtimes':
+      if (typeof value !== 'object' || value === null) throw wrong();
+      return [known.field, Object.fromEntries(Object.entries(value).map(([name, runtime]) => [name, runtimePath(runtime) ?? fail(wrong())]))];
+  }
+}
+
+const words = { string: 'text', number: 'a whole number above 0', strings: 'a list of texts', runtimes: 'an object of { "path": … } by name' };
+
+function runtimePath(value: unknown): string | undefined {
+  const path: unknown = typeof value === 'object' && value !== null && 'path' in value ? value.path : value;
+  return typeof path === 'string' ? path : undefined;
+}
+
+function fail(error: Error): never {
+  throw error;
+}
