@@ -1,0 +1,67 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+
+/**
+ * One request and its answer. A handler answers exactly once: `send` a whole body, `stream` one, or `hijack` the connection. It may throw only
+ * before that; what it throws is the caller's of `createHttpServer` to translate, so handlers are wrapped by their frontend.
+ */
+export interface Exchange {
+  readonly method: string;
+  /** Percent-decoded, without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  /** The request's body; unread bodies are discarded when the answer is complete. */
+  readonly body: Readable;
+  /** Aborts when the client leaves before the answer is complete. */
+  readonly signal: AbortSignal;
+  /** Whether the head of the answer was sent: from then on no status can be chosen. */
+  readonly answered: boolean;
+  /** Adds a header to the answer's head. */
+  setHeader(name: string, value: string): void;
+  /** A whole answer. Nothing but the head goes out for HEAD, 204 and 304. */
+  send(status: number, body?: AnswerBody): void;
+  /** Sends the head at once; each write leaves as it comes. */
+  stream(status: number, contentType: string): Outgoing;
+  /**
+   * Takes the connection over for raw bytes both ways. With `Upgrade: tcp` the client sees `101 UPGRADED`; without it a `200` whose body lasts
+   * until the connection closes, while the request's body (chunked, as HTTP demands of a body of unknown length) is the input.
+   */
+  hijack(contentType: string): Connection;
+  /** Cuts the connection: the only way to report a failure after the head. */
+  destroy(): void;
+}
+
+export interface AnswerBody {
+  type: string;
+  data: string | Uint8Array;
+}
+
+/** Bytes towards the client. Writes after the client left are dropped. */
+export interface Outgoing {
+  /** False asks the writer to wait for `drained`. */
+  write(chunk: string | Uint8Array): boolean;
+  /** Resolves when the client took what was written, or left. */
+  drained(): Promise<void>;
+  /** Completes the answer; on a hijacked connection it closes our direction. */
+  end(): void;
+}
+
+/** A hijacked connection: `input` ends when the client closes its direction, which leaves `output` open. */
+export interface Connection {
+  input: Readable;
+  output: Outgoing;
+}
+
+export type HttpHandler = (exchange: Exchange) => Promise<void>;
+
+export type ListenAddress =
+  | { kind: 'unix'; path: string; groupId?: number }
+  | { kind: 'tcp'; host: string; port: number };
+
+export interface HttpServer {
+  /** Resolves when connections are accepted; the result names what was bound (a port 0 is replaced). */
+  listen(address: ListenAddress): Promise<ListenAddress>;
+  /** Refuses new connections, cuts the open ones. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,102 @@
+import { chmod, chown, lstat, mkdir, unlink } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import type { Server } from 'node:http';
+import { dirname } from 'node:path';
+import { conflict, invalid } from '../base/errors.ts';
+import type { ListenAddress } from './http.ts';
+
+/** `sun_path` of unix(7) with its final zero. */
+const maximumSocketPath = 107;
+const loopback = /^(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/;
+
+/** Reads `unix:///PATH` or `tcp://HOST:PORT`. */
+export function parseListenAddress(text: string): ListenAddress {
+  if (text.startsWith('unix://')) {
+    const path = text.slice('unix://'.length);
+    if (!path.startsWith('/'))
+      throw invalid(`"${text}" must name an absolute path, as in unix:///run/silo.sock`);
+    if (Buffer.byteLength(path) > maximumSocketPath)
+      throw invalid(
+        `the socket path ${path} is longer than the ${maximumSocketPath} bytes that the kernel allows`,
+        {
+          hint: 'choose a shorter path',
+        },
+      );
+    return { kind: 'unix', path };
+  }
+  const match = /^tcp:\/\/(\[[0-9a-fA-F:.]+\]|[^:/[\]]+):(\d{1,5})\/?$/.exec(text);
+  if (!match || Number(match[2]) > 65_535)
+    throw invalid(`"${text}" is not an address to listen on`, {
+      hint: 'want unix:///PATH or tcp://127.0.0.1:PORT',
+    });
+  return { kind: 'tcp', host: match[1] ?? '', port: Number(match[2]) };
+}
+
+/** Binds and listens. The caller owns the server and closes it. */
+export async function listenOn(server: Server, address: ListenAddress): Promise<ListenAddress> {
+  if (address.kind === 'unix') {
+    await prepareSocketPath(address.path);
+    await listenUnix(server, address.path);
+    await chmod(address.path, 0o660);
+    if (address.groupId !== undefined) await chown(address.path, 0, address.groupId);
+    return address;
+  }
+  // Whoever may speak to the engine is root on this machine: without TLS, only this machine may.
+  if (!loopback.test(address.host))
+    throw invalid(`refusing to serve on ${address.host}: without TLS only loopback addresses are allowed`, {
+      hint: 'use tcp://127.0.0.1:PORT, or a tunnel such as ssh',
+    });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address.port, address.host.replace(/^\[|\]$/g, ''), () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const bound = server.address();
+  return { ...address, port: typeof bound === 'object' && bound !== null ? bound.port : address.port };
+}
+
+/** Makes the folder, and removes a socket that nobody answers on. */
+async function prepareSocketPath(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o710 });
+  const existing = await lstat(path).catch(() => undefined);
+  if (existing === undefined) return;
+  if (!existing.isSocket())
+    throw conflict(`${path} exists and is not a socket`, { hint: 'remove it, or choose another path' });
+  if (await isAnswering(path))
+    throw conflict(`another daemon answers on ${path}`, {
+      code: 'socket-in-use',
+      hint: 'stop it, or start this one with -H unix:///ANOTHER/PATH',
+    });
+  await unlink(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+}
+
+function isAnswering(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createConnection(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+}
+
+function listenUnix(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    // bind(2) happens inside `listen`: the socket is never open to others, not even until the chmod.
+    const before = process.umask(0o117);
+    try {
+      server.listen(path, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    } finally {
+      process.umask(before);
+    }
+  });
+}

@@ -1,0 +1,102 @@
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Log } from '../base/log.ts';
+import { toSiloError } from '../base/errors.ts';
+import { isForeignPage } from './browser.ts';
+import { exchangeOfRequest, exchangeOfUpgrade } from './exchange.ts';
+import type { Exchange, HttpHandler, HttpServer } from './http.ts';
+import { listenOn } from './listen.ts';
+
+/** Time for a client to send a request's head; bodies and answers may take as long as they need (uploads, `logs -f`, `wait`). */
+const headTimeoutMs = 60_000;
+
+/** An HTTP/1.1 server for one handler, on any number of addresses. */
+export function createHttpServer(handler: HttpHandler, log: Log): HttpServer {
+  const servers = new Set<Server>();
+  const upgraded = new Set<Socket>();
+  return {
+    async listen(address) {
+      const server = createOne(address.kind === 'tcp' ? refusingBrowsers(handler) : handler, log, upgraded);
+      const bound = await listenOn(server, address);
+      servers.add(server);
+      return bound;
+    },
+    async close() {
+      const closed = Promise.all(Array.from(servers, closeServer));
+      // Upgraded connections are no longer the servers', which yet wait for them.
+      for (const socket of upgraded) socket.destroy();
+      await closed;
+      servers.clear();
+    },
+  };
+}
+
+function createOne(handler: HttpHandler, log: Log, upgraded: Set<Socket>): Server {
+  // Only what `hijack` can answer becomes an upgrade: a client that merely offers HTTP/2 gets an ordinary answer.
+  const server = createServer({
+    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'tcp',
+  });
+  server.headersTimeout = headTimeoutMs;
+  server.requestTimeout = 0;
+  server.keepAliveTimeout = 0;
+  server.timeout = 0;
+  server.on('request', (request, response) => {
+    let exchange: Exchange;
+    try {
+      exchange = exchangeOfRequest(request, response);
+    } catch (error) {
+      response.writeHead(400, { 'Content-Type': 'application/json' });
+      response.end(JSON.stringify({ message: toSiloError(error).message }));
+      return;
+    }
+    serve(handler, exchange, log);
+  });
+  server.on('upgrade', (request, socket: Socket, head) => {
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
+    try {
+      serve(handler, exchangeOfUpgrade(request, socket, head), log);
+    } catch {
+      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    }
+  });
+  server.on('clientError', (_, socket) => {
+    if (socket.writable)
+      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
+  return server;
+}
+
+/** A web page in a browser on this machine reaches loopback ports too; it must not reach the engine. */
+function refusingBrowsers(handler: HttpHandler): HttpHandler {
+  return async (exchange) => {
+    if (!isForeignPage(exchange.headers)) return handler(exchange);
+    const message = 'requests from web pages are refused on this address';
+    exchange.send(403, { type: 'application/json', data: `${JSON.stringify({ message })}\n` });
+  };
+}
+
+function serve(handler: HttpHandler, exchange: Exchange, log: Log): void {
+  handler(exchange).then(
+    () => {
+      // A handler must answer; an unread body must not keep the connection busy.
+      if (!exchange.answered) exchange.destroy();
+      else exchange.body.resume();
+    },
+    (error: unknown) => {
+      log.error('a request ended without an answer', {
+        path: exchange.path,
+        reason: toSiloError(error).message,
+      });
+      exchange.destroy();
+    },
+  );
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
