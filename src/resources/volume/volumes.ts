@@ -1,0 +1,186 @@
+import { chmod, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { syncDirectory } from '../../foundation/base/atomic-file.ts';
+import { invalid, notFound, unsupported } from '../../foundation/base/errors.ts';
+import { faultPoint } from '../../foundation/base/fault.ts';
+import { randomHexId } from '../../foundation/base/ids.ts';
+import { createKeyLock } from '../../foundation/base/key-lock.ts';
+import type { Log } from '../../foundation/base/log.ts';
+import type { Database } from '../../foundation/db/database.ts';
+import type { VolumeInfo, Volumes } from './volume.ts';
+
+export interface VolumesDeps {
+  database: Database;
+  /** Made when absent. */
+  directory: string;
+  log: Log;
+  now?: () => number;
+}
+
+const tables = [
+  `CREATE TABLE volume (
+     name TEXT PRIMARY KEY, labels TEXT NOT NULL, options TEXT NOT NULL, anonymous INTEGER NOT NULL, created_at_ms INTEGER NOT NULL
+   ) STRICT`,
+];
+
+interface VolumeRow {
+  name: string;
+  labels: string;
+  options: string;
+  anonymous: number;
+  created_at_ms: number;
+}
+
+/** Folders and rows are reconciled here: what an earlier engine left half-done is finished or undone before anybody asks. */
+export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
+  const { database, directory, now = Date.now } = deps;
+  database.migrate('volume', tables);
+  await makeDirectory(directory, 0o701);
+  const locks = createKeyLock();
+  const find = (name: string): VolumeInfo | undefined => {
+    const row = database.first<VolumeRow>('SELECT * FROM volume WHERE name = ?', name);
+    return row && toInfo(directory, row);
+  };
+  const get = (name: string): VolumeInfo => {
+    const info = find(name);
+    if (!info) throw notFound(`get ${name}: no such volume`, { code: 'no-such-volume' });
+    return info;
+  };
+  const record = (info: Omit<VolumeInfo, 'mountpoint' | 'driver'>): void =>
+    void database.run(
+      'INSERT INTO volume (name, labels, options, anonymous, created_at_ms) VALUES (?, ?, ?, ?, ?)',
+      info.name,
+      JSON.stringify(info.labels),
+      JSON.stringify(info.options),
+      info.anonymous ? 1 : 0,
+      info.createdAtMs,
+    );
+  await reconcile(deps, {
+    isRecorded: (name) => find(name) !== undefined,
+    adopt: (name) => record({ name, labels: {}, options: {}, anonymous: false, createdAtMs: now() }),
+  });
+
+  return {
+    get,
+    list: () =>
+      database.all<VolumeRow>('SELECT * FROM volume ORDER BY name').map((row) => toInfo(directory, row)),
+    async create(request) {
+      const name = request.name || randomHexId();
+      checkRequest(name, request);
+      return await locks.run(name, async () => {
+        const existing = find(name);
+        if (existing) return existing;
+        await makeDirectory(join(directory, name), 0o701);
+        await makeDirectory(join(directory, name, '_data'), 0o755);
+        await syncDirectory(directory);
+        faultPoint('volume.create.folder');
+        const { labels = {}, options = {} } = request;
+        record({ name, labels, options, anonymous: !request.name, createdAtMs: now() });
+        return get(name);
+      });
+    },
+    async remove(name) {
+      const trash = await locks.run(name, async () => {
+        get(name);
+        const target = join(directory, trashName(name));
+        await rename(join(directory, name), target).catch(ignoreMissing);
+        faultPoint('volume.remove.renamed');
+        database.run('DELETE FROM volume WHERE name = ?', name);
+        return target;
+      });
+      faultPoint('volume.remove.forgotten');
+      await rm(trash, { recursive: true, force: true });
+    },
+  };
+}
+
+/** No volume has such a name, because names do not begin with a dot. The nonce lets a name be used again while the old content goes. */
+const trashPattern = /^\.removed-(.+)\.[0-9a-f]{16}$/;
+const trashName = (name: string): string => `.removed-${name}.${randomHexId().slice(0, 16)}`;
+
+/**
+ * After a crash. A removed folder whose row still stands was not yet removed for anybody: it comes back. A folder without a row is an
+ * unacknowledged create when it is empty; with content its row was lost (restored backup, new database): it is adopted, data is never
+ * thrown away on a guess.
+ */
+async function reconcile(
+  { directory, log }: VolumesDeps,
+  rows: { isRecorded: (name: string) => boolean; adopt: (name: string) => void },
+): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    const removed = trashPattern.exec(entry.name)?.[1];
+    if (removed !== undefined && rows.isRecorded(removed)) await rename(path, join(directory, removed));
+    else if (removed !== undefined) {
+      // Large content must not delay the start.
+      rm(path, { recursive: true, force: true }).catch((error: unknown) =>
+        log.warn('content of a removed volume was left behind', { path, error: String(error) }),
+      );
+    } else if (entry.isDirectory() && namePattern.test(entry.name) && !rows.isRecorded(entry.name)) {
+      if (await removeIfEmpty(path)) continue;
+      rows.adopt(entry.name);
+      log.warn('found a volume folder without a record, adopted it', { volume: entry.name });
+    }
+  }
+}
+
+/** True when it held nothing but an empty `_data`. */
+async function removeIfEmpty(path: string): Promise<boolean> {
+  try {
+    await rmdir(join(path, '_data')).catch(ignoreMissing);
+    await rmdir(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
+/** Leaves room for the words around it in `trashName` (NAME_MAX is 255). */
+const nameLimit = 220;
+
+// Clients show these texts; they are Docker's.
+function checkRequest(name: string, request: { driver?: string; options?: Record<string, string> }): void {
+  if (name.length === 1)
+    throw invalid('volume name is too short, names should be at least two alphanumeric characters');
+  if (!namePattern.test(name) || name.length > nameLimit)
+    throw invalid(
+      `${JSON.stringify(name.slice(0, nameLimit))} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+      { code: 'volume-name' },
+    );
+  if (request.driver && request.driver !== 'local')
+    throw notFound(
+      `error looking up volume plugin ${request.driver}: plugin ${JSON.stringify(request.driver)} not found`,
+      {
+        code: 'no-such-volume-driver',
+      },
+    );
+  const [option] = Object.keys(request.options ?? {});
+  if (option !== undefined)
+    throw unsupported(`volume option ${JSON.stringify(option)} is not supported by the local driver`, {
+      code: 'volume-option',
+      hint: 'create the volume without --opt, or bind-mount a folder that the host has mounted',
+    });
+}
+
+function toInfo(directory: string, row: VolumeRow): VolumeInfo {
+  return {
+    name: row.name,
+    driver: 'local',
+    mountpoint: join(directory, row.name, '_data'),
+    labels: JSON.parse(row.labels) as Record<string, string>,
+    options: JSON.parse(row.options) as Record<string, string>,
+    anonymous: row.anonymous === 1,
+    createdAtMs: row.created_at_ms,
+  };
+}
+
+/** The mode is set apart from making it, so that the daemon's umask has no say. */
+async function makeDirectory(path: string, mode: number): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chmod(path, mode);
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}
