@@ -105,9 +105,7 @@ test('only bin ends the process', () => {
     (file) =>
       !isTest(file) &&
       place(file).floor !== 'bin' &&
-      /\bprocess\s*\.\s*(exit|reallyExit)\s*\(/.test(
-        withoutComments(readFileSync(join(root, file), 'utf8')),
-      ),
+      /\bprocess\s*\.\s*(exit|reallyExit)\s*\(/.test(withoutComments(readFileSync(join(root, file), 'utf8'))),
   );
   expect(offenders).toEqual([]);
 });

@@ -25,9 +25,7 @@ export type NetworkQueries = Pick<Networks, 'list' | 'get' | 'create'> & {
   /** `forbidden` for predefined networks, `conflict`/`forbidden` when endpoints exist, as Docker. */
   remove(nameOrId: string): Promise<NetworkInfo>;
   /** Containers attached to it now. */
-  members(
-    id: string,
-  ): {
+  members(id: string): {
     containerId: string;
     name: string;
     endpointId: string;

@@ -15,11 +15,21 @@ const run = promisify(execFile);
 export const architecture: string = process.arch === 'x64' ? 'amd64' : process.arch;
 
 /** Where system programs live; a daemon started with a poor PATH still finds them. */
-const searchPath = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+const searchPath = [
+  ...(process.env['PATH'] ?? '').split(delimiter),
+  '/usr/local/sbin',
+  '/usr/local/bin',
+  '/usr/sbin',
+  '/usr/bin',
+  '/sbin',
+  '/bin',
+];
 
 /** Absolute path of a program, or undefined. */
 export function findProgram(name: string): string | undefined {
-  const candidates = name.includes('/') ? [name] : searchPath.filter((path) => path !== '').map((path) => join(path, name));
+  const candidates = name.includes('/')
+    ? [name]
+    : searchPath.filter((path) => path !== '').map((path) => join(path, name));
   return candidates.find((path) => {
     try {
       accessSync(path, constants.X_OK);
@@ -83,7 +93,12 @@ export function grantableLimits(): { openFiles: number; lowestOomScore: number }
 
 export async function specHost(cgroupVersion: 1 | 2): Promise<SpecHost> {
   const swapFile = cgroupVersion === 2 ? '' : '/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes';
-  const swapLimit = cgroupVersion === 2 || (await readFile(swapFile).then(() => true, () => false));
+  const swapLimit =
+    cgroupVersion === 2 ||
+    (await readFile(swapFile).then(
+      () => true,
+      () => false,
+    ));
   return {
     architecture,
     kernelRelease: release(),
@@ -94,4 +109,9 @@ export async function specHost(cgroupVersion: 1 | 2): Promise<SpecHost> {
   };
 }
 
-export const machine = { name: hostname, cpus: availableParallelism, memoryBytes: totalmem, kernelVersion: release };
+export const machine = {
+  name: hostname,
+  cpus: availableParallelism,
+  memoryBytes: totalmem,
+  kernelVersion: release,
+};

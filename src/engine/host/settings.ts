@@ -36,7 +36,10 @@ export const defaultSettings: EngineSettings = {
 };
 
 /** Keys of the configuration file, as in Docker's `daemon.json` where it has them. */
-const keys: Record<string, { field: keyof EngineSettings | 'hosts' | 'logLevel'; type: 'string' | 'strings' | 'number' | 'runtimes' }> = {
+const keys: Record<
+  string,
+  { field: keyof EngineSettings | 'hosts' | 'logLevel'; type: 'string' | 'strings' | 'number' | 'runtimes' }
+> = {
   'data-root': { field: 'dataRoot', type: 'string' },
   'exec-root': { field: 'execRoot', type: 'string' },
   bridge: { field: 'bridge', type: 'string' },
@@ -60,7 +63,10 @@ export function readSettingsFile(path: string): FileSettings {
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
-    throw invalid(`cannot read the configuration file ${path}: ${String(cause)}`, { code: 'bad-configuration', cause });
+    throw invalid(`cannot read the configuration file ${path}: ${String(cause)}`, {
+      code: 'bad-configuration',
+      cause,
+    });
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw invalid(`the configuration file ${path} must hold one JSON object`, { code: 'bad-configuration' });
@@ -74,7 +80,8 @@ function readKey(path: string, key: string, value: unknown): [string, unknown] {
       code: 'bad-configuration',
       hint: `known keys: ${Object.keys(keys).join(', ')}`,
     });
-  const wrong = (): Error => invalid(`"${key}" in ${path} must be ${words[known.type]}`, { code: 'bad-configuration' });
+  const wrong = (): Error =>
+    invalid(`"${key}" in ${path} must be ${words[known.type]}`, { code: 'bad-configuration' });
   switch (known.type) {
     case 'string':
       if (typeof value !== 'string') throw wrong();
@@ -87,11 +94,21 @@ function readKey(path: string, key: string, value: unknown): [string, unknown] {
       return [known.field, value];
     case 'runtimes':
       if (typeof value !== 'object' || value === null) throw wrong();
-      return [known.field, Object.fromEntries(Object.entries(value).map(([name, runtime]) => [name, runtimePath(runtime) ?? fail(wrong())]))];
+      return [
+        known.field,
+        Object.fromEntries(
+          Object.entries(value).map(([name, runtime]) => [name, runtimePath(runtime) ?? fail(wrong())]),
+        ),
+      ];
   }
 }
 
-const words = { string: 'text', number: 'a whole number above 0', strings: 'a list of texts', runtimes: 'an object of { "path": … } by name' };
+const words = {
+  string: 'text',
+  number: 'a whole number above 0',
+  strings: 'a list of texts',
+  runtimes: 'an object of { "path": … } by name',
+};
 
 function runtimePath(value: unknown): string | undefined {
   const path: unknown = typeof value === 'object' && value !== null && 'path' in value ? value.path : value;

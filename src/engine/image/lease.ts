@@ -2,7 +2,7 @@ import { createKeyLock } from '../../foundation/base/key-lock.ts';
 import type { Digest } from '../../foundation/oci/digest.ts';
 
 /**
- * What is under way must not be swept. A lease holds digests of blobs and chain ids of layers (both are digests and never mean two things)
+ * What is under way must not be swept. A lease holds digests of blobs and chain ids of layers (where a digest is both, for both)
  * from before they are looked for until their image is published. It lives as long as the engine that took it: what a dead engine held is
  * nobody's, so there is nothing to keep on disk; its partial downloads stay where they are for the next attempt.
  */

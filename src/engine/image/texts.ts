@@ -1,4 +1,11 @@
-import { conflict, corrupt, invalid, notFound, type SiloError, unsupported } from '../../foundation/base/errors.ts';
+import {
+  conflict,
+  corrupt,
+  invalid,
+  notFound,
+  type SiloError,
+  unsupported,
+} from '../../foundation/base/errors.ts';
 import { shortId } from '../../foundation/base/ids.ts';
 import type { ImageId } from '../../foundation/oci/digest.ts';
 
@@ -61,15 +68,21 @@ export function notAChange(instruction: string): SiloError {
 }
 
 export function tooManyLayers(count: number, limit: number): SiloError {
-  return unsupported(`the image has ${count} layers, more than the ${limit} that a container's root can stack`, {
-    code: 'too-many-layers',
-    hint: 'build the image with fewer instructions, or squash it',
-  });
+  return unsupported(
+    `the image has ${count} layers, more than the ${limit} that a container's root can stack`,
+    {
+      code: 'too-many-layers',
+      hint: 'build the image with fewer instructions, or squash it',
+    },
+  );
 }
 
 export function wrongDiffId(layer: string, wanted: string, got: string): SiloError {
   return corrupt(
     `layer ${shortId(layer)} does not hold what the image's configuration says: its content is ${got}, expected ${wanted}`,
-    { code: 'diff-id-mismatch', hint: 'the image was put together wrongly: it must be built and pushed again' },
+    {
+      code: 'diff-id-mismatch',
+      hint: 'the image was put together wrongly: it must be built and pushed again',
+    },
   );
 }

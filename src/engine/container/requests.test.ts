@@ -1,0 +1,149 @@
+import { expect, test } from 'bun:test';
+import type { ContainerConfig } from './config.ts';
+import { createDetachMatcher, defaultDetachKeys, parseDetachKeys } from './detach-keys.ts';
+import { commandLine, mergeImage } from './merge-image.ts';
+import { parseBind } from './mounts.ts';
+import { parseContainerName, randomContainerName } from './names.ts';
+import { parsePort, requestedPorts } from './networking.ts';
+import { formatProcesses } from './process-list.ts';
+import { resolveSecurity } from './security.ts';
+
+const empty: ContainerConfig = {
+  image: 'x',
+  hostname: '',
+  domainname: '',
+  user: '',
+  env: [],
+  workingDir: '',
+  labels: {},
+  annotations: {},
+  terminal: false,
+  openStdin: false,
+  stdinOnce: false,
+  attachStdin: false,
+  attachStdout: true,
+  attachStderr: true,
+  exposedPorts: [],
+  volumes: [],
+  autoRemove: false,
+  restart: { name: 'no', maximumRetryCount: 0 },
+  binds: [],
+  mounts: [],
+  tmpfs: {},
+  volumesFrom: [],
+  network: {
+    mode: 'default',
+    ports: {},
+    publishAll: false,
+    dns: [],
+    dnsSearch: [],
+    dnsOptions: [],
+    extraHosts: [],
+    links: [],
+  },
+  log: { driver: '', options: {} },
+  security: { privileged: false, readOnlyRootfs: false, capAdd: [], capDrop: [], groupAdd: [], options: [] },
+  namespaces: { pid: '', ipc: '', uts: '', cgroup: '', user: '' },
+  resources: {},
+  devices: [],
+  deviceCgroupRules: [],
+  sysctls: {},
+  oomScoreAdj: 0,
+  cgroupParent: '',
+};
+
+test("the request's command replaces the image's, an entrypoint drops it", () => {
+  const image = { Entrypoint: ['/entry'], Cmd: ['default'] };
+  const line = (request: Partial<ContainerConfig>): string[] =>
+    commandLine(mergeImage({ ...empty, ...request }, image));
+  expect(line({})).toEqual(['/entry', 'default']);
+  expect(line({ command: ['mine'] })).toEqual(['/entry', 'mine']);
+  expect(line({ entrypoint: ['/other'] })).toEqual(['/other']);
+  expect(line({ entrypoint: ['/other'], command: ['a'] })).toEqual(['/other', 'a']);
+  expect(line({ entrypoint: [''], command: ['sh'] })).toEqual(['sh']);
+});
+
+test('environment and labels are joined, the request wins, a bare name removes', () => {
+  const merged = mergeImage(
+    { ...empty, env: ['A=mine', 'C'], labels: { l: 'mine' } },
+    { Env: ['A=image', 'B=image', 'C=image'], Labels: { l: 'image', m: 'image' } },
+  );
+  expect(merged.env).toEqual(['A=mine', 'B=image']);
+  expect(merged.labels).toEqual({ l: 'mine', m: 'image' });
+});
+
+test('volume words', () => {
+  expect(parseBind('/a:/b:ro,rslave')).toEqual({
+    source: '/a',
+    destination: '/b',
+    readOnly: true,
+    propagation: 'rslave',
+    mode: 'ro,rslave',
+  });
+  expect(parseBind('name:/b/')).toMatchObject({ source: 'name', destination: '/b', readOnly: false });
+  for (const bad of ['/a', ':/b', '/a:', '/a:b', '/a:/', '/a:/b:nope', '/a:/b:ro,rw', '/a:/b:ro:x'])
+    expect(() => parseBind(bad)).toThrow(/invalid/);
+});
+
+test('detach keys are found across chunks, and what only began like them is passed on', () => {
+  const match = createDetachMatcher(defaultDetachKeys);
+  expect(match(new Uint8Array([65, 16]))).toEqual({ pass: new Uint8Array([65]), detached: false });
+  expect(match(new Uint8Array([66]))).toEqual({ pass: new Uint8Array([16, 66]), detached: false });
+  expect(match(new Uint8Array([16, 16, 17, 67]))).toEqual({ pass: new Uint8Array([16]), detached: true });
+  expect(parseDetachKeys('ctrl-a,b')).toEqual(new Uint8Array([1, 98]));
+  for (const bad of ['ctrl-', 'ctrl-1', 'ab', 'é'])
+    expect(() => parseDetachKeys(bad)).toThrow('Invalid detach keys');
+});
+
+test('container names', () => {
+  expect(parseContainerName('/web.1')).toBe('web.1');
+  for (const bad of ['', '/', 'a', '-a', 'a b', 'a/b', '.a', 'a\n'])
+    expect(() => parseContainerName(bad)).toThrow('Invalid container name');
+  expect(randomContainerName(0)).toMatch(/^[a-z]+_[a-z]+$/);
+  expect(randomContainerName(3)).toMatch(/^[a-z]+_[a-z]+\d+$/);
+});
+
+test('published ports, with -P the exposed ones that have none', () => {
+  const ports = { '80/tcp': [{ hostAddress: '127.0.0.1', hostPort: '8080' }] };
+  expect(
+    requestedPorts({
+      exposedPorts: ['80/tcp', '53/udp'],
+      network: { ...empty.network, ports, publishAll: true },
+    }),
+  ).toEqual([
+    { containerPort: 80, protocol: 'tcp', hostAddress: '127.0.0.1', hostPort: 8080 },
+    { containerPort: 53, protocol: 'udp', hostAddress: '', hostPort: 0 },
+  ]);
+  for (const bad of ['0/tcp', '65536/tcp', 'x', '80/sctp', '-1'])
+    expect(() => parsePort(bad)).toThrow('invalid');
+});
+
+test('security options', () => {
+  const secure = (options: string[]) => resolveSecurity({ ...empty.security, options });
+  expect(secure(['no-new-privileges'])).toMatchObject({ noNewPrivileges: true });
+  expect(secure(['no-new-privileges:true', 'seccomp=unconfined'])).toMatchObject({
+    noNewPrivileges: true,
+    seccomp: 'unconfined',
+  });
+  expect(secure(['seccomp={"a":"=:"}'])).toMatchObject({ seccomp: { profile: '{"a":"=:"}' } });
+  expect(secure(['systempaths=unconfined'])).toMatchObject({ maskedPaths: [], readonlyPaths: [] });
+  expect(() => secure(['bogus'])).toThrow('invalid --security-opt');
+});
+
+test('process lists in the classic layouts and by columns; unknown options are refused', () => {
+  expect(formatProcesses([], ['-ef']).titles).toEqual([
+    'UID',
+    'PID',
+    'PPID',
+    'C',
+    'STIME',
+    'TTY',
+    'TIME',
+    'CMD',
+  ]);
+  expect(formatProcesses([], ['aux']).titles[0]).toBe('USER');
+  expect(formatProcesses([], ['-o', 'pid,comm=NAME']).titles).toEqual(['PID', 'NAME']);
+  expect(formatProcesses([], ['-eo', 'pid,args']).titles).toEqual(['PID', 'COMMAND']);
+  expect(() => formatProcesses([], ['--help'])).toThrow('not supported');
+  expect(() => formatProcesses([], ['-o', 'pid,evil'])).toThrow('not known');
+});
