@@ -50,6 +50,8 @@ export interface RecoveredContainer {
     | { status: 'created' | 'running'; pid: number }
     | { status: 'ended'; exit: ExitInfo }
     | { status: 'lost' };
+  /** Exec processes that still run; those that ended are forgotten. */
+  execs: ExecId[];
 }
 
 export interface ExitInfo {
@@ -68,9 +70,17 @@ export interface Streams {
    * Connects to the monitor. Several may be attached at once and each sees all output from then on. With a terminal all output is
    * `stdout`.
    */
-  attach(target: StreamTarget): Promise<AttachedStreams>;
+  attach(target: StreamTarget, options?: AttachOptions): Promise<AttachedStreams>;
   /** Size in character cells; no effect without a terminal. */
   resize(target: StreamTarget, size: TerminalSize): Promise<void>;
+}
+
+export interface AttachOptions {
+  /**
+   * False for a client that only reads: its leaving never ends the program's stdin, not even with `stdin: 'once'`, where the leaving of
+   * any other client does. Default true.
+   */
+  input?: boolean;
 }
 
 export type StreamTarget = { id: ContainerId; execId?: ExecId };

@@ -1,0 +1,167 @@
+import { mkdirSync, writeFileSync, writeSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { withDeadline } from '../../../foundation/base/deadline.ts';
+import { conflict, internal } from '../../../foundation/base/errors.ts';
+import { faultPoint } from '../../../foundation/base/fault.ts';
+import { closeDescriptor } from '../../../foundation/kernel/at.ts';
+import { createPipe } from '../../../foundation/kernel/pipe.ts';
+import { connectSeqpacket } from '../../../foundation/kernel/seqpacket.ts';
+import type { AttachedStreams, ExecProcess, Execs, ExitInfo } from '../runtime.ts';
+import { wrapAttached } from './attach.ts';
+import { commonArgs, formatSpec, getTracked } from './containers.ts';
+import type { Context, TrackedExec } from './context.ts';
+import { readExitFile } from './exits.ts';
+import { spawnMonitor, type Monitor } from './monitor.ts';
+import { toRuntimeError } from './runtime-error.ts';
+
+const killedCode = 137;
+
+export function createExecs(context: Context): Execs {
+  return {
+    exec: (request) => exec(context, request),
+    async forgetExec(id, execId) {
+      context.execs.delete(execId);
+      await rm(context.layout.exec(id, execId).folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function exec(
+  context: Context,
+  request: ExecProcess,
+): Promise<{ pid: number; streams?: AttachedStreams }> {
+  const { id, execId, process } = request;
+  const container = getTracked(context, id);
+  if (container.ended) throw conflict(`container ${id} is not running`, { code: 'not-running' });
+  const program = context.programs.get(container.record.runtimeName);
+  const paths = context.layout.exec(id, execId);
+  await using undo = new AsyncDisposableStack();
+  mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
+  undo.defer(() => rm(paths.folder, { recursive: true, force: true }));
+  writeFileSync(paths.process, formatSpec(process), { mode: 0o600 });
+  faultPoint('runtime.exec.bundle');
+  const parked = startMonitor(context, request, [
+    ...commonArgs(program),
+    '--exec',
+    `--cid=${id}`,
+    `--cuuid=${execId}`,
+    `--bundle=${paths.folder}`,
+    `--container-pidfile=${paths.pidFile}`,
+    `--exec-process-spec=${paths.process}`,
+    `--exit-dir=${paths.folder}`,
+    '--log-path=none',
+    ...(process.terminal ? ['--terminal', '--leave-stdin-open'] : []),
+    ...(request.stdin ? ['--stdin'] : []),
+    ...(request.attach ? ['--exec-attach'] : []),
+  ]);
+  const { monitor } = parked;
+  undo.defer(() => monitor.kill());
+  undo.defer(() => parked.close());
+  faultPoint('runtime.exec.monitor');
+  const tracked: TrackedExec = {
+    id,
+    execId,
+    pid: 0,
+    terminal: process.terminal ?? false,
+    exit: Promise.withResolvers<ExitInfo>(),
+  };
+  const streams = request.attach ? await parked.attach(tracked) : undefined;
+  if (streams) undo.defer(() => streams[Symbol.dispose]());
+  const message = await withDeadline(
+    monitor.nextMessage(),
+    context.deadlineMs,
+    `starting a process with ${program.name}`,
+  );
+  if (!message || message.data <= 0)
+    throw toRuntimeError({
+      call: 'exec',
+      runtime: program.name,
+      output: message?.message || monitor.earlyOutput(),
+      program: process.args[0] ?? '',
+      cwd: process.cwd,
+    });
+  tracked.pid = message.data;
+  followExec(context, tracked, monitor);
+  undo.move();
+  parked.close();
+  return { pid: message.data, ...(streams ? { streams } : {}) };
+}
+
+interface ParkedMonitor {
+  monitor: Monitor;
+  /** Connects while the process waits, then lets it run. */
+  attach(exec: TrackedExec): Promise<AttachedStreams>;
+  close(): void;
+}
+
+/**
+ * With attaching conmon waits twice on its start pipe: before it begins, and, after its socket is there (it says so with a message), before
+ * the runtime starts the program. The first byte is in the pipe from the start.
+ */
+function startMonitor(context: Context, request: ExecProcess, args: string[]): ParkedMonitor {
+  const paths = context.layout.exec(request.id, request.execId);
+  const spawnWith = (startPipe?: { readFd: number }): Monitor =>
+    spawnMonitor(context.reactor, {
+      conmon: context.conmon,
+      args,
+      paths,
+      ...(startPipe ? { startPipe } : {}),
+    });
+  if (!request.attach)
+    return {
+      monitor: spawnWith(),
+      attach: () => Promise.reject(internal('not attached')),
+      close: () => undefined,
+    };
+  using undo = new DisposableStack();
+  const pipe = createPipe();
+  const reading = undo.adopt(pipe.readFd, closeDescriptor);
+  const writing = new DisposableStack();
+  writing.adopt(pipe.writeFd, closeDescriptor);
+  writeSync(pipe.writeFd, '1');
+  const monitor = spawnWith({ readFd: reading });
+  return {
+    monitor,
+    close: () => writing.dispose(),
+    async attach(tracked) {
+      const ready = await withDeadline(
+        monitor.nextMessage(),
+        context.deadlineMs,
+        'starting the monitor of a process',
+      );
+      if (!ready) throw internal(`the monitor of the process ended: ${monitor.earlyOutput().trim()}`);
+      const socket = await connectSeqpacket(context.reactor, paths.attachSocket);
+      const target = {
+        get pid() {
+          return tracked.pid;
+        },
+        anyEndClosesInput: !tracked.terminal,
+        ended: tracked.exit.promise,
+      };
+      const streams = wrapAttached(context.reactor, socket, target, true);
+      writeSync(pipe.writeFd, '1');
+      return streams;
+    },
+  };
+}
+
+/** conmon's last message is the exit code, after all output was passed on. */
+function followExec(context: Context, exec: TrackedExec, monitor: Monitor): void {
+  context.execs.set(exec.execId, exec);
+  void monitor.nextMessage().then((message) => {
+    const exitCode = message ? message.data & 0xff : killedCode;
+    settleExec(context, exec, { exitCode, oomKilled: false, finishedAtMs: Date.now() });
+  });
+}
+
+/** For an exec of a former engine, whose sync pipe is gone: its exit file tells. */
+export function settleRecoveredExec(context: Context, exec: TrackedExec): void {
+  const written = readExitFile(context.layout.exec(exec.id, exec.execId).exitFile);
+  const exit = written ?? { exitCode: killedCode, finishedAtMs: Date.now() };
+  settleExec(context, exec, { ...exit, oomKilled: false });
+}
+
+function settleExec(context: Context, exec: TrackedExec, exit: ExitInfo): void {
+  exec.exit.resolve(exit);
+  setImmediate(() => context.emit({ id: exec.id, execId: exec.execId, ...exit }));
+}
