@@ -29,7 +29,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     for (const host of hosts) await api.listen(parseListenAddress(host));
     if (options.pidFile !== undefined) writePidFile(options.pidFile, undo);
     tellReady();
-    log.info('ready', { hosts: hosts.join(' '), dataRoot: settings.dataRoot, startupMs: Math.round(performance.now()) });
+    log.info('ready', {
+      hosts: hosts.join(' '),
+      dataRoot: settings.dataRoot,
+      startupMs: Math.round(performance.now()),
+    });
     engine.startByPolicy();
     log.info('stopping', { signal: await stopped });
     return 0;
@@ -53,12 +57,17 @@ function resolve(options: DaemonOptions): { settings: EngineSettings; hosts: str
     ...(options.defaultRuntime === undefined ? {} : { defaultRuntime: options.defaultRuntime }),
     ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
     ...(options.initPath === undefined ? {} : { initPath: options.initPath }),
-    ...(options.maxConcurrentDownloads === undefined ? {} : { maxConcurrentDownloads: options.maxConcurrentDownloads }),
+    ...(options.maxConcurrentDownloads === undefined
+      ? {}
+      : { maxConcurrentDownloads: options.maxConcurrentDownloads }),
     ...(options.insecureRegistries.length === 0 ? {} : { insecureRegistries: options.insecureRegistries }),
-    ...(options.runtimes.length === 0 ? {} : { runtimes: Object.fromEntries(options.runtimes.map(({ name, path }) => [name, path])) }),
+    ...(options.runtimes.length === 0
+      ? {}
+      : { runtimes: Object.fromEntries(options.runtimes.map(({ name, path }) => [name, path])) }),
   };
   const settings = { ...defaultSettings, ...fileSettings, ...given };
-  const hosts = options.hosts.length > 0 ? options.hosts : (fileHosts ?? [`unix://${settings.execRoot}/silo.sock`]);
+  const hosts =
+    options.hosts.length > 0 ? options.hosts : (fileHosts ?? [`unix://${settings.execRoot}/silo.sock`]);
   const level = options.debug ? 'debug' : (options.logLevel ?? fileLevel ?? 'info');
   if (!isLevel(level)) throw invalid(`invalid log level "${level}": want ${levels.join(', ')}`);
   return { settings, hosts, level };
@@ -84,13 +93,17 @@ function refuseUnsupported(options: DaemonOptions): void {
     '--log-opt': options.logOptions[0],
     '--shutdown-timeout': options.shutdownTimeoutSeconds,
   };
-  const names = Object.entries(refused).filter(([, value]) => value !== undefined).map(([name]) => name);
-  if (names.length > 0) throw invalid(`not supported yet: ${names.join(', ')}`, { code: 'unsupported-option' });
+  const names = Object.entries(refused)
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => name);
+  if (names.length > 0)
+    throw invalid(`not supported yet: ${names.join(', ')}`, { code: 'unsupported-option' });
 }
 
 function untilSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(`${signal} (${constants.signals[signal]})`));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.once(signal, () => resolve(`${signal} (${constants.signals[signal]})`));
   });
 }
 

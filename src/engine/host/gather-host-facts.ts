@@ -1,0 +1,39 @@
+import type { HostFacts } from './engine.ts';
+import { architecture, engineId, machine, operatingSystem, versionOf } from './host-facts.ts';
+import type { Programs } from './programs.ts';
+import type { EngineSettings } from './settings.ts';
+
+/** What `info` and `version` tell; asked once, the programs side by side. */
+export async function gatherHostFacts(
+  settings: EngineSettings,
+  known: { programs: Programs; initBinary: string; cgroupVersion: '1' | '2'; now: () => number },
+): Promise<HostFacts> {
+  const { programs, initBinary, cgroupVersion, now } = known;
+  const [id, system, runtimeVersion, monitorVersion] = await Promise.all([
+    engineId(settings.dataRoot),
+    operatingSystem(),
+    versionOf(programs.runtimes[settings.defaultRuntime] ?? ''),
+    versionOf(programs.conmon),
+  ]);
+  return {
+    id,
+    name: machine.name(),
+    dataRoot: settings.dataRoot,
+    kernelVersion: machine.kernelVersion(),
+    operatingSystem: system.name,
+    osVersion: system.version,
+    architecture,
+    cpus: machine.cpus(),
+    memoryBytes: machine.memoryBytes(),
+    cgroupVersion,
+    cgroupDriver: 'cgroupfs',
+    runtimes: Object.fromEntries(Object.entries(programs.runtimes).map(([name, path]) => [name, { path }])),
+    defaultRuntime: settings.defaultRuntime,
+    runtimeVersion,
+    monitorVersion,
+    initBinary,
+    insecureRegistries: settings.insecureRegistries,
+    startedAtMs: now(),
+    warnings: initBinary === '' ? ['no static init found: --init needs the package tini'] : [],
+  };
+}

@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { Log } from '../../foundation/base/log.ts';
+import { unpackLayer } from '../../foundation/archive/unpack-process.ts';
+import { openDatabase } from '../../foundation/db/database.ts';
+import { cgroupMode, completeHybridHierarchy } from '../../foundation/kernel/cgroup.ts';
+import { createReactor } from '../../foundation/kernel/reactor.ts';
+import { openContentStore } from '../../resources/content/content-store.ts';
+import { createRegistryClient } from '../../resources/distribution/registry-client.ts';
+import { createTransport } from '../../resources/distribution/transport.ts';
+import { createContainerLogs } from '../../resources/logs/container-logs.ts';
+import { createNetworkResources } from '../../resources/network/create-network-resources.ts';
+import { createOciDriver } from '../../resources/runtime/oci/driver.ts';
+import { openSnapshots } from '../../resources/snapshot/snapshots.ts';
+import { openVolumes } from '../../resources/volume/volumes.ts';
+import { type ContainerEngine, createContainerEngine } from '../container/container-engine.ts';
+import { createEvents } from '../events/bus.ts';
+import { createImageEngine } from '../image/image-engine.ts';
+import type { Engine } from './engine.ts';
+import { findInit, grantableLimits, specHost } from './host-facts.ts';
+import { gatherHostFacts } from './gather-host-facts.ts';
+import { createNetworkQueries } from './network-queries.ts';
+import { findPrograms } from './programs.ts';
+import type { EngineSettings } from './settings.ts';
+import { createVolumeCommands } from './volume-commands.ts';
+
+export interface OpenedEngine extends Engine {
+  /** Starts what restart policies want; called when the engine answers. */
+  startByPolicy(): void;
+}
+
+/**
+ * Opens everything below the two roots, makes records and reality agree (`engine/container/recover.ts`) and returns an engine that is ready for requests.
+ * Disposing closes it; containers go on.
+ */
+export async function openEngine(
+  settings: EngineSettings,
+  deps: { log: Log; unpackCommand: readonly string[] },
+): Promise<OpenedEngine> {
+  const { log, unpackCommand } = deps;
+  await using undo = new AsyncDisposableStack();
+  const { dataRoot, execRoot } = settings;
+  for (const directory of [dataRoot, execRoot]) await mkdir(directory, { recursive: true, mode: 0o710 });
+  const at = (name: string): string => join(dataRoot, name);
+  await mkdir(at('tmp'), { recursive: true, mode: 0o700 });
+
+  const programs = findPrograms(settings);
+  const mode = cgroupMode();
+  if (mode === 'hybrid') completeHybridHierarchy();
+  const database = undo.use(openDatabase(at('silo.db'), { exclusive: true }));
+  const volatileDatabase = undo.use(
+    openDatabase(join(execRoot, 'silo.db'), { exclusive: true, relaxed: true }),
+  );
+  const reactor = undo.use(createReactor());
+  const events = createEvents();
+  const now = Date.now;
+
+  const content = await openContentStore(at('content'));
+  const snapshots = await openSnapshots({ root: at('snapshots'), log });
+  const volumes = await openVolumes({ database, directory: at('volumes'), log, now });
+  const network = undo.use(
+    await createNetworkResources(
+      { database, volatileDatabase, log, now },
+      {
+        instance: instanceName(settings),
+        bridge: settings.bridge,
+        ...(settings.bip ? { bip: settings.bip } : {}),
+      },
+    ),
+  );
+  const driver = undo.use(
+    await createOciDriver({
+      directory: join(execRoot, 'runtime'),
+      reactor,
+      log,
+      runtimes: programs.runtimes,
+      defaultRuntime: settings.defaultRuntime,
+      conmon: programs.conmon,
+    }),
+  );
+  const transport = undo.use(createTransport());
+
+  let containers: ContainerEngine | undefined;
+  const images = await createImageEngine({
+    database,
+    content,
+    layers: snapshots.layers,
+    registry: (access) => createRegistryClient({ transport, access }),
+    unpack: (request) => unpackLayer({ ...request, command: unpackCommand }),
+    users: {
+      usersOf: (id) => containers?.users.usersOf(id) ?? [],
+      layersInUse: () => containers?.users.layersInUse() ?? [],
+    },
+    events,
+    log,
+    now,
+    settings: {
+      insecureRegistries: settings.insecureRegistries,
+      downloads: settings.maxConcurrentDownloads,
+      unpacks: availableParallelism(),
+      temporaryDirectory: at('tmp'),
+    },
+  });
+  const limits = grantableLimits();
+  const initBinary = settings.initPath ?? findInit();
+  const opened = undo.use(
+    createContainerEngine({
+      database,
+      images,
+      snapshots: snapshots.containers,
+      networks: network.networks,
+      endpoints: network.endpoints,
+      volumes,
+      driver,
+      logs: createContainerLogs(),
+      events,
+      log,
+      now,
+      settings: {
+        containersDirectory: at('containers'),
+        rootfsDirectory: join(execRoot, 'rootfs'),
+        defaultRuntime: settings.defaultRuntime,
+        runtimes: Object.keys(programs.runtimes),
+        cgroupParent: settings.cgroupParent,
+        initBinary,
+        logMaxBytes: settings.logMaxBytes,
+        defaultNetwork: 'bridge',
+        host: await specHost(mode === 'v2' ? 2 : 1),
+        openFilesLimit: limits.openFiles,
+        lowestOomScore: limits.lowestOomScore,
+      },
+    }),
+  );
+  containers = opened;
+  await opened.recover();
+  const host = await gatherHostFacts(settings, {
+    programs,
+    initBinary,
+    cgroupVersion: mode === 'v2' ? '2' : '1',
+    now,
+  });
+  const owned = undo.move();
+  return {
+    events,
+    images,
+    containers: opened.containers,
+    streams: opened.streams,
+    execs: opened.execs,
+    networks: createNetworkQueries({
+      networks: network.networks,
+      endpoints: network.endpoints,
+      containers: opened.containers,
+      events,
+    }),
+    volumes: createVolumeCommands({ volumes, containers: opened.containers, events }),
+    host,
+    startByPolicy: opened.startByPolicy,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Names this daemon's firewall table and interfaces: `silo` with the default bridge, otherwise the bridge's name. */
+function instanceName({ bridge }: EngineSettings): string {
+  if (bridge === 'silo0') return 'silo';
+  return /^[a-z][a-z0-9-]*$/.test(bridge)
+    ? bridge
+    : `silo-${createHash('sha256').update(bridge).digest('hex').slice(0, 6)}`;
+}

@@ -1,0 +1,42 @@
+import { conflict, isKind } from '../../foundation/base/errors.ts';
+import type { Volumes } from '../../resources/volume/volume.ts';
+import type { ContainerQueries } from '../container/container.ts';
+import type { Events } from '../events/events.ts';
+import type { VolumeCommands } from './engine.ts';
+
+/** Volumes with their users: a volume that a container names is never removed. */
+export function createVolumeCommands(deps: {
+  volumes: Volumes;
+  containers: Pick<ContainerQueries, 'list'>;
+  events: Events;
+}): VolumeCommands {
+  const { volumes, containers, events } = deps;
+  const publish = (action: string, name: string): void =>
+    events.publish({ type: 'volume', action, id: name, attributes: { driver: 'local' } });
+  return {
+    list: () => volumes.list(),
+    get: (name) => volumes.get(name),
+    async create(request) {
+      const known = new Set(volumes.list().map((volume) => volume.name));
+      const volume = await volumes.create(request);
+      if (!known.has(volume.name)) publish('create', volume.name);
+      return volume;
+    },
+    async remove(name, { force }) {
+      const users = containers.list().filter((record) => record.mounts.some((mount) => mount.name === name));
+      if (users.length > 0)
+        throw conflict(
+          `remove ${name}: volume is in use - [${users.map((record) => record.id).join(', ')}]`,
+          { code: 'volume-in-use' },
+        );
+      try {
+        volumes.get(name);
+        await volumes.remove(name);
+      } catch (error) {
+        if (force && isKind(error, 'not-found')) return;
+        throw error;
+      }
+      publish('destroy', name);
+    },
+  };
+}
