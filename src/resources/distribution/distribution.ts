@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { Descriptor } from '../../foundation/oci/descriptor.ts';
 import type { Digest } from '../../foundation/oci/digest.ts';
 import type { Reference } from '../../foundation/oci/reference.ts';
@@ -17,7 +16,7 @@ export interface RegistryClient {
     reference: Reference,
     descriptor: Descriptor,
     options: { offset: number; signal?: AbortSignal },
-  ): Promise<{ startsAt: number; body: Readable }>;
+  ): Promise<{ startsAt: number; body: AsyncIterable<Uint8Array> }>;
 }
 
 export interface FetchedManifest {
@@ -30,6 +29,14 @@ export interface FetchedManifest {
 export interface RegistryAccess {
   /** Hosts (`name`, `name:port`, CIDR) that may be spoken to over plain HTTP. Loopback always may. */
   insecure: readonly string[];
-  /** For the host of the reference only; never sent to another one. */
-  credentials?: { username: string; password: string } | { token: string };
+  /** For the host of the reference only; shown to no other, save a token server that belongs to it (`realm.ts`). */
+  credentials?: RegistryCredentials;
+  /** Further hosts that may see the credentials when the registry names them as token servers. */
+  tokenServers?: readonly string[];
 }
+
+/** `token` is sent to the registry as it is; `identityToken` is exchanged at the token server (Docker's `identitytoken`). */
+export type RegistryCredentials =
+  | { username: string; password: string }
+  | { token: string }
+  | { identityToken: string };

@@ -1,0 +1,217 @@
+import type { Readable } from 'node:stream';
+import { type SiloError, corrupt, toSiloError } from '../../foundation/base/errors.ts';
+import { faultPoint } from '../../foundation/base/fault.ts';
+import type { Descriptor } from '../../foundation/oci/descriptor.ts';
+import { type Digest, digestAlgorithm } from '../../foundation/oci/digest.ts';
+import type { Reference } from '../../foundation/oci/reference.ts';
+import type { RegistryClient } from './distribution.ts';
+import { type Progress, createProgress, readGrowingFile } from './growing-file.ts';
+import { type RetryPolicy, backOffMs, defaultRetry, pause } from './retry.ts';
+
+/** The part of the content store that a download needs. */
+export interface BlobSink {
+  find(digest: Digest): Promise<StoredBlob | undefined>;
+  ingest(ref: string, options: { algorithm: 'sha256' | 'sha512' }): Promise<BlobIngest>;
+}
+
+export interface StoredBlob {
+  digest: Digest;
+  sizeBytes: number;
+  path: string;
+}
+
+export interface BlobIngest extends AsyncDisposable {
+  readonly offset: number;
+  readonly path: string;
+  write(chunk: Uint8Array): Promise<void>;
+  truncate(): Promise<void>;
+  commit(expected: { digest: Digest; sizeBytes: number }): Promise<StoredBlob>;
+}
+
+export interface FetchBlob {
+  client: Pick<RegistryClient, 'blob'>;
+  reference: Reference;
+  descriptor: Descriptor;
+  content: BlobSink;
+  /** Bytes that are here, of `descriptor.size`; called with every chunk. */
+  onProgress?: ((bytes: number) => void) | undefined;
+  signal?: AbortSignal | undefined;
+  retry?: RetryPolicy;
+}
+
+export interface BlobFetch {
+  /** The blob in the store, with size and digest compared. */
+  readonly done: Promise<StoredBlob>;
+  /**
+   * The bytes from the first one on, while they arrive: what a broken download left before is there at once. Follows at the consumer's
+   * own pace, through the page cache. Ends cleanly only when `done` has resolved, so a stream that ended was the right blob; fails
+   * as `done` does. It fails with code `blob-restarted` when what an earlier run had left proves damaged and the download begins
+   * again: call `stream` once more, or await `done` and read the store.
+   */
+  stream(): Promise<Readable>;
+}
+
+const writeBytes = 512 * 1024;
+/** Less than this between two breaks counts as no progress, or a server could keep us busy for ever. */
+const progressBytes = 1024 * 1024;
+
+/**
+ * Brings one blob into the content store, resuming what an earlier download (of this run or another) left. Starts at once. After a failure
+ * or a cancellation the partial file stays for the next time.
+ */
+export function fetchBlob(options: FetchBlob): BlobFetch {
+  const state: FetchState = { source: Promise.withResolvers(), progress: createProgress() };
+  state.source.promise.catch(() => undefined);
+  const done = run(options, state).then(
+    (stored) => {
+      state.progress.finish(stored.sizeBytes);
+      return stored;
+    },
+    (error: unknown) => {
+      const wrapped = toSiloError(error);
+      state.source.reject(wrapped);
+      state.progress.fail(wrapped);
+      throw wrapped;
+    },
+  );
+  done.catch(() => undefined);
+  return {
+    done,
+    async stream() {
+      const path = await state.source.promise;
+      const { progress } = state;
+      try {
+        return await readGrowingFile(path, progress);
+      } catch {
+        // Renamed by the commit a moment ago.
+        return readGrowingFile((await done).path, progress);
+      }
+    },
+  };
+}
+
+interface FetchState {
+  /** Path of the file that grows; settles once it is open. */
+  source: PromiseWithResolvers<string>;
+  /** Of the present beginning; exchanged when the download starts over. */
+  progress: Progress;
+}
+
+async function run(options: FetchBlob, state: FetchState): Promise<StoredBlob> {
+  const { descriptor, content } = options;
+  const existing = await content.find(descriptor.digest);
+  if (existing?.sizeBytes === descriptor.size) {
+    options.onProgress?.(existing.sizeBytes);
+    state.source.resolve(existing.path);
+    return existing;
+  }
+  const first = await download(options, state);
+  if ('stored' in first) return first.stored;
+  // The bytes of an earlier run were damaged (a power cut leaves holes): once more, from the beginning.
+  state.progress.fail(
+    corrupt(`the partial download of ${descriptor.digest} was damaged; it begins again`, {
+      code: 'blob-restarted',
+    }),
+  );
+  state.progress = createProgress();
+  const second = await download(options, state);
+  if ('stored' in second) return second.stored;
+  throw second.damaged;
+}
+
+type Outcome = { stored: StoredBlob } | { damaged: SiloError };
+
+async function download(options: FetchBlob, state: FetchState): Promise<Outcome> {
+  const { descriptor, content } = options;
+  await using ingest = await content.ingest(`blob ${descriptor.digest}`, {
+    algorithm: digestAlgorithm(descriptor.digest),
+  });
+  if (ingest.offset > descriptor.size) await ingest.truncate();
+  const resumedFrom = ingest.offset;
+  state.source.resolve(ingest.path);
+  state.progress.advance(resumedFrom);
+  options.onProgress?.(resumedFrom);
+  await transfer(options, ingest, state.progress);
+  faultPoint('distribution.fetch.before-commit');
+  try {
+    return { stored: await ingest.commit({ digest: descriptor.digest, sizeBytes: descriptor.size }) };
+  } catch (error) {
+    const failure = toSiloError(error);
+    if (failure.kind === 'corrupt' && resumedFrom > 0) return { damaged: failure };
+    throw failure;
+  }
+}
+
+/** Connects as often as it takes to get all bytes, as long as each connection brings some. */
+async function transfer(options: FetchBlob, ingest: BlobIngest, progress: Progress): Promise<void> {
+  const { client, reference, descriptor, signal } = options;
+  const retry = options.retry ?? defaultRetry;
+  const begun = ingest.offset;
+  let failures = 0;
+  while (ingest.offset < descriptor.size) {
+    const before = ingest.offset;
+    try {
+      const { startsAt, body } = await client.blob(reference, descriptor, {
+        offset: before,
+        ...(signal ? { signal } : {}),
+      });
+      // A server that ignores ranges sends again what is here already; the end's digest covers both.
+      await append({ body, skip: before - startsAt, ingest, progress, onProgress: options.onProgress });
+    } catch (error) {
+      const failure = toSiloError(error);
+      if (!isResumable(failure, ingest.offset > begun)) throw failure;
+      failures = ingest.offset - before >= progressBytes ? 1 : failures + 1;
+      if (failures >= retry.attempts) throw failure;
+      await pause(backOffMs(failures, retry), signal);
+    }
+  }
+}
+
+/** Refused connections count only once this run has got something: a registry that restarts, not one that is not there. */
+function isResumable(error: SiloError, receiving: boolean): boolean {
+  if (error.code === 'connection-lost' || error.code === 'connection-stalled') return true;
+  return receiving && (error.code === 'connection-refused' || error.code === 'no-answer');
+}
+
+interface Append {
+  body: AsyncIterable<Uint8Array>;
+  skip: number;
+  ingest: BlobIngest;
+  progress: Progress;
+  onProgress: ((bytes: number) => void) | undefined;
+}
+
+/** Gathers chunks to large writes, and receives the next ones while the last are being written. */
+async function append({ body, skip, ingest, progress, onProgress }: Append): Promise<void> {
+  let gathered: Uint8Array[] = [];
+  let size = 0;
+  let writing: Promise<void> = Promise.resolve();
+  let received = ingest.offset;
+  const flush = async (): Promise<void> => {
+    const [first, ...others] = gathered;
+    gathered = [];
+    size = 0;
+    await writing;
+    progress.advance(ingest.offset);
+    if (first === undefined) return;
+    writing = ingest.write(others.length === 0 ? first : Buffer.concat([first, ...others]));
+    writing.catch(() => undefined);
+  };
+  try {
+    let toSkip = skip;
+    for await (const whole of body) {
+      const chunk = toSkip > 0 ? whole.subarray(toSkip) : whole;
+      toSkip -= whole.byteLength - chunk.byteLength;
+      if (chunk.byteLength === 0) continue;
+      gathered.push(chunk);
+      size += chunk.byteLength;
+      received += chunk.byteLength;
+      onProgress?.(received);
+      if (size >= writeBytes) await flush();
+    }
+  } finally {
+    // Also what came before a break is kept.
+    await flush();
+    await flush();
+  }
+}

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { corrupt, invalid } from '../../foundation/base/errors.ts';
+import type { Descriptor, Platform } from '../../foundation/oci/descriptor.ts';
+import { digestAlgorithm, digestHex } from '../../foundation/oci/digest.ts';
+import { type Manifest, parseManifestDocument, requireImageManifest } from '../../foundation/oci/manifest.ts';
+import { choosePlatform } from '../../foundation/oci/platform.ts';
+import type { Reference } from '../../foundation/oci/reference.ts';
+import type { FetchedManifest, RegistryClient } from './distribution.ts';
+
+export interface ResolvedImage {
+  /** From what the name points at (an index, or the manifest itself) down to the manifest; all are to be stored. */
+  documents: [FetchedManifest, ...FetchedManifest[]];
+  manifest: Manifest;
+  /** Of the manifest. */
+  descriptor: Descriptor;
+}
+
+/** An index may point to indexes; deeper than this nobody does in good faith. */
+const maximumIndexes = 3;
+
+/** Finds the manifest of one platform behind a name. `not-found` when the image has none for it. */
+export async function resolveImage(options: {
+  client: Pick<RegistryClient, 'manifest' | 'manifestBy'>;
+  reference: Reference;
+  platform: Platform;
+  signal?: AbortSignal | undefined;
+}): Promise<ResolvedImage> {
+  const { client, reference, platform, signal } = options;
+  let current = await client.manifest(reference, signal);
+  const documents: [FetchedManifest, ...FetchedManifest[]] = [current];
+  for (;;) {
+    const document = parseManifestDocument(current.bytes, current.mediaType);
+    if (document.kind === 'manifest') {
+      requireImageManifest(document.manifest);
+      const { mediaType } = document.manifest;
+      const descriptor = { mediaType, digest: current.digest, size: current.bytes.byteLength };
+      return { documents, manifest: document.manifest, descriptor };
+    }
+    if (documents.length > maximumIndexes)
+      throw invalid(`the image's indexes are nested deeper than ${maximumIndexes}`, { code: 'nested-index' });
+    const entry = choosePlatform(document.index, platform);
+    current = await client.manifestBy(reference, entry, signal);
+    documents.push(current);
+  }
+}
+
+/** A small blob (the configuration) in memory, with size and digest checked. */
+export async function fetchSmallBlob(options: {
+  client: Pick<RegistryClient, 'blob'>;
+  reference: Reference;
+  descriptor: Descriptor;
+  limitBytes: number;
+  signal?: AbortSignal | undefined;
+}): Promise<Uint8Array> {
+  const { client, reference, descriptor, limitBytes, signal } = options;
+  if (descriptor.size > limitBytes)
+    throw invalid(
+      `blob ${descriptor.digest} is ${descriptor.size} bytes long: more than the limit of ${limitBytes}`,
+    );
+  const { body } = await client.blob(reference, descriptor, { offset: 0, ...(signal ? { signal } : {}) });
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  const bytes = Buffer.concat(chunks);
+  const actual = createHash(digestAlgorithm(descriptor.digest)).update(bytes).digest('hex');
+  if (actual !== digestHex(descriptor.digest))
+    throw corrupt(`image config verification failed for digest ${descriptor.digest}: got ${actual}`, {
+      code: 'digest-mismatch',
+    });
+  return bytes;
+}

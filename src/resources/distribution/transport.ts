@@ -1,0 +1,206 @@
+import { lookup as resolve } from 'node:dns';
+import http from 'node:http';
+import https from 'node:https';
+import { type LookupFunction, isIP } from 'node:net';
+import { forbidden as forbiddenError, timedOut } from '../../foundation/base/errors.ts';
+import { throwIfAborted } from '../../foundation/base/deadline.ts';
+import { connectionError } from './registry-errors.ts';
+import { type Reach, mayReach, splitHostPort } from './trust.ts';
+
+/** One HTTP exchange; no redirects, no retries, no authorisation of its own. */
+export interface HttpRequest {
+  url: URL;
+  method?: 'GET' | 'POST';
+  headers: Record<string, string>;
+  body?: string;
+  reach: Reach;
+  /** False only for hosts that are trusted by name (`isInsecureHost`). */
+  verifyTls: boolean;
+  signal?: AbortSignal | undefined;
+  /** For the headers, when shorter than the transport's own. */
+  headersTimeoutMs?: number;
+}
+
+export interface HttpReply {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  /**
+   * The body as it arrives; a silence longer than the limit ends it with kind `timeout`, a lost connection with `unavailable`. Ending
+   * the iteration early closes the connection.
+   */
+  body: AsyncIterable<Uint8Array>;
+  /** Ends it without reading: a short body is drained so that the connection serves again, else the connection is closed. */
+  discard(): void;
+}
+
+export interface Transport extends Disposable {
+  send(request: HttpRequest): Promise<HttpReply>;
+}
+
+export interface TransportTimeouts {
+  /** From the request to the end of the headers. */
+  headersMs: number;
+  /** Between two chunks of a body. */
+  idleMs: number;
+}
+
+/** Keeps connections open between requests; shared by all registry clients of the engine. */
+export function createTransport(
+  timeouts: TransportTimeouts = { headersMs: 30_000, idleMs: 30_000 },
+): Transport {
+  const agents = new Map<string, http.Agent>();
+  // Connections are reused only among requests with the same rules, or a rule could be evaded by a connection made under another.
+  const agentFor = ({ url, reach, verifyTls }: HttpRequest): http.Agent => {
+    const key = `${url.protocol} ${reach} ${verifyTls}`;
+    let agent = agents.get(key);
+    if (agent === undefined) {
+      const options = { keepAlive: true, maxFreeSockets: 16, lookup: guardedLookup(reach) };
+      agent =
+        url.protocol === 'https:'
+          ? new https.Agent({ ...options, rejectUnauthorized: verifyTls })
+          : new http.Agent(options);
+      agents.set(key, agent);
+    }
+    return agent;
+  };
+  return {
+    async send(request) {
+      throwIfAborted(request.signal, 'the request to the registry');
+      refuseAddress(request);
+      return exchange(request, agentFor(request), timeouts);
+    },
+    [Symbol.dispose]() {
+      for (const agent of agents.values()) agent.destroy();
+      agents.clear();
+    },
+  };
+}
+
+function exchange(request: HttpRequest, agent: http.Agent, timeouts: TransportTimeouts): Promise<HttpReply> {
+  const { url, signal } = request;
+  const { name } = splitHostPort(url.host);
+  const headersMs = Math.min(request.headersTimeoutMs ?? Infinity, timeouts.headersMs);
+  const where = `${request.method === 'POST' ? 'Post' : 'Get'} "${shownUrl(url)}"`;
+  return new Promise((resolveReply, reject) => {
+    const client = (url.protocol === 'https:' ? https : http).request({
+      agent,
+      host: name,
+      port: url.port || (url.protocol === 'https:' ? 443 : 80),
+      path: url.pathname + url.search,
+      method: request.method ?? 'GET',
+      headers: { host: url.host, 'user-agent': 'silo', ...request.headers },
+      lookup: guardedLookup(request.reach),
+      rejectUnauthorized: request.verifyTls,
+      ...(isIP(name) === 0 ? { servername: name } : {}),
+    });
+    let response: http.IncomingMessage | undefined;
+    const timer = setTimeout(
+      () =>
+        client.destroy(timedOut(`${where}: no answer within ${headersMs / 1000} s`, { code: 'no-answer' })),
+      headersMs,
+    );
+    const cancel = (): void => {
+      client.destroy(connectionError(signal?.reason, where, signal));
+    };
+    signal?.addEventListener('abort', cancel, { once: true });
+    const finished = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', cancel);
+    };
+    client.on('close', finished);
+    client.on('error', (error) => {
+      finished();
+      const wrapped = connectionError(error, where, signal);
+      response?.destroy(wrapped);
+      reject(wrapped);
+    });
+    client.on('response', (incoming) => {
+      clearTimeout(timer);
+      response = incoming;
+      incoming.on('error', () => undefined);
+      resolveReply({
+        status: incoming.statusCode ?? 0,
+        headers: incoming.headers,
+        body: {
+          [Symbol.asyncIterator]: () => readBody(incoming, { where, signal, idleMs: timeouts.idleMs }),
+        },
+        discard: () => drain(incoming, timeouts.idleMs),
+      });
+    });
+    client.end(request.body);
+  });
+}
+
+async function* readBody(
+  incoming: http.IncomingMessage,
+  options: { where: string; signal: AbortSignal | undefined; idleMs: number },
+): AsyncGenerator<Uint8Array> {
+  const { where, signal, idleMs } = options;
+  const chunks = (incoming as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      // Only the wait for the network counts: a slow consumer is not the server's fault.
+      const timer = setTimeout(
+        () =>
+          incoming.destroy(
+            timedOut(`${where}: the server sent nothing for ${idleMs / 1000} s`, {
+              code: 'connection-stalled',
+            }),
+          ),
+        idleMs,
+      );
+      const next = await chunks.next().finally(() => clearTimeout(timer));
+      if (next.done) return;
+      yield next.value;
+    }
+  } catch (error) {
+    throw connectionError(error, where, signal);
+  } finally {
+    // After a clean end the connection has gone back to the agent and this does nothing.
+    if (!incoming.complete) incoming.destroy();
+  }
+}
+
+function drain(incoming: http.IncomingMessage, limitMs: number): void {
+  const size = Number(incoming.headers['content-length'] ?? Infinity);
+  if (incoming.readableFlowing !== null || !(size <= 64 * 1024)) {
+    incoming.destroy();
+    return;
+  }
+  const timer = setTimeout(() => incoming.destroy(), limitMs);
+  incoming.once('close', () => clearTimeout(timer));
+  incoming.resume();
+}
+
+/** Addresses written as such never pass through `lookup`. */
+function refuseAddress({ url, reach }: HttpRequest): void {
+  const { name } = splitHostPort(url.host);
+  const local = name === 'localhost' || name.endsWith('.localhost');
+  const refused = isIP(name) === 0 ? local && reach === 'followed' : !mayReach(name, reach);
+  if (refused) throw unreachable(name);
+}
+
+function guardedLookup(reach: Reach): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      if (error) return callback(error, '');
+      const refused = addresses.find(({ address }) => !mayReach(address, reach));
+      if (refused) return callback(unreachable(`${hostname} (${refused.address})`), '');
+      const [first] = addresses;
+      if (options.all || first === undefined) return callback(null, addresses);
+      callback(null, first.address, first.family);
+    });
+  };
+}
+
+function unreachable(where: string): Error {
+  return forbiddenError(`the registry pointed to ${where}, which is reserved for this machine`, {
+    code: 'reserved-address',
+    hint: 'redirects and token servers must be reachable from elsewhere; if this is your own registry, address it directly',
+  });
+}
+
+/** Without the query, which may hold a signature that gives access. */
+export function shownUrl(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname}`;
+}
