@@ -24,6 +24,7 @@ import type { TarTime } from './pax.ts';
 import type { TarEntry } from './tar-entry.ts';
 import { archiveTooBig, corruptEntry, defaultTarLimits, displayName, type TarLimits } from './tar-limits.ts';
 import type { TarHandler } from './tar-reader.ts';
+import { isAllowedXattr } from './xattr-policy.ts';
 
 /** What was put into the folder. */
 export interface AppliedLayer {
@@ -211,15 +212,7 @@ function closeFile(state: ApplyState): void {
 function dress(fd: number, entry: TarEntry): void {
   fchownSync(fd, entry.uid, entry.gid);
   fchmodSync(fd, entry.mode);
-  for (const [name, value] of entry.xattrs ?? []) if (isAllowed(name)) setAttribute(fd, name, value);
-}
-
-/**
- * Attributes that an image may bring. `trusted.` ones would speak to overlayfs, `security.` ones to the host's policy,
- * `user.overlay.` ones to overlayfs without privileges.
- */
-function isAllowed(name: string): boolean {
-  return name === 'security.capability' || (name.startsWith('user.') && !name.startsWith('user.overlay.'));
+  for (const [name, value] of entry.xattrs ?? []) if (isAllowedXattr(name)) setAttribute(fd, name, value);
 }
 
 function setAttribute(fd: number, name: string, value: Buffer): void {

@@ -1,0 +1,197 @@
+import { closeSync, read, readSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { openat, readlinkat } from '../kernel/at.ts';
+import {
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from '../kernel/flags.ts';
+import { type FileStatus, isRegular, statDescriptor } from '../kernel/stat.ts';
+import { isErrno } from '../kernel/syscall-error.ts';
+import { getXattr, listXattrs } from '../kernel/xattr.ts';
+import { isAllowedXattr } from './xattr-policy.ts';
+import { joinPath, opaqueMarker, parentOf, toKernelPath, whiteoutPrefix } from './byte-path.ts';
+import type { TarTime } from './pax.ts';
+import type { TarType } from './tar-entry.ts';
+import { contentPadding, endOfArchive, formatMember, type TarMember } from './tar-writer.ts';
+import { type UpperNode, walkUpper } from './upper-walk.ts';
+
+/** One line of `docker diff`: added, changed, deleted. The path is absolute, one character a byte. */
+export interface Change {
+  kind: 'A' | 'C' | 'D';
+  path: string;
+}
+
+/** What an upper folder changes in the lower ones (topmost first), in byte order; folders that hold changes count as changed. */
+export function listChanges(upper: string, lowers: readonly string[]): Change[] {
+  const changes: Change[] = [];
+  for (const { path, kind, existsBelow } of walkUpper(upper, lowers)) {
+    if (path === '') continue;
+    if (kind !== 'whiteout') changes.push({ kind: existsBelow ? 'C' : 'A', path: `/${path}` });
+    else if (existsBelow) changes.push({ kind: 'D', path: `/${path}` });
+  }
+  return changes;
+}
+
+export interface DiffOptions {
+  /** Turns the owner on disk into the one in the archive (a user namespace's mapping, inverted). */
+  mapUid?: (uid: number) => number;
+  mapGid?: (gid: number) => number;
+}
+
+/**
+ * The upper folder as a layer archive, uncompressed: whiteouts in their `.wh.` form, hard links kept, sockets left out. The
+ * same tree gives the same bytes. A file that changes meanwhile gets the size it had when its turn came.
+ */
+export async function* diffLayer(upper: string, options: DiffOptions = {}): AsyncGenerator<Buffer> {
+  const firstNames = new Map<bigint, string>();
+  let sliceEnd = performance.now() + sliceMs;
+  for (const node of walkUpper(upper)) {
+    // The walk is synchronous; others get their turn.
+    if (performance.now() > sliceEnd) {
+      await nextTurn();
+      sliceEnd = performance.now() + sliceMs;
+    }
+    if (node.kind === 'whiteout')
+      yield formatMember(marker(joinPath(parentOf(node.path), whiteoutPrefix + node.name), node.status));
+    else yield* formatNode(node, firstNames, options);
+    if (node.isOpaque) yield formatMember(marker(joinPath(node.path, opaqueMarker), node.status));
+  }
+  yield endOfArchive;
+}
+
+const sliceMs = 1.5;
+
+function marker(name: string, status: FileStatus): TarMember {
+  return { type: 'file', name, mode: 0, uid: 0, gid: 0, size: 0, mtime: toTime(status.mtimeNs) };
+}
+
+async function* formatNode(
+  node: UpperNode,
+  firstNames: Map<bigint, string>,
+  options: DiffOptions,
+): AsyncGenerator<Buffer> {
+  const type = typeOf(node.status);
+  if (type === undefined) return;
+  const { status } = node;
+  const member: TarMember = {
+    type,
+    name: node.path === '' ? './' : node.path,
+    mode: status.mode & 0o7777,
+    uid: options.mapUid ? options.mapUid(status.uid) : status.uid,
+    gid: options.mapGid ? options.mapGid(status.gid) : status.gid,
+    mtime: toTime(status.mtimeNs),
+  };
+  const firstName = status.nlink > 1 && type !== 'directory' ? firstNames.get(status.ino) : undefined;
+  if (firstName !== undefined) {
+    yield formatMember({ ...member, type: 'hardlink', linkName: firstName });
+    return;
+  }
+  if (status.nlink > 1) firstNames.set(status.ino, node.path);
+  if (type === 'file') yield* formatFile(node, member);
+  else yield formatMember({ ...member, ...details(node, type) });
+}
+
+function details(node: UpperNode, type: TarType): Partial<TarMember> {
+  const { status, parent } = node;
+  const kernelName = toKernelPath(node.name);
+  if (type === 'symlink') return { linkName: readlinkat(parent, kernelName).toString('latin1') };
+  if (type === 'char' || type === 'block')
+    return { devMajor: status.rdev.major, devMinor: status.rdev.minor };
+  if (type !== 'directory') return {};
+  const fd = openat(parent, kernelName, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    return attributes(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Nothing when the file vanished, or became something else, since it was seen. */
+async function* formatFile(node: UpperNode, member: TarMember): AsyncGenerator<Buffer> {
+  const fd = openRegular(node);
+  if (fd === undefined) return;
+  try {
+    const size = statDescriptor(fd).sizeBytes;
+    yield formatMember({ ...member, size, ...attributes(fd) });
+    yield* content(fd, size);
+    yield contentPadding(size);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openRegular(node: UpperNode): number | undefined {
+  try {
+    const fd = openat(node.parent, toKernelPath(node.name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const status = statDescriptor(fd);
+    if (isRegular(status) && status.ino === node.status.ino) return fd;
+    closeSync(fd);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ELOOP', 'ENXIO')) throw error;
+  }
+  return undefined;
+}
+
+const pieceBytes = 1 << 18;
+/** Up to here a synchronous read costs less than a hop to a thread. */
+const smallBytes = 1 << 16;
+const readAsync = promisify(read);
+
+async function* content(fd: number, size: number): AsyncGenerator<Buffer> {
+  let left = size;
+  while (left > 0) {
+    const buffer = Buffer.alloc(Math.min(left, pieceBytes));
+    const count =
+      size <= smallBytes
+        ? readSync(fd, buffer, 0, buffer.length, null)
+        : (await readAsync(fd, buffer, 0, buffer.length, null)).bytesRead;
+    // It shrank: zeros keep the archive whole.
+    const got = count === 0 ? buffer.length : count;
+    yield buffer.subarray(0, got);
+    left -= got;
+  }
+}
+
+function attributes(fd: number): Pick<TarMember, 'xattrs'> {
+  const xattrs = new Map<string, Buffer>();
+  for (const name of listXattrs(fd)) {
+    const value = isAllowedXattr(name) ? getXattr(fd, name) : undefined;
+    if (value) xattrs.set(Buffer.from(name).toString('latin1'), value);
+  }
+  return xattrs.size > 0 ? { xattrs } : {};
+}
+
+function typeOf(status: FileStatus): TarType | undefined {
+  switch (status.mode & S_IFMT) {
+    case S_IFREG:
+      return 'file';
+    case S_IFDIR:
+      return 'directory';
+    case S_IFLNK:
+      return 'symlink';
+    case S_IFCHR:
+      return 'char';
+    case S_IFBLK:
+      return 'block';
+    case S_IFIFO:
+      return 'fifo';
+    default:
+      return undefined;
+  }
+}
+
+function toTime(ns: bigint): TarTime {
+  const second = 1_000_000_000n;
+  const nsec = ((ns % second) + second) % second;
+  return { sec: Number((ns - nsec) / second), nsec: Number(nsec) };
+}

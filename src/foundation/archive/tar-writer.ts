@@ -1,0 +1,142 @@
+import { formatPaxRecord, formatPaxTime, type TarTime } from './pax.ts';
+import type { TarType } from './tar-entry.ts';
+import { blockSize } from './tar-header.ts';
+
+/** A member to write. Paths are one character a byte (latin1), as the reader gives them. */
+export interface TarMember {
+  type: TarType;
+  name: string;
+  linkName?: string;
+  mode: number;
+  uid: number;
+  gid: number;
+  userName?: string;
+  groupName?: string;
+  /** Of files: exactly so many bytes must follow the header. */
+  size?: number;
+  mtime: TarTime;
+  devMajor?: number;
+  devMinor?: number;
+  xattrs?: ReadonlyMap<string, Uint8Array>;
+}
+
+const flagOfType: Readonly<Record<TarType, string>> = {
+  file: '0',
+  hardlink: '1',
+  symlink: '2',
+  char: '3',
+  block: '4',
+  directory: '5',
+  fifo: '6',
+};
+
+/** Two zero blocks. */
+export const endOfArchive = Buffer.alloc(2 * blockSize);
+
+/** Zeros that follow a content of this size. */
+export function contentPadding(size: number): Buffer {
+  return Buffer.alloc((blockSize - (size % blockSize)) % blockSize);
+}
+
+/**
+ * The header blocks of a member: ustar, preceded by a PAX header where a value does not fit. The same member always
+ * gives the same bytes: records are sorted, and nothing of the machine goes in.
+ */
+export function formatMember(member: TarMember): Buffer {
+  const name = member.type === 'directory' && !member.name.endsWith('/') ? `${member.name}/` : member.name;
+  const place = splitName(name);
+  const records = paxRecords(member, name, place !== undefined);
+  const size = member.type === 'file' ? (member.size ?? 0) : 0;
+  const header = formatHeader({
+    ...member,
+    size,
+    typeFlag: flagOfType[member.type],
+    ...(place ?? cut(name)),
+  });
+  if (records === '') return header;
+  const payload = Buffer.from(records, 'latin1');
+  const extension = formatHeader({
+    typeFlag: 'x',
+    prefix: '',
+    name: 'PaxHeaders.0/member',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: payload.length,
+    mtime: { sec: 0, nsec: 0 },
+  });
+  return Buffer.concat([extension, payload, contentPadding(payload.length), header]);
+}
+
+function paxRecords(member: TarMember, name: string, nameFits: boolean): string {
+  const records: [string, string][] = [];
+  const { linkName = '', userName = '', groupName = '', mtime } = member;
+  if (!nameFits) records.push(['path', name]);
+  if (linkName.length > 100 || !isAscii(linkName)) records.push(['linkpath', linkName]);
+  if (mtime.nsec !== 0 || !fitsOctal(mtime.sec, 11)) records.push(['mtime', formatPaxTime(mtime)]);
+  if (!fitsOctal(member.uid, 7)) records.push(['uid', String(member.uid)]);
+  if (!fitsOctal(member.gid, 7)) records.push(['gid', String(member.gid)]);
+  if (!fitsOctal(member.size ?? 0, 11)) records.push(['size', String(member.size)]);
+  if (userName.length > 31 || !isAscii(userName)) records.push(['uname', userName]);
+  if (groupName.length > 31 || !isAscii(groupName)) records.push(['gname', groupName]);
+  for (const [key, value] of member.xattrs ?? [])
+    records.push([`SCHILY.xattr.${key}`, Buffer.from(value).toString('latin1')]);
+  return records
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => formatPaxRecord(key, value))
+    .join('');
+}
+
+function isAscii(text: string): boolean {
+  return !/[\u0080-\u00ff]/.test(text);
+}
+
+function fitsOctal(value: number, digits: number): boolean {
+  return value >= 0 && value < 8 ** digits;
+}
+
+interface HeaderFields extends Omit<TarMember, 'type'> {
+  typeFlag: string;
+  prefix: string;
+}
+
+/** Name and prefix of ustar, if they can hold the name exactly. */
+function splitName(name: string): { prefix: string; name: string } | undefined {
+  if (!isAscii(name)) return undefined;
+  if (name.length <= 100) return { prefix: '', name };
+  // The slash between the two is not stored; the last byte of a directory's name is one that is.
+  const slash = name.lastIndexOf('/', Math.min(155, name.length - 2));
+  if (slash <= 0 || name.length - slash - 1 > 100) return undefined;
+  return { prefix: name.slice(0, slash), name: name.slice(slash + 1) };
+}
+
+function cut(name: string): { prefix: string; name: string } {
+  return { prefix: '', name: name.slice(0, 100) };
+}
+
+function formatHeader(fields: HeaderFields): Buffer {
+  const block = Buffer.alloc(blockSize);
+  const { size = 0, linkName = '', userName = '', groupName = '', devMajor = 0, devMinor = 0 } = fields;
+  const octal = (value: number, at: number, digits: number): void => {
+    const text = fitsOctal(value, digits) ? value.toString(8) : '0';
+    block.write(text.padStart(digits, '0'), at, 'latin1');
+  };
+  block.write(fields.name, 0, 100, 'latin1');
+  octal(fields.mode & 0o7777, 100, 7);
+  octal(fields.uid, 108, 7);
+  octal(fields.gid, 116, 7);
+  octal(size, 124, 11);
+  octal(fields.mtime.sec, 136, 11);
+  block.write(fields.typeFlag, 156, 'latin1');
+  block.write(linkName, 157, 100, 'latin1');
+  block.write('ustar\u000000', 257, 'latin1');
+  block.write(userName, 265, 31, 'latin1');
+  block.write(groupName, 297, 31, 'latin1');
+  octal(devMajor, 329, 7);
+  octal(devMinor, 337, 7);
+  block.write(fields.prefix, 345, 155, 'latin1');
+  block.fill(0x20, 148, 156);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, '0')}\u0000 `, 148, 'latin1');
+  return block;
+}
