@@ -1,0 +1,90 @@
+import { exhausted } from '../../foundation/base/errors.ts';
+import {
+  subnetSize,
+  subnetsOverlap,
+  type IpAddress,
+  type IpSubnet,
+} from '../../foundation/base/ip-address.ts';
+
+/** Blocks of `prefixLength` bits are cut from `base`. */
+export interface SubnetPool {
+  base: IpSubnet;
+  prefixLength: number;
+}
+
+/** The first block of the pools that overlaps nothing in use; `exhausted` when there is none. */
+export function chooseSubnet(pools: readonly SubnetPool[], used: readonly IpSubnet[]): IpSubnet {
+  for (const { base, prefixLength } of pools) {
+    const step = subnetSize({ ...base, prefixLength });
+    for (let at = base.base; at < base.base + subnetSize(base);) {
+      const candidate: IpSubnet = { family: base.family, base: at, prefixLength };
+      const hit = used.find((subnet) => subnetsOverlap(subnet, candidate));
+      if (!hit) return candidate;
+      // Jump behind a larger block in use instead of trying each small one within it.
+      const end = hit.base + subnetSize(hit);
+      at = end > at + step ? base.base + ((end - base.base + step - 1n) / step) * step : at + step;
+    }
+  }
+  throw exhausted(
+    'could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network',
+    {
+      code: 'no-subnet',
+      hint: 'remove unused networks, or give the network a subnet of your own with --subnet',
+    },
+  );
+}
+
+/** Hands out host addresses of one block. In memory: the durable truth are the endpoint records. */
+export interface AddressPool {
+  /** The next free one after the last that was handed out, so that a released address rests as long as possible. Undefined when full. */
+  allocate(): IpAddress | undefined;
+  /** False when it is taken. */
+  take(address: IpAddress): boolean;
+  release(address: IpAddress): void;
+}
+
+/**
+ * `reserved` (the gateway) is never handed out, nor the first and last address of an IPv4 block (network and broadcast). Blocks beyond 2^24
+ * addresses are used in their first 2^24.
+ */
+export function createAddressPool(subnet: IpSubnet, reserved: readonly IpAddress[]): AddressPool {
+  const size = subnetSize(subnet) > 1n << 24n ? 1 << 24 : Number(subnetSize(subnet));
+  const last = subnet.family === 4 && size > 2 ? size - 1 : size;
+  const first = size > 2 ? 1 : 0;
+  const fixed = new Set(reserved.map((address) => Number(address.value - subnet.base)));
+  const taken = new Set(fixed);
+  let next = first;
+  const at = (index: number): IpAddress => ({ family: subnet.family, value: subnet.base + BigInt(index) });
+  return {
+    allocate() {
+      for (let tried = first; tried < last; tried++) {
+        if (next >= last) next = first;
+        const index = next++;
+        if (taken.has(index)) continue;
+        taken.add(index);
+        return at(index);
+      }
+      return undefined;
+    },
+    take(address) {
+      const index = Number(address.value - subnet.base);
+      if (taken.has(index)) return false;
+      taken.add(index);
+      return true;
+    },
+    release(address) {
+      const index = Number(address.value - subnet.base);
+      if (!fixed.has(index)) taken.delete(index);
+    },
+  };
+}
+
+/** As Docker did for years: locally administered, derived from the IPv4 address, so equal addresses mean equal ARP entries. */
+export function macFromIpv4(address: IpAddress): string {
+  const bytes = [24n, 16n, 8n, 0n].map((shift) =>
+    Number((address.value >> shift) & 0xffn)
+      .toString(16)
+      .padStart(2, '0'),
+  );
+  return `02:42:${bytes.join(':')}`;
+}

@@ -1,0 +1,121 @@
+import { parseIpSubnet } from '../../foundation/base/ip-address.ts';
+import type { Log } from '../../foundation/base/log.ts';
+import type { Database } from '../../foundation/db/database.ts';
+import type { SubnetPool } from './address-pool.ts';
+import { diagnoseForwarding, type ForwardingFinding } from './diagnose.ts';
+import { createEndpoints } from './endpoints.ts';
+import { createFirewall } from './firewall.ts';
+import { createHostPorts } from './host-ports.ts';
+import { hostSubnets } from './host-routes.ts';
+import { hostHasIpv6 } from './host-sysctls.ts';
+import { createLinks } from './links.ts';
+import { kernelNames } from './names.ts';
+import type { Endpoints, Networks } from './network.ts';
+import { createNetworks, ensurePredefined } from './networks.ts';
+import { runNft } from './nft.ts';
+import { createPlumbing, ipv6LoopbackWorks } from './plumbing.ts';
+import { openNetworkRecords } from './records.ts';
+
+export interface NetworkResourcesDeps {
+  /** Networks; durable. */
+  database: Database;
+  /** Endpoints, which a reboot voids: a `relaxed` one saves 4 ms a commit. The same as `database` when absent. */
+  volatileDatabase?: Database;
+  log: Log;
+  now?: () => number;
+}
+
+export interface NetworkOptions {
+  /**
+   * Names our nftables table and marks our interfaces: two daemons on one host need different ones. Lower-case letters, digits and `-`.
+   * Default `silo`.
+   */
+  instance?: string;
+  /** Name of the default network's bridge. Default: the instance's name and `0`, cut to what the kernel allows. */
+  bridge?: string;
+  /** Address with prefix of the default bridge. Default: a /16 that the host has no route to. */
+  bip?: string;
+  /** From which user-defined networks get their subnets, `{ base: '10.201.0.0/16', size: 24 }`. */
+  pools?: readonly { base: string; size: number }[];
+}
+
+export interface NetworkResources extends AsyncDisposable {
+  readonly networks: Networks;
+  readonly endpoints: Endpoints;
+  /** What on this host stops our traffic, for `silo doctor`. */
+  diagnose(): Promise<ForwardingFinding[]>;
+}
+
+const bridgePools = [
+  '172.29.0.0/16',
+  '172.30.0.0/16',
+  '172.28.0.0/16',
+  '10.88.0.0/16',
+  '10.89.0.0/16',
+  '10.200.0.0/16',
+  '192.168.240.0/20',
+];
+const userPools = [
+  { base: '10.201.0.0/16', size: 24 },
+  { base: '10.202.0.0/16', size: 24 },
+  { base: '172.31.0.0/16', size: 24 },
+  { base: '192.168.128.0/18', size: 24 },
+];
+
+/** Opens networks and endpoints. Touches nothing in the kernel until the first endpoint is attached or recovered. */
+export async function createNetworkResources(
+  deps: NetworkResourcesDeps,
+  options: NetworkOptions = {},
+): Promise<NetworkResources> {
+  const { database, log, now = Date.now } = deps;
+  const names = kernelNames(options.instance ?? 'silo');
+  const records = openNetworkRecords(database, deps.volatileDatabase ?? database);
+  const ipv6Available = hostHasIpv6();
+  const shared = { records, hostSubnets: () => hostSubnets(), ipv6Available, now };
+  await ensurePredefined(shared, {
+    bridge: options.bridge ?? `${names.instance.slice(0, 14)}0`,
+    ...(options.bip === undefined ? {} : { bip: options.bip }),
+    pools: bridgePools.map((base) => toPool({ base, size: Number(base.split('/')[1]) })),
+  });
+
+  const links = createLinks({ names });
+  const firewall = createFirewall(
+    { table: names.table, networks: [], ports: [], ipv6Loopback: ipv6LoopbackWorks() },
+    { runNft, log },
+  );
+  const diagnose = (): Promise<ForwardingFinding[]> =>
+    diagnoseForwarding({
+      table: names.table,
+      bridges: networks.list().flatMap(({ bridge }) => (bridge === undefined ? [] : [bridge])),
+    });
+  const plumbing = createPlumbing({
+    links,
+    firewall,
+    log,
+    onFirstNetwork: () => void reportOnce(diagnose, log),
+  });
+  const networks: Networks = createNetworks({
+    ...shared,
+    pools: (options.pools ?? userPools).map(toPool),
+    members: (id) => endpoints.members(id),
+    takeDown: (network) => plumbing.takeDown(network),
+  });
+  const endpoints = createEndpoints({
+    records,
+    networks,
+    plumbing,
+    firewall,
+    hostPorts: createHostPorts({ log }),
+    links,
+    log,
+  });
+  return { networks, endpoints, diagnose, [Symbol.asyncDispose]: () => endpoints.close() };
+}
+
+async function reportOnce(diagnose: () => Promise<ForwardingFinding[]>, log: Log): Promise<void> {
+  for (const { code, message, hint } of await diagnose()) log.warn(message, { code, hint });
+}
+
+function toPool({ base, size }: { base: string; size: number }): SubnetPool {
+  return { base: parseIpSubnet(base), prefixLength: size };
+}

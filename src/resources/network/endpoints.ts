@@ -1,0 +1,302 @@
+import { conflict, exhausted, invalid, unsupported } from '../../foundation/base/errors.ts';
+import { faultPoint } from '../../foundation/base/fault.ts';
+import { randomHexId, type ContainerId, type NetworkId } from '../../foundation/base/ids.ts';
+import {
+  formatIpAddress,
+  parseIpAddress,
+  parseIpSubnet,
+  subnetContains,
+  type IpAddress,
+} from '../../foundation/base/ip-address.ts';
+import type { Log } from '../../foundation/base/log.ts';
+import { createAddressPool, macFromIpv4, type AddressPool } from './address-pool.ts';
+import type { Firewall } from './firewall.ts';
+import type { PublishedPort } from './firewall-rules.ts';
+import type { HostPorts, PortOwner } from './host-ports.ts';
+import type { Links } from './links.ts';
+import type { Endpoint, Endpoints, NetworkInfo, Networks, ReserveEndpoint } from './network.ts';
+import type { EndpointRecord, NetworkRecords } from './records.ts';
+import { bridgeOf, ipv6LoopbackWorks, type Plumbing } from './plumbing.ts';
+
+export interface EndpointsDeps {
+  records: NetworkRecords;
+  networks: Pick<Networks, 'get' | 'list'>;
+  plumbing: Plumbing;
+  firewall: Firewall;
+  hostPorts: HostPorts;
+  links: Links;
+  log: Log;
+}
+
+/** After this time an interface whose namespace lives on (somebody else holds it) is deleted; most die with it at once. */
+const lingerMs = 2_000;
+
+export type EndpointService = Endpoints & {
+  /** Lets go of ports and timers; what runs goes on. */
+  close(): Promise<void>;
+  /** Names of the containers on the network. */
+  members(networkId: NetworkId): string[];
+};
+
+export function createEndpoints(deps: EndpointsDeps): EndpointService {
+  const { records, networks, plumbing, firewall, hostPorts, links, log } = deps;
+  const byContainer = new Map<ContainerId, EndpointRecord[]>();
+  const pools = new Map<NetworkId, AddressPool>();
+  /** Released, but their interface may still be on the bridge: address and name are not given out again yet. */
+  const lingering = new Map<string, Endpoint>();
+  let reaper: ReturnType<typeof setTimeout> | undefined;
+
+  const poolOf = (network: NetworkInfo): AddressPool => {
+    let pool = pools.get(network.id);
+    if (!pool) {
+      const [ipv4] = network.ipam;
+      if (!ipv4) throw invalid(`network ${network.name} gives no addresses to containers`);
+      pool = createAddressPool(parseIpSubnet(ipv4.subnet), [parseIpAddress(ipv4.gateway)]);
+      pools.set(network.id, pool);
+    }
+    return pool;
+  };
+  const give = (endpoint: Endpoint): void =>
+    pools.get(endpoint.networkId)?.release(parseIpAddress(endpoint.ipv4.address));
+
+  const reap = async (): Promise<void> => {
+    const ended = [...lingering.values()];
+    await links.remove(ended.map(({ endpointId }) => endpointId));
+    for (const endpoint of ended) if (lingering.delete(endpoint.endpointId)) give(endpoint);
+  };
+  const reapLater = (): void => {
+    reaper ??= setTimeout(() => {
+      reaper = undefined;
+      reap().catch((error: unknown) =>
+        log.warn('leftover interfaces were not removed', { error: String(error) }),
+      );
+    }, lingerMs).unref();
+  };
+
+  const allocate = async (network: NetworkInfo, request: ReserveEndpoint): Promise<IpAddress> => {
+    const pool = poolOf(network);
+    if (request.ipv4Address) return takeAddress(network, pool, request.ipv4Address);
+    const address = pool.allocate();
+    if (address) return address;
+    await reap();
+    const reaped = pool.allocate();
+    if (reaped) return reaped;
+    throw exhausted(
+      `no available IPv4 addresses on this network's address pools: ${network.name} (${network.id})`,
+      {
+        code: 'no-address',
+        hint: 'stop containers on this network, or make one with a larger --subnet',
+      },
+    );
+  };
+
+  const findOn = (containerId: ContainerId, networkId: NetworkId): Endpoint | undefined =>
+    byContainer.get(containerId)?.find(({ endpoint }) => endpoint.networkId === networkId)?.endpoint;
+
+  const remember = (record: EndpointRecord): void => {
+    const { containerId } = record.endpoint;
+    byContainer.set(containerId, [...(byContainer.get(containerId) ?? []), record]);
+  };
+
+  return {
+    find: (containerId) => (byContainer.get(containerId) ?? []).map(({ endpoint }) => endpoint),
+    members: (networkId) =>
+      [...byContainer.values()]
+        .flat()
+        .filter(({ endpoint }) => endpoint.networkId === networkId)
+        .map(({ containerName }) => containerName),
+
+    async reserve(request) {
+      const known = findOn(request.containerId, request.networkId);
+      if (known) return known;
+      const network = networks.get(request.networkId);
+      checkLoopback(request.ports);
+      await using undo = new AsyncDisposableStack();
+      const address = await allocate(network, request);
+      undo.defer(() => pools.get(network.id)?.release(address));
+      const draft = describe(network, request, address);
+      const ports = hostPorts.reserve(
+        ownerOf({ endpoint: draft, containerName: request.containerName }),
+        request.ports,
+      );
+      undo.defer(() => hostPorts.release(draft.endpointId));
+      const endpoint = { ...draft, ports };
+      faultPoint('network.reserve.held');
+      records.putEndpoint({ endpoint, containerName: request.containerName });
+      faultPoint('network.reserve.recorded');
+      remember({ endpoint, containerName: request.containerName });
+      undo.move();
+      return endpoint;
+    },
+
+    async attach(endpoint, pid) {
+      const network = networks.get(endpoint.networkId);
+      await plumbing.bringUp(network);
+      // The rules and the interface do not need each other: nft works while the kernel makes the pair.
+      const opened = openPorts(endpoint);
+      try {
+        faultPoint('network.attach.begin');
+        links.connect(endpoint, { bridge: bridgeOf(network), pid, internal: network.internal });
+        faultPoint('network.attach.connected');
+        await opened;
+        faultPoint('network.attach.opened');
+      } catch (error) {
+        await Promise.allSettled([opened, links.remove([endpoint.endpointId])]);
+        throw error;
+      }
+    },
+
+    async release(containerId) {
+      const ended = byContainer.get(containerId) ?? [];
+      const endpoints = ended.map(({ endpoint }) => endpoint);
+      if (endpoints.some(({ ports }) => ports.length > 0)) {
+        await firewall.change((plan) => ({ ...plan, ports: without(plan.ports, endpoints) }));
+        faultPoint('network.release.closed');
+      }
+      records.deleteEndpointsOf(containerId);
+      faultPoint('network.release.forgotten');
+      byContainer.delete(containerId);
+      for (const endpoint of endpoints) {
+        hostPorts.release(endpoint.endpointId);
+        lingering.set(endpoint.endpointId, endpoint);
+      }
+      if (endpoints.length > 0) reapLater();
+    },
+
+    close() {
+      clearTimeout(reaper);
+      for (const { endpoint } of [...byContainer.values()].flat()) hostPorts.release(endpoint.endpointId);
+      links[Symbol.dispose]();
+      return Promise.resolve();
+    },
+
+    async recover(running) {
+      const all = records.endpoints();
+      const live = all.filter(({ endpoint }) => running.has(endpoint.containerId));
+      const dead = all.filter((record) => !live.includes(record));
+      for (const record of live) {
+        remember(record);
+        const network = networks.get(record.endpoint.networkId);
+        poolOf(network).take(parseIpAddress(record.endpoint.ipv4.address));
+        hostPorts.restore(ownerOf(record), record.endpoint.ports);
+      }
+      const inUse = networks
+        .list()
+        .filter(({ id }) => live.some(({ endpoint }) => endpoint.networkId === id));
+      for (const network of inUse) await plumbing.bringUp(network);
+      links.rejoin(
+        live.map(({ endpoint }) => ({
+          endpointId: endpoint.endpointId,
+          bridge: bridgeOf(networks.get(endpoint.networkId)),
+        })),
+      );
+      await links.removeStrangers(new Set(live.map(({ endpoint }) => endpoint.endpointId)));
+      faultPoint('network.recover.cleaned');
+      // Records with ports stay until their rules are gone: only a table that was written without them lets them be forgotten.
+      if (all.length > 0) {
+        await firewall.change((plan) => ({
+          ...plan,
+          ports: live.flatMap(({ endpoint }) => publishedPorts(endpoint)),
+        }));
+        await firewall.reload();
+      }
+      for (const network of inUse) plumbing.allowLoopback(network);
+      records.deleteEndpoints(dead.map(({ endpoint }) => endpoint.endpointId));
+    },
+  };
+
+  async function openPorts(endpoint: Endpoint): Promise<void> {
+    if (endpoint.ports.length === 0) return;
+    await firewall.change((plan) => ({
+      ...plan,
+      ipv6Loopback: ipv6LoopbackWorks(),
+      ports: [...without(plan.ports, [endpoint]), ...publishedPorts(endpoint)],
+    }));
+    plumbing.allowLoopback(networks.get(endpoint.networkId));
+  }
+}
+
+/** The part of a reservation that does not need ports. */
+function describe(network: NetworkInfo, request: ReserveEndpoint, address: IpAddress): Endpoint {
+  const [ipv4, ipv6] = network.ipam;
+  if (!ipv4) throw invalid(`network ${network.name} gives no addresses to containers`);
+  const subnet = parseIpSubnet(ipv4.subnet);
+  return {
+    endpointId: randomHexId(),
+    containerId: request.containerId,
+    networkId: network.id,
+    networkName: network.name,
+    macAddress: request.macAddress ? checkMac(request.macAddress) : macFromIpv4(address),
+    ipv4: {
+      address: formatIpAddress(address),
+      prefixLength: subnet.prefixLength,
+      gateway: ipv4.gateway,
+    },
+    ...(ipv6 ? { ipv6: ipv6Of(ipv6, address.value - subnet.base) } : {}),
+    ports: [],
+  };
+}
+
+/** The host part is the same in both families, so one allocation serves both. */
+function ipv6Of(block: { subnet: string; gateway: string }, host: bigint): NonNullable<Endpoint['ipv6']> {
+  const subnet = parseIpSubnet(block.subnet);
+  // The gateway is the first address of IPv6 blocks, but any of IPv4 ones: whoever got its number takes the number after all IPv4 ones.
+  const gateway = parseIpAddress(block.gateway).value - subnet.base;
+  const value = subnet.base + (host === gateway ? 1n << 32n : host);
+  return {
+    address: formatIpAddress({ family: 6, value }),
+    prefixLength: subnet.prefixLength,
+    gateway: block.gateway,
+  };
+}
+
+function takeAddress(network: NetworkInfo, pool: AddressPool, text: string): IpAddress {
+  const address = parseIpAddress(text);
+  const subnet = network.ipam[0]?.subnet ?? '';
+  if (!subnetContains(parseIpSubnet(subnet), address))
+    throw invalid(`invalid address ${text}: it is not in the subnet ${subnet} of network ${network.name}`);
+  if (!pool.take(address)) throw conflict('Address already in use', { code: 'address-in-use' });
+  return address;
+}
+
+/** Unicast only: a group address (lowest bit of the first octet) is refused by the kernel. */
+function checkMac(text: string): string {
+  const mac = text.toLowerCase().replaceAll('-', ':');
+  if (!/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/.test(mac))
+    throw invalid(`invalid MAC address: ${JSON.stringify(text.slice(0, 40))}`);
+  return mac;
+}
+
+function checkLoopback(ports: readonly { hostAddress: string }[]): void {
+  if (!ports.some(({ hostAddress }) => hostAddress === '::1') || ipv6LoopbackWorks()) return;
+  throw unsupported('cannot publish on [::1]: this host filters bridged IPv6 traffic (br_netfilter)', {
+    code: 'ipv6-loopback',
+    hint: 'publish on 127.0.0.1, or set net.bridge.bridge-nf-call-ip6tables=0',
+  });
+}
+
+function ownerOf({ endpoint, containerName }: EndpointRecord): PortOwner {
+  return {
+    endpointId: endpoint.endpointId,
+    name: containerName,
+    ipv4: endpoint.ipv4.address,
+    ...(endpoint.ipv6 ? { ipv6: endpoint.ipv6.address } : {}),
+  };
+}
+
+function publishedPorts(endpoint: Endpoint): PublishedPort[] {
+  return endpoint.ports.flatMap((port) => {
+    const address = port.hostAddress.includes(':') ? endpoint.ipv6?.address : endpoint.ipv4.address;
+    if (address === undefined) return [];
+    const { protocol, hostAddress, hostPort, containerPort } = port;
+    return [{ protocol, hostAddress, hostPort, address, containerPort }];
+  });
+}
+
+/** By the host's side, which only one container can hold. */
+function without(ports: readonly PublishedPort[], endpoints: readonly Endpoint[]): PublishedPort[] {
+  const keyOf = (port: { protocol: string; hostAddress: string; hostPort: number }): string =>
+    `${port.protocol} ${port.hostAddress} ${port.hostPort}`;
+  const gone = new Set(endpoints.flatMap((endpoint) => endpoint.ports.map(keyOf)));
+  return ports.filter((port) => !gone.has(keyOf(port)));
+}

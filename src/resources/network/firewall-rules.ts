@@ -1,0 +1,188 @@
+/*
+ * The rule set as text for nft(8), generated from one description. Pure: the golden tests beside this file show it whole.
+ * Chains never change while the engine runs; networks and ports are elements of sets and maps, so a change is a small transaction.
+ */
+
+export interface FirewallPlan {
+  /** Name of our table, family inet. Nothing outside of it is ever written. */
+  table: string;
+  networks: readonly FilteredNetwork[];
+  ports: readonly PublishedPort[];
+  /** Whether connections to `[::1]` can be led into a bridge on this host; refused at once where not (README: loopback). */
+  ipv6Loopback: boolean;
+}
+
+export interface FilteredNetwork {
+  bridge: string;
+  /** CIDR. */
+  ipv4: string;
+  ipv6?: string;
+  internal: boolean;
+}
+
+export interface PublishedPort {
+  protocol: 'tcp' | 'udp';
+  /** `0.0.0.0` and `::` mean every address that the host has of the family. */
+  hostAddress: string;
+  hostPort: number;
+  /** Of the container, in the family of `hostAddress`. */
+  address: string;
+  containerPort: number;
+}
+
+/** Contents of the sets and maps: set name -> key -> value, empty for sets. */
+export type Elements = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+const sets: Record<string, string> = {
+  bridges: 'set bridges { type ifname; }',
+  internal: 'set internal { type ifname; }',
+  same: 'set same { type ifname . ifname; }',
+  local4: 'set local4 { type ifname . ipv4_addr; flags interval; }',
+  local6: 'set local6 { type ifname . ipv6_addr; flags interval; }',
+  nat4: 'set nat4 { type ipv4_addr; flags interval; }',
+  nat6: 'set nat6 { type ipv6_addr; flags interval; }',
+  port4: 'map port4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }',
+  port6: 'map port6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }',
+  any4: 'map any4 { type inet_proto . inet_service : ipv4_addr . inet_service; }',
+  refused6: 'set refused6 { type ipv6_addr; }',
+  any6: 'map any6 { type inet_proto . inet_service : ipv6_addr . inet_service; }',
+};
+
+export function elementsOf(plan: FirewallPlan): Elements {
+  const elements = new Map(Object.keys(sets).map((name) => [name, new Map<string, string>()]));
+  const put = (set: string, key: string, value = ''): unknown => elements.get(set)?.set(key, value);
+  for (const network of plan.networks) {
+    const bridge = `"${network.bridge}"`;
+    put('bridges', bridge);
+    put('same', `${bridge} . ${bridge}`);
+    if (network.internal) put('internal', bridge);
+    put('local4', `${bridge} . ${network.ipv4}`);
+    if (!network.internal) put('nat4', network.ipv4);
+    if (network.ipv6) put('local6', `${bridge} . ${network.ipv6}`);
+    if (network.ipv6 && !network.internal) put('nat6', network.ipv6);
+  }
+  if (!plan.ipv6Loopback) put('refused6', '::1');
+  for (const port of plan.ports) {
+    const family = port.hostAddress.includes(':') ? '6' : '4';
+    const every = port.hostAddress === '0.0.0.0' || port.hostAddress === '::';
+    const key = `${port.protocol} . ${port.hostPort}`;
+    put(
+      `${every ? 'any' : 'port'}${family}`,
+      every ? key : `${port.hostAddress} . ${key}`,
+      `${port.address} . ${port.containerPort}`,
+    );
+  }
+  return elements;
+}
+
+/** One transaction that makes the table exactly as planned, whether or not it exists and whatever it holds. */
+export function renderTable(plan: FirewallPlan): string {
+  const { table } = plan;
+  const declarations = Object.values(sets).map((line) => `  ${line}`);
+  return [
+    `add table inet ${table}`,
+    `delete table inet ${table}`,
+    `table inet ${table} {`,
+    ...declarations,
+    ...chains.map((line) => `  ${line}`),
+    '}',
+    ...addElements(table, elementsOf(plan)),
+    '',
+  ].join('\n');
+}
+
+/** One transaction that leads from the one content to the other; empty when they are equal. */
+export function renderChange(table: string, from: Elements, to: Elements): string {
+  const removed = [...from].flatMap(([set, elements]) => {
+    const keys = [...elements].filter(([key, value]) => to.get(set)?.get(key) !== value).map(([key]) => key);
+    return keys.length === 0 ? [] : [`delete element inet ${table} ${set} { ${keys.join(', ')} }`];
+  });
+  const added = new Map(
+    [...to].map(([set, elements]) => [
+      set,
+      new Map([...elements].filter(([key, value]) => from.get(set)?.get(key) !== value)),
+    ]),
+  );
+  const lines = [...removed, ...addElements(table, added)];
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
+
+function addElements(table: string, elements: Elements): string[] {
+  return [...elements]
+    .filter(([, entries]) => entries.size > 0)
+    .map(([set, entries]) => {
+      const items = [...entries].map(([key, value]) => (value === '' ? key : `${key} : ${value}`));
+      return `add element inet ${table} ${set} { ${items.join(', ')} }`;
+    });
+}
+
+/** route_localnet lets a bridge carry 127/8 for published ports: containers must not use that to reach the host's loopback. */
+const guardChain = [
+  'chain guard {',
+  '  type filter hook prerouting priority raw; policy accept;',
+  '  iifname @bridges ip daddr 127.0.0.0/8 drop',
+  '  iifname @bridges ip saddr 127.0.0.0/8 drop',
+  '  iifname @bridges ip6 daddr ::1 drop',
+  '  iifname @bridges ip6 saddr ::1 drop',
+  '}',
+];
+
+/**
+ * Loopback addresses are led on only when the connection begins on this host: a neighbour on the wire that addresses a frame with 127.0.0.1
+ * to us must not reach a port that was published to loopback only.
+ */
+const natChains = [
+  'chain prerouting {',
+  '  type nat hook prerouting priority dstnat; policy accept;',
+  '  iifname != "lo" ip daddr 127.0.0.0/8 return',
+  '  iifname != "lo" ip6 daddr ::1 return',
+  '  meta l4proto { tcp, udp } jump publish',
+  '}',
+  'chain output {',
+  '  type nat hook output priority -100; policy accept;',
+  '  meta l4proto { tcp, udp } jump publish',
+  '}',
+];
+
+const publishChain = [
+  'chain publish {',
+  '  ip6 daddr @refused6 return',
+  '  dnat ip to ip daddr . meta l4proto . th dport map @port4',
+  '  dnat ip6 to ip6 daddr . meta l4proto . th dport map @port6',
+  '  fib daddr type != local return',
+  '  dnat ip to meta l4proto . th dport map @any4',
+  '  dnat ip6 to meta l4proto . th dport map @any6',
+  '}',
+];
+
+/**
+ * Sources stay visible to the container except where the answer would not come back through the host: from loopback, and from a container
+ * of the same bridge (hairpin). What leaves for the world takes the host's address.
+ */
+const postroutingChain = [
+  'chain postrouting {',
+  '  type nat hook postrouting priority srcnat; policy accept;',
+  '  oifname @bridges ip saddr 127.0.0.0/8 masquerade',
+  '  oifname @bridges ip6 saddr ::1 masquerade',
+  '  oifname . ip saddr @local4 ct status dnat masquerade',
+  '  oifname . ip6 saddr @local6 ct status dnat masquerade',
+  '  oifname @bridges return',
+  '  ip saddr @nat4 masquerade',
+  '  ip6 saddr @nat6 masquerade',
+  '}',
+];
+
+/** Into a bridge go answers, published ports and its own members; other networks and the host's neighbours do not. */
+const forwardChain = [
+  'chain forward {',
+  '  type filter hook forward priority filter; policy accept;',
+  '  iifname . oifname @same accept',
+  '  iifname @internal drop',
+  '  oifname @internal drop',
+  '  oifname @bridges ct state established,related accept',
+  '  oifname @bridges ct status dnat accept',
+  '  oifname @bridges drop',
+  '}',
+];
+
+const chains = [...guardChain, ...natChains, ...publishChain, ...postroutingChain, ...forwardChain];

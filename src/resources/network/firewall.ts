@@ -1,0 +1,77 @@
+import { faultPoint } from '../../foundation/base/fault.ts';
+import type { Log } from '../../foundation/base/log.ts';
+import { elementsOf, renderChange, renderTable, type Elements, type FirewallPlan } from './firewall-rules.ts';
+
+/**
+ * The one writer of our nftables table. Changes that arrive while a transaction is under way go together into the next one, so fifty containers
+ * that start at once cost a few transactions, not fifty.
+ */
+export interface Firewall {
+  /** Applies the change to the plan; resolves when a transaction that holds it is committed. */
+  change(edit: (plan: FirewallPlan) => FirewallPlan): Promise<void>;
+  /** Writes the whole table again on the next transaction, and waits for it. */
+  reload(): Promise<void>;
+}
+
+export interface FirewallDeps {
+  runNft: (script: string) => Promise<void>;
+  log: Log;
+}
+
+export function createFirewall(initial: FirewallPlan, { runNft, log }: FirewallDeps): Firewall {
+  let plan = initial;
+  /** What the kernel holds; undefined until we wrote the table, or when we cannot know. */
+  let applied: Elements | undefined;
+  let rewrite = false;
+  let pending: Promise<void> | undefined;
+  let tail: Promise<void> = Promise.resolve();
+
+  const commit = async (): Promise<void> => {
+    const wanted = plan;
+    const elements = elementsOf(wanted);
+    const known = rewrite ? undefined : applied;
+    rewrite = false;
+    const change = known && renderChange(wanted.table, known, elements);
+    if (change === '') return;
+    faultPoint('network.firewall.commit');
+    if (change !== undefined) {
+      try {
+        await runNft(change);
+        applied = elements;
+        return;
+      } catch (error) {
+        // Somebody flushed the rules, or changed our table: make it whole again.
+        log.warn('firewall change was refused, writing the whole table', {
+          table: wanted.table,
+          error: String(error),
+        });
+      }
+    }
+    applied = undefined;
+    await runNft(renderTable(wanted));
+    applied = elements;
+  };
+
+  const schedule = (): Promise<void> => {
+    pending ??= (() => {
+      const run = tail.then(() => {
+        pending = undefined;
+        return commit();
+      });
+      tail = run.catch(() => undefined);
+      return run;
+    })();
+    return pending;
+  };
+
+  return {
+    change(edit) {
+      plan = edit(plan);
+      return schedule();
+    },
+    reload() {
+      rewrite = true;
+      return schedule();
+    },
+  };
+}

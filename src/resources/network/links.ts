@@ -1,0 +1,176 @@
+import { conflict, unavailable } from '../../foundation/base/errors.ts';
+import { closeDescriptor } from '../../foundation/kernel/at.ts';
+import { inNetworkNamespace, openNamespace } from '../../foundation/kernel/namespace.ts';
+import { addAddress, listAddresses, removeAddress } from '../../foundation/kernel/netlink/addresses.ts';
+import { setHairpin } from '../../foundation/kernel/netlink/bridge-port.ts';
+import {
+  changeLink,
+  createBridge,
+  createVeth,
+  deleteLinks,
+  findLink,
+  listLinks,
+  type LinkInfo,
+} from '../../foundation/kernel/netlink/links.ts';
+import { addLocalRoute } from '../../foundation/kernel/netlink/local-route.ts';
+import { addDefaultRoute } from '../../foundation/kernel/netlink/routes.ts';
+import { openRouteSocket, type RouteSocket } from '../../foundation/kernel/netlink/socket.ts';
+import { parseIpAddress } from '../../foundation/base/ip-address.ts';
+import { macFromIpv4 } from './address-pool.ts';
+import { bridgedTrafficIsFiltered, prepareContainer } from './host-sysctls.ts';
+import { vethName, type KernelNames } from './names.ts';
+import type { Endpoint, NetworkInfo } from './network.ts';
+
+/** Our interfaces in the kernel, by netlink. Synchronous calls take less than a millisecond each; deletions run on the thread pool. */
+export interface Links extends Disposable {
+  /**
+   * Makes the network's bridge, or completes one that a crash left half-made; true when it did something. `prepare` is called before it
+   * comes up.
+   */
+  ensureBridge(network: NetworkInfo, prepare: () => void): boolean;
+  /** Makes the endpoint's pair, one end in the bridge, the other configured as `eth0` in the namespace of the process. */
+  connect(endpoint: Endpoint, place: { bridge: string; pid: number; internal: boolean }): void;
+  /** Puts interfaces that lost their bridge back. */
+  rejoin(endpoints: readonly { endpointId: string; bridge: string }[]): void;
+  /** Deletes the host's ends; absent is fine. */
+  remove(endpointIds: readonly string[]): Promise<void>;
+  /** Deletes ends of this instance that belong to none of the endpoints. */
+  removeStrangers(known: ReadonlySet<string>): Promise<void>;
+  removeBridge(bridge: string): Promise<void>;
+  /** Lets answers to `::1` come in through the bridge. */
+  allowIpv6Loopback(bridge: string): void;
+}
+
+/** Name of the interface inside. */
+const insideName = 'eth0';
+/** Above every metric in use: our route for `::1` never wins against the one of `lo`. */
+const loopbackMetric = 4096;
+
+export function createLinks({ names }: { names: KernelNames }): Links {
+  let opened: RouteSocket | undefined;
+  const socket = (): RouteSocket => (opened ??= openRouteSocket());
+  /** Bridges whose addresses were checked in this life of the engine. */
+  const checked = new Set<string>();
+  const aliasOf = (network: NetworkInfo): string => `silo:${names.instance}:${network.id}`;
+  const indexOf = (name: string): number => {
+    const link = findLink(socket(), name);
+    if (!link) throw unavailable(`interface ${name} is missing`, { code: 'link-missing' });
+    return link.index;
+  };
+
+  return {
+    ensureBridge(network, prepare) {
+      const name = network.bridge ?? '';
+      const existing = findLink(socket(), name);
+      if (existing) checkOurs(existing, names);
+      if (existing?.up && checked.has(name)) return false;
+      const [ipv4] = network.ipam;
+      if (!existing && ipv4) {
+        // A fixed address: otherwise the bridge takes the lowest one of its members, and changes with them.
+        const address = macFromIpv4(parseIpAddress(ipv4.gateway));
+        socket().execute([createBridge({ name, address })]);
+      }
+      const index = indexOf(name);
+      prepare();
+      socket().execute([changeLink(index, { alias: aliasOf(network) })]);
+      setGateways(socket(), index, network);
+      socket().execute([changeLink(index, { up: true })]);
+      checked.add(name);
+      return true;
+    },
+    connect(endpoint, { bridge, pid, internal }) {
+      const name = vethName(names, endpoint.endpointId);
+      const master = indexOf(bridge);
+      const namespace = openNamespace(pid, 'net');
+      try {
+        inNetworkNamespace(namespace, prepareContainer);
+        socket().execute([
+          createVeth({
+            host: { name, master, up: true },
+            peer: { name: insideName, address: endpoint.macAddress },
+            namespace: { fd: namespace },
+          }),
+        ]);
+        if (bridgedTrafficIsFiltered(4)) socket().execute([setHairpin(indexOf(name), true)]);
+        configureInside(namespace, endpoint, internal);
+      } finally {
+        closeDescriptor(namespace);
+      }
+    },
+    rejoin(endpoints) {
+      for (const { endpointId, bridge } of endpoints) {
+        const link = findLink(socket(), vethName(names, endpointId));
+        const master = indexOf(bridge);
+        if (link && link.master !== master) socket().execute([changeLink(link.index, { master, up: true })]);
+      }
+    },
+    remove: (endpointIds) =>
+      deleteLinks(
+        socket(),
+        endpointIds.map((id) => vethName(names, id)),
+      ),
+    async removeStrangers(known) {
+      const kept = new Set([...known].map((id) => vethName(names, id)));
+      const strangers = listLinks(socket()).filter(
+        ({ name, kind }) => kind === 'veth' && name.startsWith(names.vethPrefix) && !kept.has(name),
+      );
+      await deleteLinks(
+        socket(),
+        strangers.map(({ index }) => index),
+      );
+    },
+    async removeBridge(bridge) {
+      checked.delete(bridge);
+      const link = findLink(socket(), bridge);
+      if (link && isOurs(link, names)) await deleteLinks(socket(), [link.index]);
+    },
+    allowIpv6Loopback(bridge) {
+      socket().execute([addLocalRoute('::1', indexOf(bridge), loopbackMetric)]);
+    },
+    [Symbol.dispose]: () => opened?.[Symbol.dispose](),
+  };
+}
+
+/** The bridge holds the gateway's addresses and no others that were set by hand or by an earlier configuration. */
+function setGateways(socket: RouteSocket, link: number, network: NetworkInfo): void {
+  const wanted = network.ipam.map(({ subnet, gateway }) => ({
+    link,
+    address: gateway,
+    prefixLength: Number(subnet.split('/')[1]),
+  }));
+  const stale = listAddresses(socket, link).filter(
+    (found) =>
+      !found.address.startsWith('fe80:') &&
+      !wanted.some((want) => want.address === found.address && want.prefixLength === found.prefixLength),
+  );
+  socket.execute([
+    ...stale.map(removeAddress),
+    ...wanted.map((address) => addAddress(address, { replace: true })),
+  ]);
+}
+
+function configureInside(namespaceFd: number, endpoint: Endpoint, internal: boolean): void {
+  using inside = openRouteSocket({ namespaceFd });
+  const link = findLink(inside, insideName)?.index;
+  if (link === undefined) throw unavailable(`interface ${insideName} is missing in the container`);
+  const families = [endpoint.ipv4, ...(endpoint.ipv6 ? [endpoint.ipv6] : [])];
+  inside.execute([
+    changeLink('lo', { up: true }),
+    changeLink(link, { up: true }),
+    ...families.map(({ address, prefixLength }) => addAddress({ link, address, prefixLength })),
+    ...(internal ? [] : families.map(({ gateway }) => addDefaultRoute(gateway, link))),
+  ]);
+}
+
+function isOurs(link: LinkInfo, names: KernelNames): boolean {
+  return link.kind === 'bridge' && link.alias?.startsWith(`silo:${names.instance}:`) === true;
+}
+
+/** Half-made by a crash: a bridge without alias, that is down. Everything else without our alias belongs to somebody. */
+function checkOurs(link: LinkInfo, names: KernelNames): void {
+  if (isOurs(link, names) || (link.kind === 'bridge' && !link.alias && !link.up)) return;
+  throw conflict(
+    `interface ${link.name} exists and is not of this engine${link.alias ? ` (it says ${JSON.stringify(link.alias)})` : ''}`,
+    { code: 'bridge-taken', hint: 'give this daemon another bridge name, or remove the interface' },
+  );
+}

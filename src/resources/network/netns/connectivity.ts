@@ -1,0 +1,161 @@
+import { afterEach, expect, test } from 'bun:test';
+import { writeFileSync } from 'node:fs';
+import {
+  containerId,
+  machineAt,
+  openResources,
+  startContainer,
+  startMachine,
+  startOutside,
+  stopEverything,
+} from '../test-sandbox.ts';
+
+const host = machineAt(null);
+afterEach(async () => {
+  await stopEverything();
+  host.run('nft', 'flush', 'ruleset');
+  for (const link of (host.run('ip', '-br', 'link') ?? '').matchAll(/^((?:silo|br-|out|mine)[^@ ]*)/gm))
+    host.run('ip', 'link', 'del', link[1] ?? '');
+});
+
+test('a container reaches its neighbour, the host and the world; the world sees the host', async () => {
+  const outside = await startOutside(host);
+  await outside.serve(7);
+  const resources = await openResources();
+  const one = await startContainer(resources);
+  const two = await startContainer(resources);
+  await two.serve(7);
+  await host.serve(8);
+  expect(await one.ask(two.endpoint.ipv4.address, 7)).toBe(`tcp ${one.endpoint.ipv4.address}`);
+  expect(await one.ask(two.endpoint.ipv6?.address ?? '', 7)).toBe(`tcp ${one.endpoint.ipv6?.address}`);
+  expect(await one.ask(one.endpoint.ipv4.gateway, 8)).toBe(`tcp ${one.endpoint.ipv4.address}`);
+  expect(await one.ask('198.51.100.2', 7)).toBe('tcp 198.51.100.1');
+  expect(await one.ask('2001:db8::2', 7)).toBe('tcp 2001:db8::1');
+  expect(await one.ask('198.51.100.2', 7, 'udp')).toBe('udp 198.51.100.1');
+});
+
+test('the interface is eth0 with the addresses that were reserved, loopback is up, and no router is believed', async () => {
+  const resources = await openResources({ bip: '172.30.5.1/24' });
+  const one = await startContainer(resources, { userNamespace: true });
+  expect(one.endpoint).toMatchObject({
+    macAddress: '02:42:ac:1e:05:02',
+    ipv4: { address: '172.30.5.2', prefixLength: 24, gateway: '172.30.5.1' },
+  });
+  const shown = one.run('ip', '-br', 'addr') ?? '';
+  expect(shown).toMatch(/^lo\s+UNKNOWN\s+127\.0\.0\.1\/8 ::1\/128/m);
+  expect(shown).toMatch(/^eth0@\S+\s+UP\s+172\.30\.5\.2\/24 fd/m);
+  expect(one.run('ip', '-br', 'link', 'show', 'eth0')).toContain('02:42:ac:1e:05:02');
+  expect(one.run('cat', '/proc/sys/net/ipv6/conf/eth0/accept_ra')).toBe('0\n');
+  expect(one.run('ip', 'route', 'show', 'default')).toContain('via 172.30.5.1 dev eth0');
+});
+
+test('networks do not reach each other, and an internal one reaches nothing outside', async () => {
+  const outside = await startOutside(host);
+  await outside.serve(7);
+  const resources = await openResources();
+  await resources.networks.create({ name: 'other', driver: 'bridge' });
+  await resources.networks.create({ name: 'inner', driver: 'bridge', internal: true });
+  const one = await startContainer(resources);
+  const two = await startContainer(resources, { network: 'other' });
+  const three = await startContainer(resources, { network: 'inner' });
+  const four = await startContainer(resources, { network: 'inner' });
+  await Promise.all([two.serve(7), four.serve(7)]);
+  three.run('ip', 'route', 'add', 'default', 'via', three.endpoint.ipv4.gateway);
+  const answers = await Promise.all([
+    one.ask(two.endpoint.ipv4.address, 7),
+    one.ask(two.endpoint.ipv6?.address ?? '', 7),
+    outside.ask(two.endpoint.ipv4.address, 7),
+    three.ask('198.51.100.2', 7),
+    three.ask(two.endpoint.ipv4.address, 7),
+    three.ask(four.endpoint.ipv4.address, 7),
+  ]);
+  expect(answers).toEqual([
+    'timeout',
+    'timeout',
+    'timeout',
+    'timeout',
+    'timeout',
+    `tcp ${three.endpoint.ipv4.address}`,
+  ]);
+});
+
+test('the default subnet avoids what the host routes', async () => {
+  host.run('ip', 'link', 'add', 'mine0', 'type', 'bridge');
+  host.run('ip', 'addr', 'add', '172.29.200.1/24', 'dev', 'mine0');
+  host.run('ip', 'link', 'set', 'mine0', 'up');
+  const resources = await openResources();
+  expect(resources.networks.get('bridge').ipam[0]).toEqual({
+    subnet: '172.30.0.0/16',
+    gateway: '172.30.0.1',
+  });
+});
+
+test('an interface of somebody else is not taken over', async () => {
+  host.run('ip', 'link', 'add', 'silo0', 'type', 'bridge');
+  host.run('ip', 'link', 'set', 'silo0', 'up');
+  const resources = await openResources();
+  const error = await startContainer(resources).catch(String);
+  expect(error).toContain('interface silo0 exists and is not of this engine');
+});
+
+test('two instances run side by side', async () => {
+  const first = await openResources();
+  const one = await startContainer(first);
+  const second = await openResources({ instance: 'silo-b', bridge: 'silo-b0' });
+  const two = await startContainer(second);
+  await two.serve(7);
+  expect(two.endpoint.ipv4.gateway).toBe('172.30.0.1');
+  expect(await host.ask(two.endpoint.ipv4.address, 7)).toBe('tcp 172.30.0.1');
+  expect(await one.ask(two.endpoint.ipv4.address, 7)).toBe('timeout');
+  expect(host.run('nft', 'list', 'tables')).toBe('table inet silo\ntable inet silo-b\n');
+});
+
+test('fifty containers attach at once, and each attach is quick', async () => {
+  const resources = await openResources();
+  const networkId = resources.networks.get('bridge').id;
+  await startContainer(resources);
+  const machines = await Promise.all(Array.from({ length: 50 }, () => startMachine()));
+  const samples: Record<string, number[]> = { reserve: [], attach: [], release: [] };
+  const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    const start = performance.now();
+    const result = await work();
+    samples[name]?.push(performance.now() - start);
+    return result;
+  };
+  const endpoints = await Promise.all(
+    machines.map(() =>
+      timed('reserve', () =>
+        resources.endpoints.reserve({
+          containerId: containerId(),
+          networkId,
+          containerName: 'many',
+          ports: [],
+        }),
+      ),
+    ),
+  );
+  const before = performance.now();
+  for (const [index, endpoint] of endpoints.entries())
+    await timed('attach', () => resources.endpoints.attach(endpoint, machines[index]?.pid ?? 0));
+  const all = performance.now() - before;
+  await Promise.all(machines.map((machine) => machine.stop()));
+  for (const endpoint of endpoints)
+    await timed('release', () => resources.endpoints.release(endpoint.containerId));
+  const median = (name: string): string => (samples[name] ?? []).sort((a, b) => a - b)[25]?.toFixed(2) ?? '';
+  console.error(
+    `measured: reserve ${median('reserve')} ms, attach ${median('attach')} ms (50: ${all.toFixed(0)} ms), release ${median('release')} ms`,
+  );
+  expect(new Set(endpoints.map(({ ipv4 }) => ipv4.address)).size).toBe(50);
+  expect(all / 50).toBeLessThan(20);
+});
+
+test('forwarding is switched on, and the host goes on accepting router advertisements', async () => {
+  writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
+  writeFileSync('/proc/sys/net/ipv6/conf/all/forwarding', '0');
+  await startOutside(host);
+  writeFileSync('/proc/sys/net/ipv6/conf/out0/accept_ra', '1');
+  await startContainer(await openResources());
+  expect(host.run('cat', '/proc/sys/net/ipv4/ip_forward')).toBe('1\n');
+  expect(host.run('cat', '/proc/sys/net/ipv6/conf/out0/accept_ra')).toBe('2\n');
+  expect(host.run('cat', '/proc/sys/net/ipv6/conf/silo0/accept_ra')).toBe('0\n');
+});

@@ -1,0 +1,193 @@
+import { afterEach, expect, test } from 'bun:test';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { toSiloError } from '../../../foundation/base/errors.ts';
+import {
+  machineAt,
+  openResources,
+  port,
+  startContainer,
+  startOutside,
+  stopEverything,
+} from '../test-sandbox.ts';
+
+const host = machineAt(null);
+const bridged = (value: '0' | '1'): void => {
+  for (const name of ['iptables', 'ip6tables'])
+    try {
+      writeFileSync(`/proc/sys/net/bridge/bridge-nf-call-${name}`, value);
+    } catch {
+      // Without br_netfilter there is nothing to set.
+    }
+};
+afterEach(async () => {
+  await stopEverything();
+  host.run('nft', 'flush', 'ruleset');
+  for (const link of (host.run('ip', '-br', 'link') ?? '').matchAll(/^((?:silo|br-|out)[^@ ]*)/gm))
+    host.run('ip', 'link', 'del', link[1] ?? '');
+});
+
+for (const filtered of ['0', '1'] as const)
+  test(`a published port answers from everywhere, with the source kept (bridged traffic filtered: ${filtered})`, async () => {
+    bridged(filtered);
+    const outside = await startOutside(host);
+    const resources = await openResources();
+    const ports = [port(7, { hostPort: 8080 }), port(7, { hostPort: 8080, protocol: 'udp' })];
+    const web = await startContainer(resources, { ports });
+    const other = await startContainer(resources);
+    await web.serve(7);
+    const { gateway } = web.endpoint.ipv4;
+    expect(await outside.ask('198.51.100.1', 8080)).toBe('tcp 198.51.100.2');
+    expect(await outside.ask('198.51.100.1', 8080, 'udp')).toBe('udp 198.51.100.2');
+    expect(await outside.ask('2001:db8::1', 8080)).toBe('tcp 2001:db8::2');
+    expect(await host.ask('127.0.0.1', 8080)).toBe(`tcp ${gateway}`);
+    expect(await host.ask('127.0.0.1', 8080, 'udp')).toBe(`udp ${gateway}`);
+    expect(await host.ask('198.51.100.1', 8080)).toBe('tcp 198.51.100.1');
+    expect(await host.ask('2001:db8::1', 8080)).toBe('tcp 2001:db8::1');
+    expect(await other.ask(gateway, 8080)).toBe(`tcp ${gateway}`);
+    expect(await web.ask('198.51.100.1', 8080)).toBe(`tcp ${gateway}`);
+    const loopback6 = await host.ask('::1', 8080);
+    expect(loopback6).toBe(filtered === '0' ? `tcp ${web.endpoint.ipv6?.gateway}` : 'ECONNREFUSED');
+  });
+
+test('a port that is published on one address answers there only', async () => {
+  bridged('0');
+  const outside = await startOutside(host);
+  const resources = await openResources();
+  const web = await startContainer(resources, {
+    ports: [
+      port(7, { hostAddress: '127.0.0.1', hostPort: 8081 }),
+      port(7, { hostAddress: '::1', hostPort: 8082 }),
+      port(7, { hostAddress: '198.51.100.1', hostPort: 8083 }),
+    ],
+  });
+  await web.serve(7);
+  expect(await host.ask('127.0.0.1', 8081)).toStartWith('tcp ');
+  expect(await host.ask('127.0.0.2', 8081)).toBe('ECONNREFUSED');
+  expect(await outside.ask('198.51.100.1', 8081)).toBe('ECONNREFUSED');
+  expect(await host.ask('::1', 8082)).toStartWith('tcp ');
+  expect(await host.ask('2001:db8::1', 8082)).toBe('ECONNREFUSED');
+  expect(await outside.ask('198.51.100.1', 8083)).toBe('tcp 198.51.100.2');
+  expect(await host.ask('127.0.0.1', 8083)).toBe('ECONNREFUSED');
+});
+
+test('loopback stays closed: to neighbours that address it on the wire, and to containers', async () => {
+  const outside = await startOutside(host);
+  const resources = await openResources();
+  const web = await startContainer(resources, {
+    ports: [port(7, { hostAddress: '127.0.0.1', hostPort: 8080 })],
+  });
+  await web.serve(7);
+  await host.serve(9);
+  for (const [machine, gateway] of [
+    [outside, '198.51.100.1'],
+    [web, web.endpoint.ipv4.gateway],
+  ] as const) {
+    writeSysctlIn(machine.pid, 'net.ipv4.conf.all.route_localnet=1');
+    machine.run('ip', 'addr', 'del', '127.0.0.1/8', 'dev', 'lo');
+    machine.run('ip', 'route', 'flush', 'table', 'local', '127.0.0.0/8');
+    expect(machine.run('ip', 'route', 'add', '127.0.0.1', 'via', gateway)).toBeDefined();
+  }
+  expect(await outside.ask('127.0.0.1', 8080)).toBe('timeout');
+  expect(await outside.ask('127.0.0.1', 9)).toBe('timeout');
+  expect(await web.ask('127.0.0.1', 9)).toBe('timeout');
+  expect(await host.ask('127.0.0.1', 8080)).toStartWith('tcp ');
+});
+
+function writeSysctlIn(pid: number, setting: string): void {
+  expect(machineAt(pid).run('sysctl', '-qw', setting)).toBeDefined();
+}
+
+test('taken ports are refused with the texts that clients know', async () => {
+  const resources = await openResources();
+  const first = await startContainer(resources, { name: 'first', ports: [port(80, { hostPort: 8080 })] });
+  const failure = async (ports: ReturnType<typeof port>[]): Promise<ReturnType<typeof toSiloError>> =>
+    startContainer(resources, { name: 'second', ports }).then(() => expect.unreachable(), toSiloError);
+  const taken = await failure([port(81, { hostPort: 8080, hostAddress: '127.0.0.1' })]);
+  expect(taken.kind).toBe('conflict');
+  expect(taken.code).toBe('port-allocated');
+  expect(taken.message).toMatch(
+    /^driver failed programming external connectivity on endpoint second \([0-9a-f]{64}\): Bind for 127\.0\.0\.1:8080 failed: port is already allocated$/,
+  );
+  const stranger = createServer().listen(8090, '127.0.0.1');
+  await once(stranger, 'listening');
+  const foreign = await failure([port(80, { hostPort: 8090 })]);
+  expect(foreign.code).toBe('port-allocated');
+  expect(foreign.message).toMatch(
+    /failed to bind host port for 0\.0\.0\.0:8090:172\.29\.0\.\d+:80\/tcp: address already in use$/,
+  );
+  expect((await failure([port(80, { hostAddress: '203.0.113.1', hostPort: 80 })])).message).toEndWith(
+    'cannot assign requested address',
+  );
+  stranger.close();
+  await once(stranger, 'close');
+  await resources.endpoints.release(first.id);
+  const again = await startContainer(resources, {
+    ports: [port(80, { hostPort: 8080 }), port(80, { hostPort: 8090 })],
+  });
+  expect(again.endpoint.ports.map(({ hostAddress, hostPort }) => `${hostAddress} ${hostPort}`)).toEqual([
+    '0.0.0.0 8080',
+    ':: 8080',
+    '0.0.0.0 8090',
+    ':: 8090',
+  ]);
+});
+
+test('port 0 gets a free port, the same in both families, that nobody else can take', async () => {
+  const resources = await openResources();
+  const web = await startContainer(resources, { ports: [port(7), port(7, { protocol: 'udp' })] });
+  await web.serve(7);
+  const [tcp4, tcp6] = web.endpoint.ports;
+  expect(tcp4?.hostPort).toBeGreaterThan(1023);
+  expect(tcp6).toEqual({
+    containerPort: 7,
+    protocol: 'tcp',
+    hostAddress: '::',
+    hostPort: tcp4?.hostPort ?? 0,
+  });
+  expect(await host.ask('127.0.0.1', tcp4?.hostPort ?? 0)).toStartWith('tcp ');
+  const stranger = createServer().listen(tcp4?.hostPort, '127.0.0.1');
+  const [error] = (await once(stranger, 'error')) as [NodeJS.ErrnoException];
+  expect(error.code).toBe('EADDRINUSE');
+});
+
+test('a released port is closed at once and can be used again', async () => {
+  const resources = await openResources();
+  for (let round = 0; round < 3; round++) {
+    const web = await startContainer(resources, { ports: [port(7, { hostPort: 8080 })] });
+    await web.serve(7);
+    expect(await host.ask('127.0.0.1', 8080)).toStartWith('tcp ');
+    await resources.endpoints.release(web.id);
+    expect(await host.ask('127.0.0.1', 8080)).toBe('ECONNREFUSED');
+  }
+});
+
+test('many containers with ports at once cost few transactions', async () => {
+  const resources = await openResources();
+  await startContainer(resources);
+  const start = performance.now();
+  const all = await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      startContainer(resources, { ports: [port(7, { hostPort: 9000 + index })] }),
+    ),
+  );
+  const started = performance.now() - start;
+  const one = performance.now();
+  const single = await resources.endpoints.reserve({
+    containerId: all[0]?.id ?? expect.unreachable(),
+    networkId: (await resources.networks.create({ name: 'second', driver: 'bridge' })).id,
+    containerName: 'x',
+    ports: [],
+  });
+  expect(single.ports).toEqual([]);
+  const reserved = performance.now() - one;
+  const listed = host.run('nft', 'list', 'map', 'inet', 'silo', 'any4') ?? '';
+  expect(listed.match(/tcp \. 90\d\d/g)).toHaveLength(20);
+  const closing = performance.now();
+  await Promise.all(all.map(({ id }) => resources.endpoints.release(id)));
+  console.error(
+    `measured: 20 containers with a port ${started.toFixed(0)} ms, reserve on a new network ${reserved.toFixed(1)} ms, release of all 20 ${(performance.now() - closing).toFixed(1)} ms`,
+  );
+  expect(host.run('nft', 'list', 'map', 'inet', 'silo', 'any4')).not.toContain('tcp . 90');
+});

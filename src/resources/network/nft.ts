@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { internal, unavailable } from '../../foundation/base/errors.ts';
+
+/** Administrators' paths are not always in a service's PATH. */
+const searchPath = [process.env['PATH'], '/usr/sbin', '/sbin'].filter(Boolean).join(':');
+
+/** Runs one transaction: all of the script takes effect, or nothing. */
+export async function runNft(script: string): Promise<void> {
+  await nft(['-f', '-'], script);
+}
+
+/** The whole rule set of this network namespace, as libnftables-json(5). Other programs' tables included; for diagnosis only. */
+export async function listRuleset(): Promise<unknown[]> {
+  const parsed = JSON.parse(await nft(['-j', 'list', 'ruleset'], '')) as { nftables?: unknown[] };
+  return parsed.nftables ?? [];
+}
+
+function nft(args: string[], input: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('nft', args, {
+      env: { PATH: searchPath, LC_ALL: 'C' },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const output: string[] = [];
+    const errors: string[] = [];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text));
+    child.stdin.on('error', () => undefined);
+    child.on('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'ENOENT'
+          ? unavailable('nft was not found: the firewall rules cannot be written', {
+              code: 'nft-missing',
+              hint: 'install it: apt-get install nftables',
+              cause: error,
+            })
+          : internal(`nft could not be started: ${error.message}`, { cause: error }),
+      ),
+    );
+    child.on('close', (status) => {
+      if (status === 0) resolve(output.join(''));
+      else
+        reject(
+          internal(`nft failed: ${errors.join('').trim().split('\n').slice(0, 3).join(' ')}`, {
+            code: 'nft-failed',
+          }),
+        );
+    });
+    child.stdin.end(input);
+  });
+}

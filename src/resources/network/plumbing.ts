@@ -1,0 +1,92 @@
+import type { Log } from '../../foundation/base/log.ts';
+import type { Firewall } from './firewall.ts';
+import type { FilteredNetwork, FirewallPlan } from './firewall-rules.ts';
+import {
+  allowLoopbackPublishing,
+  bridgedTrafficIsFiltered,
+  enableForwarding,
+  prepareBridge,
+} from './host-sysctls.ts';
+import type { Links } from './links.ts';
+import type { NetworkInfo } from './network.ts';
+
+/** What a bridge network needs on the host: the bridge, settings of the kernel, its part of the rules. */
+export interface Plumbing {
+  /** Makes what is missing. Cheap when all is there. */
+  bringUp(network: NetworkInfo): Promise<void>;
+  /** Lets the host's loopback addresses reach ports of the network. Only once the rules that guard this stand. */
+  allowLoopback(network: NetworkInfo): void;
+  /** Absent is fine. */
+  takeDown(network: NetworkInfo): Promise<void>;
+}
+
+export interface PlumbingDeps {
+  links: Links;
+  firewall: Firewall;
+  log: Log;
+  /** Called once per start, after the first network came up. */
+  onFirstNetwork: () => void;
+}
+
+export function createPlumbing({ links, firewall, log, onFirstNetwork }: PlumbingDeps): Plumbing {
+  const loopbackAllowed = new Set<string>();
+  let first = true;
+  return {
+    async bringUp(network) {
+      const bridge = bridgeOf(network);
+      const made = links.ensureBridge(network, () => prepareBridge(bridge));
+      if (made) {
+        loopbackAllowed.delete(bridge);
+        enableForwarding(log, { ipv6: network.enableIpv6 });
+      }
+      await firewall.change((plan) => withNetwork(plan, network));
+      if (!first) return;
+      first = false;
+      enableForwarding(log, { ipv6: network.enableIpv6 });
+      onFirstNetwork();
+    },
+    allowLoopback(network) {
+      const bridge = bridgeOf(network);
+      if (loopbackAllowed.has(bridge)) return;
+      allowLoopbackPublishing(bridge);
+      if (network.enableIpv6 && ipv6LoopbackWorks()) links.allowIpv6Loopback(bridge);
+      loopbackAllowed.add(bridge);
+    },
+    async takeDown(network) {
+      const bridge = bridgeOf(network);
+      await links.removeBridge(bridge);
+      loopbackAllowed.delete(bridge);
+      await firewall.change((plan) =>
+        plan.networks.some((known) => known.bridge === bridge)
+          ? { ...plan, networks: plan.networks.filter((known) => known.bridge !== bridge) }
+          : plan,
+      );
+    },
+  };
+}
+
+export function bridgeOf(network: NetworkInfo): string {
+  if (network.bridge === undefined) throw new Error(`network ${network.name} has no bridge`);
+  return network.bridge;
+}
+
+/**
+ * br_netfilter translates answers before the IPv6 stack sees them, which then refuses `::1` from a bridge (ip6_rcv_core): on such hosts
+ * `[::1]` cannot be published.
+ */
+export function ipv6LoopbackWorks(): boolean {
+  return !bridgedTrafficIsFiltered(6);
+}
+
+function withNetwork(plan: FirewallPlan, network: NetworkInfo): FirewallPlan {
+  const bridge = bridgeOf(network);
+  if (plan.networks.some((known) => known.bridge === bridge)) return plan;
+  const [ipv4, ipv6] = network.ipam;
+  const filtered: FilteredNetwork = {
+    bridge,
+    ipv4: ipv4?.subnet ?? '',
+    ...(ipv6 ? { ipv6: ipv6.subnet } : {}),
+    internal: network.internal,
+  };
+  return { ...plan, networks: [...plan.networks, filtered] };
+}
