@@ -38,6 +38,8 @@ export function cgroupHost(mounts: readonly MountInfo[] = mountInfo()): CgroupHo
   });
 }
 
+export const cgroupMode = (): CgroupMode => cgroupHost().mode;
+
 const notControllers = new Set(['rw', 'ro', 'none', 'xattr', 'noprefix', 'clone_children', 'cpuset_v2_mode']);
 
 /** The folder of a container in the hierarchy that has this controller. */

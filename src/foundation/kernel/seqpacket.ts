@@ -107,6 +107,10 @@ export function wrapSeqpacket(reactor: Reactor, fd: number): Seqpacket {
   const updateWatch = (): void => {
     if (!disposed) watch.update((isFlowing() ? EPOLLIN : 0) | (pending.length > 0 ? EPOLLOUT : 0));
   };
+  const resume = (): void => {
+    if (reading === 'paused' && listener) reading = 'flowing';
+    updateWatch();
+  };
   const endReading = (): void => {
     reading = 'ended';
     updateWatch();
@@ -142,16 +146,13 @@ export function wrapSeqpacket(reactor: Reactor, fd: number): Seqpacket {
     closed,
     onPacket(wanted) {
       listener = wanted;
-      this.resume();
+      resume();
     },
     pause() {
       if (isFlowing()) reading = 'paused';
       updateWatch();
     },
-    resume() {
-      if (reading === 'paused' && listener) reading = 'flowing';
-      updateWatch();
-    },
+    resume,
     send(packet) {
       return new Promise((resolve, reject) => {
         if (disposed || ending) return fail(EPIPE, 'send');
