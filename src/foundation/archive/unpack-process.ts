@@ -6,7 +6,7 @@ import { SiloError, type ErrorKind, canceled, internal } from '../base/errors.ts
 import { throwIfAborted } from '../base/deadline.ts';
 import type { UnpackOptions, UnpackReport, UnpackResult } from './unpack.ts';
 
-export interface UnpackRequest extends UnpackOptions {
+export interface UnpackRequest extends Omit<UnpackOptions, 'parentPid'> {
   /** The layer, compressed or not. A path is read by the unpacker itself. */
   source: Readable | { path: string };
   /** Empty folder to fill; after a failure it holds whatever was done until then. */
@@ -42,6 +42,7 @@ function startUnpacker(request: UnpackRequest, file: number | undefined): ChildP
   const [program = '', ...args] = request.command;
   const { expectedDiffId, tarLimits, expansionLimits } = request;
   const options: UnpackOptions = {
+    parentPid: process.pid,
     ...(expectedDiffId === undefined ? {} : { expectedDiffId }),
     ...(tarLimits === undefined ? {} : { tarLimits }),
     ...(expansionLimits === undefined ? {} : { expansionLimits }),

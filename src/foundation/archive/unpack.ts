@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readSync, writeSync } from 'node:fs';
-import { corrupt, toSiloError } from '../base/errors.ts';
+import { canceled, corrupt, toSiloError } from '../base/errors.ts';
 import { chrootInto, dieWithParent, forbidNewPrivileges } from '../kernel/confine.ts';
 import { setNonBlocking } from '../kernel/io.ts';
 import { digestAlgorithm, type DiffId, type Digest } from '../oci/digest.ts';
@@ -19,6 +19,8 @@ export interface UnpackOptions {
   expectedDiffId?: DiffId;
   tarLimits?: Partial<TarLimits>;
   expansionLimits?: Partial<ExpansionLimits>;
+  /** The process without which there is no use in going on. */
+  parentPid?: number;
 }
 
 export interface UnpackResult {
@@ -52,13 +54,15 @@ export async function runUnpack(argv: readonly string[]): Promise<number> {
 async function unpack(argv: readonly string[]): Promise<UnpackResult> {
   const [target = '', json = '{}'] = argv;
   const options = JSON.parse(json) as UnpackOptions;
-  confine(target);
+  confine(target, options.parentPid);
   return applyStream(readStandardInput(), '/', options);
 }
 
-/** Before the first byte of the archive is read. A parent that died before this is noticed by the end of the input. */
-function confine(target: string): void {
+/** Before the first byte of the archive is read. */
+function confine(target: string, parentPid: number | undefined): void {
   dieWithParent();
+  if (parentPid !== undefined && process.ppid !== parentPid)
+    throw canceled('the engine that started the unpacker is gone');
   forbidNewPrivileges();
   process.umask(0);
   setNonBlocking(0, 'blocking');
