@@ -10,6 +10,7 @@ import {
   O_NOFOLLOW,
   O_PATH,
   O_RDWR,
+  O_TMPFILE,
   RENAME_NOREPLACE,
   S_IFCHR,
   S_IFIFO,
@@ -112,6 +113,17 @@ describe.skipIf(!root)('calls relative to a directory descriptor', () => {
     at.mknodat(dir, 'fifo', S_IFIFO | 0o600);
     at.fchmodatFollowing(dir, 'fifo', 0o666);
     expect(statSync(join(folder, 'fifo')).mode).toBe(S_IFIFO | 0o666);
+  });
+
+  test('a file without a name is given one, and a copy by reference is true to its answer', () => {
+    using file = opened(at.openat(AT_FDCWD, folder, O_RDWR | O_TMPFILE, 0o600));
+    writeSync(file.fd, 'content');
+    at.linkDescriptor(file.fd, dir, 'named');
+    expect(readFileSync(join(folder, 'named'), 'utf8')).toBe('content');
+    expect(thrownBy(() => at.linkDescriptor(file.fd, dir, 'named')).errnoName).toBe('EEXIST');
+    using copy = opened(at.openat(dir, 'copy', O_RDWR | O_CREAT, 0o600));
+    const shared = at.reflink(file.fd, copy.fd);
+    expect(readFileSync(join(folder, 'copy'), 'utf8')).toBe(shared ? 'content' : '');
   });
 
   test('an extended attribute holds any bytes, on files, links and by name below a directory', () => {
