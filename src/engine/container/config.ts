@@ -27,6 +27,11 @@ export interface ContainerConfig {
   /** Destinations that get an anonymous volume. */
   volumes: string[];
   consoleSize?: { columns: number; rows: number };
+  /** Of no effect on the container: kept for inspect and for images made from it. */
+  onBuild?: string[];
+  shell?: string[];
+  /** Where the client wrote the id; kept for inspect. */
+  containerIdFile?: string;
 
   autoRemove: boolean;
   restart: { name: '' | 'no' | 'always' | 'unless-stopped' | 'on-failure'; maximumRetryCount: number };

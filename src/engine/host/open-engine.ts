@@ -17,7 +17,7 @@ import { openSnapshots } from '../../resources/snapshot/snapshots.ts';
 import { openVolumes } from '../../resources/volume/volumes.ts';
 import { type ContainerEngine, createContainerEngine } from '../container/container-engine.ts';
 import { createEvents } from '../events/bus.ts';
-import { createImageEngine } from '../image/image-engine.ts';
+import { createImageEngine } from '../image/create-image-engine.ts';
 import type { Engine } from './engine.ts';
 import { findInit, grantableLimits, specHost } from './host-facts.ts';
 import { gatherHostFacts } from './gather-host-facts.ts';
@@ -83,7 +83,7 @@ export async function openEngine(
   const transport = undo.use(createTransport());
 
   let containers: ContainerEngine | undefined;
-  const images = await createImageEngine({
+  const images = createImageEngine({
     database,
     content,
     layers: snapshots.layers,

@@ -3,6 +3,7 @@ import type { Platform } from '../../foundation/oci/descriptor.ts';
 import type { ChainId, Digest, ImageId } from '../../foundation/oci/digest.ts';
 import type { ImageConfig } from '../../foundation/oci/image-config.ts';
 import type { Reference } from '../../foundation/oci/reference.ts';
+import type { RegistryCredentials } from '../../resources/distribution/distribution.ts';
 
 /**
  * Images: names that point at manifests, whose configuration and layers are in the stores.
@@ -22,7 +23,7 @@ export interface ImageQueries {
 
 export interface ImageRecord {
   id: ImageId;
-  /** Digest of the manifest that was stored (what a pull by digest would name); equals what `RepoDigests` shows. */
+  /** Digest of the image's own manifest. An index above it has another digest, which only `digests` shows. */
   manifestDigest: Digest;
   /** Canonical names with tag, e.g. `docker.io/library/busybox:latest`; empty for a dangling image. */
   tags: string[];
@@ -64,7 +65,7 @@ export interface TransferOptions {
 export interface PullRequest extends TransferOptions {
   reference: Reference;
   platform?: Platform;
-  credentials?: { username: string; password: string } | { token: string };
+  credentials?: RegistryCredentials;
 }
 
 export interface PullResult {

@@ -76,13 +76,3 @@ export function tooManyLayers(count: number, limit: number): SiloError {
     },
   );
 }
-
-export function wrongDiffId(layer: string, wanted: string, got: string): SiloError {
-  return corrupt(
-    `layer ${shortId(layer)} does not hold what the image's configuration says: its content is ${got}, expected ${wanted}`,
-    {
-      code: 'diff-id-mismatch',
-      hint: 'the image was put together wrongly: it must be built and pushed again',
-    },
-  );
-}

@@ -1,0 +1,81 @@
+import { createLimiter, type Limiter } from '../../foundation/base/limiter.ts';
+import type { Log } from '../../foundation/base/log.ts';
+import type { UnpackRequest } from '../../foundation/archive/unpack-process.ts';
+import type { UnpackResult } from '../../foundation/archive/unpack.ts';
+import type { Database } from '../../foundation/db/database.ts';
+import type { ChainId, DiffId, Digest } from '../../foundation/oci/digest.ts';
+import type { ContentStore } from '../../resources/content/content.ts';
+import type { RegistryAccess, RegistryClient } from '../../resources/distribution/distribution.ts';
+import type { LayerStore } from '../../resources/snapshot/snapshot.ts';
+import type { Events } from '../events/events.ts';
+import type { DownloadNote } from './download.ts';
+import type { ImageUsers, LayerPhase } from './image.ts';
+import { createLeases, type Leases } from './lease.ts';
+import { createSharedWork, type SharedWork } from './shared-work.ts';
+import { createImageStore, type ImageStore, type StoredLayer } from './store.ts';
+
+/** What the image engine is made from. */
+export interface ImageDeps {
+  database: Database;
+  content: ContentStore;
+  layers: LayerStore;
+  /** A client that reaches and trusts registries like this. */
+  registry: (access: RegistryAccess) => RegistryClient;
+  /** `unpackLayer` with its command. */
+  unpack: (request: Omit<UnpackRequest, 'command'>) => Promise<UnpackResult>;
+  users: ImageUsers;
+  events: Events;
+  log: Log;
+  now: () => number;
+  settings: ImageSettings;
+}
+
+export interface ImageSettings {
+  insecureRegistries: readonly string[];
+  /** Blobs fetched side by side, over all pulls. */
+  downloads: number;
+  /** Layers unpacked side by side from blobs that are there; the number of processors. */
+  unpacks: number;
+  /** Existing folder for what a bootstrap builds; each removes its own. */
+  temporaryDirectory: string;
+  /** `SOURCE_DATE_EPOCH` of reproducible builds, in seconds. */
+  sourceDateEpoch?: number;
+}
+
+/** Shared by the verbs of this folder; one per engine. */
+export interface Context extends ImageDeps {
+  store: ImageStore;
+  leases: Leases;
+  downloadTurns: Limiter;
+  unpackTurns: Limiter;
+  /** Under way, by digest of the blob. */
+  downloads: SharedWork<void, DownloadNote>;
+  /** Under way, by chain id. */
+  unpacks: SharedWork<StoredLayer, LayerNote>;
+}
+
+/** How one layer comes along. */
+export interface LayerNote {
+  phase: LayerPhase;
+  currentBytes?: number;
+  totalBytes?: number;
+}
+
+/** What must be there for one layer of an image. */
+export interface LayerWish {
+  chainId: ChainId;
+  diffId: DiffId;
+  blob: Digest;
+}
+
+export function createContext(deps: ImageDeps): Context {
+  return {
+    ...deps,
+    store: createImageStore(deps.database),
+    leases: createLeases(),
+    downloadTurns: createLimiter(deps.settings.downloads),
+    unpackTurns: createLimiter(deps.settings.unpacks),
+    downloads: createSharedWork('the download'),
+    unpacks: createSharedWork('unpacking the layer'),
+  };
+}

@@ -1,0 +1,28 @@
+import { createContext, type ImageDeps } from './context.ts';
+import { imageHistory } from './history.ts';
+import type { Bootstrap, ImageNames, ImageQueries, ImageTransfers } from './image.ts';
+import { pullImage } from './pull.ts';
+import { removeImage } from './remove.ts';
+import { resolveImage } from './resolve.ts';
+import { sweep, usage } from './sweep.ts';
+import { tagImage } from './tag.ts';
+
+export type ImageEngine = ImageQueries & ImageTransfers & ImageNames & Bootstrap;
+
+/** Opens the image records of the database. One engine per content and layer store. */
+export function createImageEngine(deps: ImageDeps): ImageEngine {
+  const context = createContext(deps);
+  return {
+    resolve: (nameOrId) => resolveImage(context.store, nameOrId),
+    list: () => context.store.list(),
+    history: async (nameOrId) => imageHistory(context.store, nameOrId),
+    usage: () => usage(context),
+    pull: (request) => pullImage(context, request),
+    load: (archive, options) => loadArchive(context, archive, options),
+    import: (archive, options) => importRootfs(context, archive, options),
+    tag: async (nameOrId, target) => tagImage(context, nameOrId, target),
+    remove: (nameOrId, options) => removeImage(context, nameOrId, options),
+    sweep: () => sweep(context),
+    bootstrap: (request) => bootstrapImage(context, request),
+  };
+}

@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto';
+import { type Digest, digestAlgorithm, sha256 } from '../../foundation/oci/digest.ts';
+import type { Context } from './context.ts';
+
+/** A configuration above this is refused; real ones have a few kilobytes. */
+export const configLimitBytes = 4 * 1024 * 1024;
+
+/** Stores a manifest or a configuration; the digest is compared. */
+export async function putSmall(
+  context: Pick<Context, 'content'>,
+  bytes: Uint8Array,
+  digest: Digest = sha256(bytes),
+): Promise<Digest> {
+  if (await context.content.find(digest)) return digest;
+  const algorithm = digestAlgorithm(digest);
+  await using ingest = await context.content.ingest(`small-${randomUUID()}`, { algorithm });
+  try {
+    await ingest.write(bytes);
+    await ingest.commit({ digest, sizeBytes: bytes.byteLength });
+  } catch (error) {
+    await ingest.abort();
+    throw error;
+  }
+  return digest;
+}
