@@ -6,7 +6,7 @@ import { join } from 'node:path';
  * The host's firewall and interfaces are not touched: each suite runs in a network namespace made here, with its own nftables, sysctls and
  * bridges.
  */
-const suites = ['connectivity', 'ports'];
+const suites = ['connectivity', 'ports', 'survival'];
 
 for (const suite of suites) {
   const run = process.getuid?.() === 0 ? test : test.skip;
