@@ -1,4 +1,4 @@
-import { PassThrough, type Transform } from 'node:stream';
+import { PassThrough, Readable, type Transform } from 'node:stream';
 import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { SiloError, corrupt, unsupported } from '../base/errors.ts';
 import { createZstdFrames } from './zstd-frames.ts';
@@ -187,4 +187,9 @@ export function compressor(compression: Compression, options: { level?: number }
     case 'zstd':
       return createZstdCompress({ chunkSize: inputChunkBytes });
   }
+}
+
+/** `decompress` as a stream, for those who hand it on. */
+export function decompressed(source: AsyncIterable<Uint8Array>, limits?: ExpansionLimits): Readable {
+  return Readable.from(decompress(source, limits ? { limits } : {}), { objectMode: false });
 }

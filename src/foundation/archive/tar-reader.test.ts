@@ -6,6 +6,7 @@ import { isKind, SiloError } from '../base/errors.ts';
 import { formatPaxRecord, formatPaxTime, parsePaxTime } from './pax.ts';
 import { archive, extension, member, output, patched, readAll } from './tar-fixtures.ts';
 import { defaultTarLimits } from './tar-limits.ts';
+import { createTarReader } from './tar-reader.ts';
 
 const name200 = `${'d'.repeat(90)}/${'e'.repeat(90)}/${'f'.repeat(120)}`;
 
@@ -290,6 +291,22 @@ describe('the end of an archive', () => {
     const junk = Buffer.concat([data, Buffer.from('junk that is no tar'), member({ name: 'hidden' })]);
     expect(readAll(junk).map((e) => e.name)).toEqual(['a', 'long']);
   });
+});
+
+test('a hundred thousand small files are read in a moment', () => {
+  const one = member({ name: 'some/folder/with/a/file', content: 'small' });
+  const data = archive(...Array.from({ length: 1000 }, () => one));
+  let entries = 0;
+  const reader = createTarReader({
+    entry: () => void entries++,
+    data: () => undefined,
+    end: () => undefined,
+  });
+  const started = performance.now();
+  for (let round = 0; round < 100; round++) reader.push(data.subarray(0, -1024));
+  reader.finish();
+  expect(entries).toBe(100_000);
+  expect(performance.now() - started).toBeLessThan(3000);
 });
 
 test('random damage gives an error or entries, never a hang or another exception', () => {
