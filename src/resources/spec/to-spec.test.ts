@@ -133,6 +133,13 @@ test('a user other than root starts without effective capabilities but keeps the
   expect(sets?.bounding).not.toContain('CAP_MKNOD');
 });
 
+test('annotations that steer the runtime are refused, others are kept', () => {
+  expect(() => toSpec({ ...plain, annotations: { 'run.oci.seccomp.plugins': '/tmp/x.so' } })).toThrow(
+    'run.oci.',
+  );
+  expect(toSpec({ ...plain, annotations: { a: 'b' } }).annotations).toEqual({ a: 'b' });
+});
+
 test('adding and dropping ALL follows Docker', () => {
   const bounding = (add: string[], drop: string[]) =>
     toSpec({ ...plain, security: { ...plain.security, capabilitiesAdd: add, capabilitiesDrop: drop } })

@@ -1,3 +1,4 @@
+import { invalid } from '../../foundation/base/errors.ts';
 import type { RuntimeSpec, SpecLinux, SpecSeccomp } from '../../foundation/oci/runtime-spec.ts';
 import { toDeviceNodes, toDeviceRules } from './devices.ts';
 import { initDestination, toMounts } from './mounts.ts';
@@ -41,9 +42,19 @@ export function toSpec(input: SpecInput): RuntimeSpec {
     ...(sharesHost(input.namespaces.uts) ? {} : { hostname: input.hostname }),
     ...(input.domainname ? { domainname: input.domainname } : {}),
     mounts: toMounts(input),
-    ...(input.annotations ? { annotations: { ...input.annotations } } : {}),
+    ...(input.annotations ? { annotations: checkAnnotations(input.annotations) } : {}),
     linux: toLinux(input, process.capabilities?.bounding ?? []),
   };
+}
+
+/** Some annotations are orders to crun (load this plugin, take that filter): they are not the user's to give. */
+function checkAnnotations(annotations: Readonly<Record<string, string>>): Record<string, string> {
+  const order = Object.keys(annotations).find((name) => name.startsWith('run.oci.'));
+  if (order !== undefined)
+    throw invalid(`annotation ${order} is not allowed`, {
+      hint: 'names that begin with run.oci. steer the runtime',
+    });
+  return { ...annotations };
 }
 
 function toLinux(input: SpecInput, capabilities: readonly string[]): SpecLinux {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { mountInfo } from '../../../foundation/kernel/mount-info.ts';
+import { cgroupDirectory, cgroupHost } from '../../../foundation/kernel/cgroup.ts';
 
 /** The control group of a container in every hierarchy of the host (one on version 2, a dozen on version 1). */
 export interface Cgroups {
@@ -14,13 +14,9 @@ export interface Cgroups {
   remove(cgroupsPath: string): boolean;
 }
 
-/** Where both versions count OOM kills, cgroup-v2.rst `memory.events` and cgroup-v1/memory.rst `memory.oom_control`. */
-const oomFiles = ['memory.events', 'memory.oom_control'];
-
 export function createCgroups(): Cgroups {
-  const roots = mountInfo()
-    .filter((mount) => mount.type === 'cgroup' || mount.type === 'cgroup2')
-    .map((mount) => mount.target);
+  const host = cgroupHost();
+  const roots = [...new Set([...host.hierarchies.values(), ...(host.unified ? [host.unified] : [])])];
   const folders = (cgroupsPath: string): string[] => roots.map((root) => join(root, cgroupsPath));
   return {
     processes(cgroupsPath) {
@@ -28,9 +24,9 @@ export function createCgroups(): Cgroups {
       return [...new Set(pids)];
     },
     wasOomKilled(cgroupsPath) {
-      return folders(cgroupsPath).some((folder) =>
-        oomFiles.some((file) => /^oom_kill [1-9]/m.test(readIfPresent(join(folder, file)))),
-      );
+      const file = host.hierarchies.has('memory') ? 'memory.oom_control' : 'memory.events';
+      const counters = readIfPresent(join(cgroupDirectory(host, cgroupsPath, 'memory'), file));
+      return /^oom_kill [1-9]/m.test(counters);
     },
     thaw(cgroupsPath) {
       for (const folder of folders(cgroupsPath)) {

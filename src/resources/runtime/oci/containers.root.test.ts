@@ -3,7 +3,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isKind, toSiloError } from '../../../foundation/base/errors.ts';
 import type { CreateContainer } from '../runtime.ts';
-import { cannotRun, createFixture, processesWith, type Fixture } from './test-fixture.ts';
+import {
+  cannotRun,
+  collectOutput,
+  createFixture,
+  newExecId,
+  processesWith,
+  type Fixture,
+} from './test-fixture.ts';
 
 describe.skipIf(cannotRun !== '')('containers of the oci driver', () => {
   let fixture: Fixture;
@@ -192,6 +199,37 @@ describe.skipIf(cannotRun !== '')('containers of the oci driver', () => {
       ];
       expect(leftovers.filter((path) => existsSync(path))).toEqual([]);
     });
+  });
+
+  test('the compiled seccomp filter of one container serves the next, and execs too', async () => {
+    const seccomp = {
+      defaultAction: 'SCMP_ACT_ALLOW',
+      architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_AARCH64'],
+      syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 95 }],
+    };
+    const script = 'mkdir /tmp/never; cat /proc/self/status; sleep 65';
+    for (const round of [1, 2]) {
+      const request = fixture.request(['sh', '-c', script], ({ spec }) => {
+        spec.linux.seccomp = seccomp;
+      });
+      await fixture.driver.containers.create(request);
+      await fixture.driver.containers.start(request.id);
+      const config = readFileSync(join(fixture.folder, 'run', request.id, 'config.json'), 'utf8');
+      expect(config.includes('seccomp_bpf_data')).toBe(round === 2);
+      while (!fixture.logOf(request.id).includes('Seccomp:')) await Bun.sleep(5);
+      expect(fixture.logOf(request.id)).toMatch(/mkdir: .*not supported/);
+      expect(fixture.logOf(request.id)).toContain('Seccomp:\t2');
+      const { streams } = await fixture.driver.execs.exec({
+        id: request.id,
+        execId: newExecId(),
+        process: { ...request.spec.process, args: ['cat', '/proc/self/status'] },
+        attach: true,
+        stdin: false,
+      });
+      if (!streams) throw new Error('not attached');
+      expect((await collectOutput(streams)).stdout).toContain('Seccomp:\t2');
+      await fixture.driver.containers.delete(request.id);
+    }
   });
 
   test('a second container of the same id is a conflict', async () => {

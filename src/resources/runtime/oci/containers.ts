@@ -36,7 +36,8 @@ async function create(context: Context, request: CreateContainer): Promise<Creat
   undo.defer(() => removeContainer(context, id));
   faultPoint('runtime.create.folder');
   writeFileSync(paths.record, JSON.stringify(record), { mode: 0o600 });
-  writeFileSync(paths.config, formatSpec(spec), { mode: 0o600 });
+  const prepared = context.seccomp.prepare(program, spec);
+  writeFileSync(paths.config, formatSpec(prepared.spec), { mode: 0o600 });
   faultPoint('runtime.create.bundle');
   const monitor = spawnMonitor(context.reactor, { conmon: context.conmon, args, paths });
   undo.defer(() => monitor.kill());
@@ -55,6 +56,7 @@ async function create(context: Context, request: CreateContainer): Promise<Creat
       cwd: spec.process.cwd,
     });
   faultPoint('runtime.create.created');
+  prepared.verify(id);
   trackContainer(context, id, { pid: message.data, record, monitorGone: monitor.gone });
   undo.move();
   return { pid: message.data };
@@ -132,12 +134,13 @@ async function start(context: Context, id: ContainerId): Promise<void> {
     throw conflict(`container ${id} ended before it was started`, { code: 'already-ended' });
   const program = context.programs.get(container.record.runtimeName);
   faultPoint('runtime.start.begin');
-  if (program.startsByFifo) startByFifo(startFifo(program, id), id);
+  if (program.isCrun) startByFifo(startFifo(program, id), id);
   else await runRuntime(program, { args: ['start', id], deadlineMs: context.deadlineMs });
   faultPoint('runtime.start.started');
 }
 
 /**
+ * crun's parked process reads one byte from `exec.fifo` (libcrun status.c); for a spec without hooks, writing it is all that `crun start` does.
  * The byte first and the removal second: dying in between leaves a fifo that nobody reads, which the next start takes as "runs
  * already". The other way round would leave a parked container that nothing can start.
  */

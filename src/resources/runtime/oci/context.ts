@@ -6,6 +6,7 @@ import type { Cgroups } from './cgroups.ts';
 import type { Layout } from './layout.ts';
 import type { ContainerRecord } from './record.ts';
 import type { RuntimePrograms } from './runtime-program.ts';
+import type { SeccompCache } from './seccomp-cache.ts';
 
 /** What the parts of the driver share. */
 export interface Context {
@@ -14,6 +15,7 @@ export interface Context {
   readonly log: Log;
   readonly programs: RuntimePrograms;
   readonly cgroups: Cgroups;
+  readonly seccomp: SeccompCache;
   readonly conmon: string;
   readonly deadlineMs: number;
   readonly containers: Map<ContainerId, TrackedContainer>;

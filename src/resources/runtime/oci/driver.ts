@@ -12,6 +12,7 @@ import { watchExits } from './exits.ts';
 import { createLayout } from './layout.ts';
 import { recover } from './recover.ts';
 import { createRuntimePrograms, runRuntime } from './runtime-program.ts';
+import { createSeccompCache } from './seccomp-cache.ts';
 
 export interface OciDriverOptions {
   /** The driver's own folder (0700), below the exec root: it must not outlive a reboot. */
@@ -41,6 +42,7 @@ export async function createOciDriver(options: OciDriverOptions): Promise<Runtim
     conmon,
     programs: createRuntimePrograms(layout, options.runtimes, options.defaultRuntime),
     cgroups: createCgroups(),
+    seccomp: createSeccompCache(),
     deadlineMs: options.deadlineMs ?? 30_000,
     containers: new Map(),
     execs: new Map(),

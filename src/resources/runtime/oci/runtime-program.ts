@@ -10,11 +10,8 @@ export interface RuntimeProgram {
   root: string;
   /** Options before the command, also for conmon's `--runtime-arg`. */
   globalArgs: string[];
-  /**
-   * crun's parked process reads one byte from `exec.fifo` (libcrun status.c); writing it is all that `crun start` does for a spec without hooks.
-   * Others get their `start` command.
-   */
-  startsByFifo: boolean;
+  /** Enables what only crun offers: starting without a process, compiled seccomp filters. */
+  isCrun: boolean;
 }
 
 export interface RuntimePrograms {
@@ -31,7 +28,7 @@ export function createRuntimePrograms(
     Object.entries(paths).map(([name, path]) => {
       const root = layout.runtimeRoot(name);
       const isCrun = basename(path) === 'crun';
-      return [name, { name, path, root, globalArgs: ['--root', root], startsByFifo: isCrun }];
+      return [name, { name, path, root, globalArgs: ['--root', root], isCrun }];
     }),
   );
   return {
