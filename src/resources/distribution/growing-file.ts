@@ -1,5 +1,6 @@
-import { open } from 'node:fs/promises';
+import fs from 'node:fs';
 import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import { corrupt } from '../../foundation/base/errors.ts';
 
 /**
@@ -11,6 +12,8 @@ export interface Progress {
   finish(size: number): void;
   /** Readers get this error once they have read what was written before, or at once when they wait. */
   fail(error: Error): void;
+  /** Calls back after `fail`. */
+  onFail(listener: (error: Error) => void): void;
   /** Resolves when more than `size` bytes are there, or the end is known. Rejects after `fail`. */
   beyond(size: number): Promise<{ size: number; finished: boolean }>;
 }
@@ -19,6 +22,7 @@ export function createProgress(): Progress {
   let size = 0;
   let end: { error?: Error } | undefined;
   let waiting: (() => void)[] = [];
+  const failListeners: ((error: Error) => void)[] = [];
   const wake = (): void => {
     const all = waiting;
     waiting = [];
@@ -35,8 +39,14 @@ export function createProgress(): Progress {
       wake();
     },
     fail(error) {
-      end ??= { error };
+      if (end) return;
+      end = { error };
       wake();
+      for (const listener of failListeners) listener(error);
+    },
+    onFail(listener) {
+      if (end?.error) listener(end.error);
+      else failListeners.push(listener);
     },
     async beyond(than) {
       for (;;) {
@@ -49,33 +59,59 @@ export function createProgress(): Progress {
 }
 
 const chunkBytes = 512 * 1024;
+// A plain descriptor: a forgotten `FileHandle` throws when it is collected.
+const open = promisify(fs.open);
 
 /**
- * The content of a growing file from its first byte. Reading stops when nobody takes the chunks (back-pressure), the writer is not
- * slowed down. The file may be renamed meanwhile; it is opened at the call of the returned function's promise.
+ * The content of a growing file from its first byte; resolves when the file is open, so it may be renamed from then on. Reading
+ * stops when nobody takes the chunks (back-pressure), the writer is not slowed down.
  */
 export async function readGrowingFile(path: string, progress: Progress): Promise<Readable> {
-  const file = await open(path, 'r');
-  async function* chunks(): AsyncGenerator<Uint8Array> {
+  const descriptor = await open(path, 'r');
+  let position = 0;
+  // Closing in the middle of a read could hand the number to another file.
+  let busy = false;
+  let closeWhenIdle: (() => void) | undefined;
+  const nextChunk = async (): Promise<Uint8Array | null> => {
+    const { size, finished } = await progress.beyond(position);
+    if (stream.destroyed || (finished && position >= size)) return null;
+    busy = true;
     try {
-      for (let position = 0; ;) {
-        const { size, finished } = await progress.beyond(position);
-        while (position < size) {
-          // A fresh buffer each time: the consumer may keep it.
-          const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, size - position));
-          const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, position);
-          if (bytesRead === 0) throw corrupt('the partial blob shrank while it was read');
-          position += bytesRead;
-          yield buffer.subarray(0, bytesRead);
-        }
-        if (finished && position >= size) return;
-      }
+      const chunk = await readAt(descriptor, position, Math.min(chunkBytes, size - position));
+      position += chunk.byteLength;
+      return chunk;
     } finally {
-      await file.close();
+      busy = false;
+      closeWhenIdle?.();
     }
-  }
-  const stream = Readable.from(chunks(), { objectMode: false, highWaterMark: 2 * chunkBytes });
-  // A generator that was never started does not run its `finally`.
-  stream.once('close', () => void file.close().catch(() => undefined));
+  };
+  const stream = new Readable({
+    highWaterMark: 2 * chunkBytes,
+    read() {
+      nextChunk().then(
+        (chunk) => this.push(chunk),
+        (error: unknown) => this.destroy(error instanceof Error ? error : new Error(String(error))),
+      );
+    },
+    destroy(error, done) {
+      closeWhenIdle = () => fs.close(descriptor, (closeError) => done(error ?? closeError));
+      if (!busy) closeWhenIdle();
+    },
+  });
+  // Whoever reads hears of failures; whoever has not begun yet must not be left with an open file.
+  stream.on('error', () => undefined);
+  progress.onFail((error) => stream.destroy(error));
   return stream;
+}
+
+function readAt(descriptor: number, position: number, length: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    // A fresh buffer each time: the consumer may keep it.
+    const buffer = Buffer.allocUnsafe(length);
+    fs.read(descriptor, buffer, 0, length, position, (error, bytesRead) => {
+      if (error) reject(error);
+      else if (bytesRead === 0) reject(corrupt('the partial blob shrank while it was read'));
+      else resolve(buffer.subarray(0, bytesRead));
+    });
+  });
 }
