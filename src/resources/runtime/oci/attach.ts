@@ -3,6 +3,7 @@ import { conflict, notFound } from '../../../foundation/base/errors.ts';
 import { watchPid } from '../../../foundation/kernel/pidfd.ts';
 import type { Reactor } from '../../../foundation/kernel/reactor.ts';
 import { connectSeqpacket, type Seqpacket } from '../../../foundation/kernel/seqpacket.ts';
+import { isErrno } from '../../../foundation/kernel/syscall-error.ts';
 import type { AttachedStreams, AttachOptions, Streams, StreamTarget, TerminalSize } from '../runtime.ts';
 import type { Context } from './context.ts';
 
@@ -39,6 +40,7 @@ async function attach(
     const socket = await connectSeqpacket(context.reactor, found.socket);
     return wrapAttached(context.reactor, socket, found, options.input ?? true);
   } catch (cause) {
+    if (!isErrno(cause, 'ENOENT', 'ECONNREFUSED')) throw cause;
     throw conflict(`container ${target.id} has ended, nothing can be attached`, {
       code: 'already-ended',
       cause,

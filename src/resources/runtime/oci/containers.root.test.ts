@@ -133,6 +133,15 @@ describe.skipIf(cannotRun !== '')('containers of the oci driver', () => {
     expect(Math.max(...descriptors)).toBeLessThanOrEqual(3);
   });
 
+  test('the log stays below its size and keeps the last lines', async () => {
+    const { id } = await run(['seq', '20000'], (request) => {
+      request.log.maxSizeBytes = 100_000;
+    });
+    const log = fixture.logOf(id);
+    expect(log.length).toBeLessThanOrEqual(100_000);
+    expect(log).toMatch(/ F 20000\n$/);
+  });
+
   test('ten containers at once each report their own exit', async () => {
     const results = await Promise.all(Array.from({ length: 10 }, (_, i) => run(['sh', '-c', `exit ${i}`])));
     expect(results.map(({ exit }) => exit.exitCode)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);

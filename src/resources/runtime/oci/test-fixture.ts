@@ -12,6 +12,7 @@ import { silentLog } from '../../../foundation/base/log.ts';
 import { createReactor } from '../../../foundation/kernel/reactor.ts';
 import type { RuntimeSpec } from '../../../foundation/oci/runtime-spec.ts';
 import type { AttachedStreams, CreateContainer, RuntimeDriver, RuntimeExit } from '../runtime.ts';
+import { createCgroups } from './cgroups.ts';
 import { createOciDriver, type OciDriverOptions } from './driver.ts';
 
 /** Why the tests of this folder cannot run here; empty when they can. */
@@ -87,6 +88,7 @@ export async function createFixture(options: Partial<OciDriverOptions> = {}): Pr
     logOf: (id) => readFileSync(join(folder, `${id}.log`), 'utf8'),
     async [Symbol.asyncDispose]() {
       for (const id of used) await driver.containers.delete(id);
+      createCgroups().remove('/silo-test');
       await driver[Symbol.asyncDispose]();
       reactor[Symbol.dispose]();
       if (options.directory === undefined) rmSync(folder, { recursive: true, force: true });
