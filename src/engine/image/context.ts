@@ -6,13 +6,14 @@ import type { Database } from '../../foundation/db/database.ts';
 import type { ChainId, DiffId, Digest } from '../../foundation/oci/digest.ts';
 import type { ContentStore } from '../../resources/content/content.ts';
 import type { RegistryAccess, RegistryClient } from '../../resources/distribution/distribution.ts';
+import type { BlobFetch } from '../../resources/distribution/fetch-blob.ts';
 import type { LayerStore } from '../../resources/snapshot/snapshot.ts';
 import type { Events } from '../events/events.ts';
-import type { DownloadNote } from './download.ts';
 import type { ImageUsers, LayerPhase } from './image.ts';
 import { createLeases, type Leases } from './lease.ts';
 import { createSharedWork, type SharedWork } from './shared-work.ts';
-import { createImageStore, type ImageStore, type StoredLayer } from './store.ts';
+import type { ImageStore, StoredLayer } from './records.ts';
+import { createImageStore } from './store.ts';
 
 /** What the image engine is made from. */
 export interface ImageDeps {
@@ -59,6 +60,12 @@ export interface LayerNote {
   phase: LayerPhase;
   currentBytes?: number;
   totalBytes?: number;
+}
+
+/** What a download tells those who wait for it: how far it is, and where its bytes can be read while they arrive. */
+export interface DownloadNote {
+  fetch: BlobFetch;
+  layer: LayerNote;
 }
 
 /** What must be there for one layer of an image. */

@@ -1,6 +1,9 @@
+import { bootstrapImage } from './bootstrap/bootstrap.ts';
 import { createContext, type ImageDeps } from './context.ts';
 import { imageHistory } from './history.ts';
 import type { Bootstrap, ImageNames, ImageQueries, ImageTransfers } from './image.ts';
+import { importRootfs } from './import.ts';
+import { loadArchive } from './load.ts';
 import { pullImage } from './pull.ts';
 import { removeImage } from './remove.ts';
 import { resolveImage } from './resolve.ts';

@@ -4,17 +4,11 @@ import type { Descriptor } from '../../foundation/oci/descriptor.ts';
 import type { Reference } from '../../foundation/oci/reference.ts';
 import type { RegistryClient } from '../../resources/distribution/distribution.ts';
 import { type BlobFetch, fetchBlob } from '../../resources/distribution/fetch-blob.ts';
-import type { Context, LayerNote, LayerWish } from './context.ts';
+import type { Context, DownloadNote, LayerNote, LayerWish } from './context.ts';
 import type { BringLayer } from './ensure-layers.ts';
 import { type Flight, runInTurn } from './shared-work.ts';
-import type { StoredLayer } from './store.ts';
+import type { StoredLayer } from './records.ts';
 import { unpackInto } from './unpack.ts';
-
-/** What a download tells those who wait for it: how far it is, and where its bytes can be read while they arrive. */
-export interface DownloadNote {
-  fetch: BlobFetch;
-  layer: LayerNote;
-}
 
 export interface LayerSource {
   client: RegistryClient;

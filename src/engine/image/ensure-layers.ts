@@ -1,7 +1,7 @@
 import { notFound } from '../../foundation/base/errors.ts';
 import type { Context, LayerNote, LayerWish } from './context.ts';
 import type { Flight } from './shared-work.ts';
-import type { StoredLayer } from './store.ts';
+import type { StoredLayer } from './records.ts';
 import { unpackStored } from './unpack.ts';
 
 /** Brings a layer that is in neither store; by default there is no such way. */

@@ -2,7 +2,7 @@ import type { ImageHistory } from '../../foundation/oci/image-config.ts';
 import { familiarName, parseReference } from '../../foundation/oci/reference.ts';
 import type { ImageHistoryEntry } from './image.ts';
 import { resolveImage } from './resolve.ts';
-import type { ImageStore } from './store.ts';
+import type { ImageStore } from './records.ts';
 
 /** Newest first. Only the first entry is an image of its own. Steps without a layer have no size. */
 export function imageHistory(store: ImageStore, nameOrId: string): ImageHistoryEntry[] {

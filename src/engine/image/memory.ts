@@ -1,7 +1,7 @@
 import type { ChainId, Digest, ImageId } from '../../foundation/oci/digest.ts';
 import type { ImageConfig } from '../../foundation/oci/image-config.ts';
 import type { ImageRecord } from './image.ts';
-import type { ImageName, ImageStore, NameTarget, NewImage, StoredLayer } from './store.ts';
+import type { ImageName, ImageStore, NameTarget, NewImage, StoredLayer } from './records.ts';
 
 /** What the tables hold, indexed by everything that is asked. Changed only after the transaction that changed the tables. */
 export type ImageMemory = Pick<
@@ -70,8 +70,8 @@ export function createImageMemory(): ImageMemory {
     findDigest: (name) => [...(digests.get(name) ?? [])].at(-1),
     layerSizes: (id) => entries.get(id)?.layers.map((layer) => layer.sizeBytes) ?? [],
     blobsOf: (id) => [...(entries.get(id)?.blobs ?? [])],
-    hasBlob: blobs.has,
-    hasLayer: layers.has,
+    hasBlob: (digest) => blobs.has(digest),
+    hasLayer: (chainId) => layers.has(chainId),
     put(image, createdAtMs, taggedAtMs) {
       const known = entries.get(image.id);
       for (const digest of image.blobs) if (!known?.blobs.has(digest)) blobs.add(digest);

@@ -8,7 +8,7 @@ import type { Context, LayerWish } from './context.ts';
 import type { ImageRecord } from './image.ts';
 import type { Lease } from './lease.ts';
 import { ensureLayers, type EnsureOptions } from './ensure-layers.ts';
-import type { NewNames } from './store.ts';
+import type { NewNames } from './records.ts';
 import { removeUnreached } from './sweep.ts';
 import { tooManyLayers } from './texts.ts';
 

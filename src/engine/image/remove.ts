@@ -12,7 +12,7 @@ import { announceImage } from './announce.ts';
 import type { Context } from './context.ts';
 import type { ImageRecord, RemovedImage } from './image.ts';
 import { canonicalName, findImage } from './resolve.ts';
-import type { ImageName } from './store.ts';
+import type { ImageName } from './records.ts';
 import { removeUnreached } from './sweep.ts';
 import { manyNames, nameInUse, usedByRunning, usedByStopped } from './texts.ts';
 

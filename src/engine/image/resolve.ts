@@ -8,7 +8,7 @@ import {
   withDefaultTag,
 } from '../../foundation/oci/reference.ts';
 import type { ImageRecord } from './image.ts';
-import type { ImageStore } from './store.ts';
+import type { ImageStore } from './records.ts';
 import { noSuchImage } from './texts.ts';
 
 type Known = Pick<ImageStore, 'find' | 'findByPrefix' | 'findName' | 'findDigest'>;

@@ -1,7 +1,7 @@
 import type { Database } from '../../foundation/db/database.ts';
 import type { Digest, ImageId } from '../../foundation/oci/digest.ts';
 import type { ImageConfig } from '../../foundation/oci/image-config.ts';
-import type { ImageName, NameTarget, NewImage } from './store.ts';
+import type { ImageName, NameTarget, NewImage } from './records.ts';
 
 /** The tables of images. Steps are only ever appended. */
 export const tables: readonly string[] = [

@@ -1,11 +1,4 @@
-import {
-  conflict,
-  corrupt,
-  invalid,
-  notFound,
-  type SiloError,
-  unsupported,
-} from '../../foundation/base/errors.ts';
+import { conflict, invalid, notFound, type SiloError, unsupported } from '../../foundation/base/errors.ts';
 import { shortId } from '../../foundation/base/ids.ts';
 import type { ImageId } from '../../foundation/oci/digest.ts';
 

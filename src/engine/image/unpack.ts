@@ -2,7 +2,7 @@ import { faultPoint } from '../../foundation/base/fault.ts';
 import type { Readable } from 'node:stream';
 import type { Context, LayerWish } from './context.ts';
 import { runInTurn } from './shared-work.ts';
-import type { StoredLayer } from './store.ts';
+import type { StoredLayer } from './records.ts';
 
 /**
  * Unpacks one layer into a private folder; the unpacker compares the content with the diff id. The folder gets its name only after

@@ -1,14 +1,25 @@
 /** The words of one Dockerfile instruction's arguments: quotes, backslashes, and `$name` from the image's environment. */
 
+type Environment = ReadonlyMap<string, string>;
+
 /** Splits at blanks outside of quotes; each word is unquoted and expanded. */
-export function splitWords(text: string, environment: ReadonlyMap<string, string>): string[] {
+export function splitWords(text: string, environment: Environment): string[] {
+  return scan(text, environment, /\s/);
+}
+
+/** One value that may hold blanks: unquoted and expanded as a whole. */
+export function expandText(text: string, environment: Environment): string {
+  return scan(text, environment, undefined).join('');
+}
+
+function scan(text: string, environment: Environment, separator: RegExp | undefined): string[] {
   const words: string[] = [];
   let word: string | undefined;
   let at = 0;
   let quote = '';
   while (at < text.length) {
     const char = text.charAt(at);
-    if (quote === '' && /\s/.test(char)) {
+    if (quote === '' && separator?.test(char)) {
       if (word !== undefined) words.push(word);
       word = undefined;
       at++;
@@ -36,15 +47,10 @@ export function splitWords(text: string, environment: ReadonlyMap<string, string
   return words;
 }
 
-/** One value that may hold blanks: unquoted and expanded as a whole. */
-export function expandText(text: string, environment: ReadonlyMap<string, string>): string {
-  return splitWords(text.replaceAll(/\s/g, '\\$&'), environment).join(' ');
-}
-
 // `$name`, `${name}`, `${name:-default}`, `${name:+alternative}`; the pattern is linear.
 const variable = /^\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::([-+])([^}]*))?\})/;
 
-function expandAt(text: string, environment: ReadonlyMap<string, string>): { value: string; length: number } {
+function expandAt(text: string, environment: Environment): { value: string; length: number } {
   const match = variable.exec(text);
   if (!match) return { value: '$', length: 1 };
   const [whole, plain, braced, modifier, other = ''] = match;

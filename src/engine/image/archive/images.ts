@@ -1,0 +1,23 @@
+import { invalid } from '../../../foundation/base/errors.ts';
+import type { Context } from '../context.ts';
+import type { ArchiveContent } from './archive-content.ts';
+import type { ArchivedImage } from './archived-image.ts';
+import { dockerImages } from './docker-archive.ts';
+import { layoutImages } from './oci-layout.ts';
+
+/**
+ * The images of an archive, in its order. `manifest.json` (what `docker save` writes, also beside an OCI layout) counts first, since only it
+ * has all the names.
+ */
+export async function imagesOf(context: Context, archive: ArchiveContent): Promise<ArchivedImage[]> {
+  const manifest = archive.document('manifest.json');
+  const layout = archive.document('index.json');
+  if (manifest) return dockerImages(context, archive, manifest, layout);
+  if (layout) return layoutImages(context, layout);
+  throw invalid('the archive holds no image: it has neither "manifest.json" nor "index.json"', {
+    code: 'not-an-image-archive',
+    hint: archive.document('repositories')
+      ? 'it was saved by a Docker older than 1.10: load and save it with a newer one'
+      : 'a root file system is taken in with "import"',
+  });
+}

@@ -1,0 +1,10 @@
+import type { RootfsImage } from '../rootfs-image.ts';
+
+/** A root file system that is being made from what the machine has. Disposing removes what the making left. */
+export interface Rootfs extends AsyncDisposable {
+  image: Omit<RootfsImage, 'reference' | 'signal' | 'onProgress'>;
+  /** Resolves when all of the tar was good; rejects with why not, such as a failed program. */
+  finished: Promise<void>;
+  /** The name that the image gets by default. */
+  name: string;
+}
