@@ -84,6 +84,8 @@ function inputOf(socket: Duplex): PassThrough {
   socket.once('close', () => {
     if (!socket.readableEnded) input.destroy();
   });
+  // Nobody wants the rest: read on, or the end of the connection would go unseen.
+  input.once('close', () => void socket.resume());
   return socket.pipe(input);
 }
 

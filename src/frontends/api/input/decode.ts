@@ -1,0 +1,88 @@
+import { invalid } from '../../../foundation/base/errors.ts';
+
+/** Checks a value of parsed JSON and returns it typed. `path` names it in errors: `HostConfig.Memory`. */
+export type Decoder<T> = (value: unknown, path: string) => T;
+
+type RequiredKeys<T> = { [K in keyof T]-?: object extends Pick<T, K> ? never : K }[keyof T];
+type Fields<T> = { [K in keyof T]-?: Decoder<NonNullable<T[K]>> };
+
+export const text: Decoder<string> = (value, path) =>
+  typeof value === 'string' ? value : mismatch(value, path, 'string');
+
+export const flag: Decoder<boolean> = (value, path) =>
+  typeof value === 'boolean' ? value : mismatch(value, path, 'bool');
+
+/** A 64-bit integer; JavaScript keeps 53 bits of it, which no size or duration here needs more of. */
+export const integer: Decoder<number> = (value, path) => {
+  if (typeof value !== 'number' || !Number.isInteger(value) || Math.abs(value) > 2 ** 63)
+    return mismatch(value, path, 'int64');
+  return value;
+};
+
+export const listOf =
+  <T>(item: Decoder<T>): Decoder<T[]> =>
+  (value, path) =>
+    Array.isArray(value)
+      ? value.map((each, i) => item(each, `${path}[${i}]`))
+      : mismatch(value, path, 'list');
+
+/** Keys come from the client: `fromEntries` defines them as own fields, `__proto__` included. */
+export const mapOf =
+  <T>(item: Decoder<T>): Decoder<Record<string, T>> =>
+  (value, path) =>
+    Object.fromEntries(
+      Object.entries(members(value, path)).map(([key, each]) => [key, item(each, `${path}.${key}`)]),
+    );
+
+/** `null` in place of a value. */
+export const nullable =
+  <T>(item: Decoder<T>): Decoder<T | null> =>
+  (value, path) =>
+    value === null ? null : item(value, path);
+
+export const emptyObject: Decoder<Record<string, never>> = (value, path) => {
+  members(value, path);
+  return {};
+};
+
+/** Any object; what is in it is nobody's business here. */
+export const anyObject: Decoder<Record<string, unknown>> = (value, path) => ({ ...members(value, path) });
+
+/** A list of words, or one word in its place, as Go's `strslice` reads commands and entry points. */
+export const words: Decoder<string[]> = (value, path) =>
+  typeof value === 'string' ? [value] : listOf(text)(value, path);
+
+/**
+ * An object with these fields; a missing or `null` field is left out, or takes its default when the type demands it. Fields that are not listed
+ * are ignored, as the real engine does: clients send those of other versions.
+ */
+export function objectOf<T extends object>(
+  fields: Fields<T>,
+  ...[defaults]: [RequiredKeys<T>] extends [never] ? [] : [Pick<T, RequiredKeys<T>>]
+): Decoder<T> {
+  const decoders = Object.entries<Decoder<unknown>>(fields);
+  return (value, path) => {
+    const given = members(value, path);
+    const entries = decoders.flatMap(([name, decode]) => {
+      const field = Object.hasOwn(given, name) ? given[name] : undefined;
+      if (field === undefined || field === null) return [];
+      return [[name, decode(field, path === '' ? name : `${path}.${name}`)]];
+    });
+    return { ...defaults, ...Object.fromEntries(entries) } as T;
+  };
+}
+
+function members(value: unknown, path: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return mismatch(value, path, 'object');
+  return value as Record<string, unknown>;
+}
+
+function mismatch(value: unknown, path: string, wanted: string): never {
+  const found = value === null ? 'null' : Array.isArray(value) ? 'list' : typeof value;
+  const shown = typeof value === 'number' ? `number ${value}` : found;
+  throw invalid(
+    `invalid JSON: cannot use ${shown} ${path === '' ? 'as the request' : `as field ${path.slice(0, 200)}`} of type ${wanted}`,
+    { code: 'bad-field' },
+  );
+}

@@ -1,0 +1,84 @@
+import { invalid } from '../../../foundation/base/errors.ts';
+
+/** Values by filter name; a name with several values means any of them (for labels: all of them). */
+export type Filters = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * Reads `filters={"name":["a"]}`, or the form of old clients `{"name":{"a":true}}`. Names that the route does not know are refused with
+ * Docker's text.
+ */
+export function parseFilters(query: URLSearchParams, known: readonly string[]): Filters {
+  const text = query.get('filters') ?? '';
+  if (text === '') return new Map();
+  const filters = new Map(
+    Object.entries(parseObject(text)).map(([name, values]) => [name, valuesOf(values)]),
+  );
+  for (const name of filters.keys())
+    if (!known.includes(name))
+      throw invalid(`invalid filter '${name.slice(0, 80)}'`, {
+        code: 'bad-filter',
+        hint: `filters here are ${known.join(', ')}`,
+      });
+  return filters;
+}
+
+/** Whether one of the filter's values is accepted; true without the filter. */
+export function matchesAny(filters: Filters, name: string, accepts: (value: string) => boolean): boolean {
+  return filters.get(name)?.some(accepts) ?? true;
+}
+
+/** Docker's label filter: every `key` or `key=value` given must be there; `label!` must not. */
+export function matchesLabels(filters: Filters, labels: Readonly<Record<string, string>>): boolean {
+  const has = (wanted: string): boolean => {
+    const equals = wanted.indexOf('=');
+    const key = equals < 0 ? wanted : wanted.slice(0, equals);
+    return Object.hasOwn(labels, key) && (equals < 0 || labels[key] === wanted.slice(equals + 1));
+  };
+  return (filters.get('label') ?? []).every(has) && !(filters.get('label!') ?? []).some(has);
+}
+
+/** A filter with one truth value, such as `dangling=true`; undefined without it. */
+export function booleanFilter(filters: Filters, name: string): boolean | undefined {
+  const values = filters.get(name);
+  if (values === undefined || values.length === 0) return undefined;
+  const truths = values.map((value) => booleans[value.toLowerCase()]);
+  if (truths.includes(undefined) || new Set(truths).size > 1) throw badFilterValue(name, values.join(', '));
+  return truths[0];
+}
+
+const booleans: Record<string, boolean | undefined> = {
+  '1': true,
+  true: true,
+  t: true,
+  '0': false,
+  false: false,
+  f: false,
+};
+
+export function badFilterValue(name: string, value: string, why?: string): Error {
+  return invalid(`invalid filter '${name}=${value.slice(0, 80)}'${why === undefined ? '' : `: ${why}`}`, {
+    code: 'bad-filter',
+  });
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw invalid('invalid filter', { code: 'bad-filter', cause });
+  }
+  if (parsed === null) return {};
+  if (typeof parsed !== 'object' || Array.isArray(parsed))
+    throw invalid('invalid filter', { code: 'bad-filter' });
+  return parsed as Record<string, unknown>;
+}
+
+function valuesOf(values: unknown): string[] {
+  if (Array.isArray(values) && values.every((value) => typeof value === 'string')) return values;
+  if (typeof values === 'object' && values !== null && !Array.isArray(values))
+    return Object.entries(values)
+      .filter(([, on]) => on === true)
+      .map(([value]) => value);
+  throw invalid('invalid filter', { code: 'bad-filter' });
+}

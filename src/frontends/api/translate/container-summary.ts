@@ -1,0 +1,38 @@
+import type { ContainerNetwork, ContainerRecord } from '../../../engine/container/container.ts';
+import type { ContainerSummaryJson } from '../../../foundation/wire/docker/container.ts';
+import { networkModeOf, toNetworksJson, toPortsJson } from './container-network.ts';
+import { statusText, statusWord } from './container-state.ts';
+import { toMountPoints } from './mount-points.ts';
+import { toSeconds } from './times.ts';
+
+/** One line of `ps`. `imageName` is what to show for the image: its name, or its id once the name means another. */
+export function toContainerSummary(
+  record: ContainerRecord,
+  view: { network: ContainerNetwork; imageName: string; nowMs: number },
+): ContainerSummaryJson {
+  return {
+    Id: record.id,
+    Names: [`/${record.name}`],
+    Image: view.imageName,
+    ImageID: record.imageId,
+    Command: commandText(record),
+    Created: toSeconds(record.createdAtMs),
+    Ports: toPortsJson(record, view.network),
+    Labels: record.config.labels,
+    State: statusWord(record),
+    Status: statusText(record, view.nowMs),
+    HostConfig: {
+      NetworkMode: networkModeOf(record.config),
+      ...(Object.keys(record.config.annotations).length > 0
+        ? { Annotations: record.config.annotations }
+        : {}),
+    },
+    NetworkSettings: { Networks: toNetworksJson(record, view.network) },
+    Mounts: toMountPoints(record),
+  };
+}
+
+/** Words with spaces in single quotes, as Docker joins them. */
+function commandText({ path, args }: Pick<ContainerRecord, 'path' | 'args'>): string {
+  return [path, ...args.map((word) => (word.includes(' ') ? `'${word}'` : word))].join(' ');
+}

@@ -1,0 +1,69 @@
+import { invalid } from '../../../foundation/base/errors.ts';
+import type { HostConfigJson } from '../../../foundation/wire/docker/container-config.ts';
+import { isEmpty, refuseUnless } from './refuse.ts';
+
+const logDrivers = new Set(['', 'json-file', 'local', 'none']);
+const logOptions = new Set([
+  'max-size',
+  'max-file',
+  'compress',
+  'labels',
+  'labels-regex',
+  'env',
+  'env-regex',
+  'tag',
+  'mode',
+  'max-buffer-size',
+]);
+
+/** Docker's checks of `HostConfig` that need nothing but the request, and the refusal of what is not supported. */
+export function checkHostConfig(host: HostConfigJson): void {
+  if ((host.ShmSize ?? 0) < 0) throw wrong('SHM size can not be less than 0');
+  const score = host.OomScoreAdj ?? 0;
+  if (score < -1000 || score > 1000)
+    throw wrong(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`);
+  const policy = host.RestartPolicy?.Name ?? '';
+  if (host.AutoRemove && policy !== '' && policy !== 'no')
+    throw wrong(`can't create 'AutoRemove' container with restart policy`);
+  checkModes(host);
+  if (Object.hasOwn(host.Annotations ?? {}, ''))
+    throw wrong('invalid Annotations: the empty string is not permitted as an annotation key');
+  for (const path of Object.keys(host.Tmpfs ?? {}))
+    if (!path.startsWith('/')) throw wrong(`invalid mount path: '${path}' mount path must be absolute`);
+  const isolation = host.Isolation ?? '';
+  if (isolation !== '' && isolation !== 'default')
+    throw wrong(`Invalid isolation: ${JSON.stringify(isolation)} - linux only supports 'default'`);
+  checkLog(host);
+  refuseUnless(isEmpty(host.Cgroup), 'HostConfig.Cgroup');
+  refuseUnless(isEmpty(host.StorageOpt), 'HostConfig.StorageOpt');
+  refuseUnless(['', 'local'].includes(host.VolumeDriver ?? ''), 'HostConfig.VolumeDriver');
+}
+
+function checkModes(host: HostConfigJson): void {
+  const { PidMode = '', IpcMode = '', UTSMode = '', UsernsMode = '', CgroupnsMode = '' } = host;
+  if (PidMode !== '' && PidMode !== 'host' && !isContainer(PidMode))
+    throw wrong(`invalid PID mode: ${PidMode}`);
+  if (!['', 'none', 'private', 'shareable', 'host'].includes(IpcMode) && !isContainer(IpcMode))
+    throw wrong(`invalid IPC mode: ${IpcMode}`);
+  if (UTSMode !== '' && UTSMode !== 'host') throw wrong(`invalid UTS mode: ${UTSMode}`);
+  if (UsernsMode !== '' && UsernsMode !== 'host') throw wrong(`invalid userns mode: ${UsernsMode}`);
+  if (!['', 'private', 'host'].includes(CgroupnsMode))
+    throw wrong(`invalid cgroup namespace mode: ${CgroupnsMode}`);
+}
+
+function checkLog(host: HostConfigJson): void {
+  const { Type = '', Config } = host.LogConfig ?? {};
+  if (!logDrivers.has(Type)) {
+    const shown = Type.slice(0, 80);
+    throw wrong(`error looking up logging plugin ${shown}: plugin "${shown}" not found`);
+  }
+  for (const option of Object.keys(Config ?? {}))
+    if (!logOptions.has(option))
+      throw wrong(`unknown log opt '${option.slice(0, 80)}' for ${Type || 'json-file'} log driver`);
+}
+
+const isContainer = (mode: string): boolean => /^container:./.test(mode);
+
+function wrong(message: string): Error {
+  return invalid(message, { code: 'bad-host-config' });
+}

@@ -1,0 +1,63 @@
+import { invalid } from '../../../foundation/base/errors.ts';
+import type { ResourcesJson } from '../../../foundation/wire/docker/container-config.ts';
+
+const minimumMemoryBytes = 6 * 1024 * 1024;
+
+/** Docker's checks of limits, in its order and words. `host` says what there is to give. */
+export function checkResources(json: ResourcesJson, host: { cpus: number }): void {
+  checkMemory(json);
+  checkCpu(json, host.cpus);
+  const weight = json.BlkioWeight ?? 0;
+  if (weight !== 0 && (weight < 10 || weight > 1000)) throw wrong('Range of blkio weight is from 10 to 1000');
+  for (const { Name, Soft, Hard } of json.Ulimits ?? []) {
+    if (Name === '') throw wrong('invalid ulimit: the name is empty');
+    const soft = Soft === -1 ? Infinity : Soft;
+    const hard = Hard === -1 ? Infinity : Hard;
+    if (soft > hard)
+      throw wrong(`ulimit soft limit must be less than or equal to hard limit: ${Soft} > ${Hard}`);
+  }
+}
+
+function checkMemory(json: ResourcesJson): void {
+  const { Memory = 0, MemorySwap = 0, MemoryReservation = 0 } = json;
+  if (Memory < 0 || (Memory > 0 && Memory < minimumMemoryBytes))
+    throw wrong('Minimum memory limit allowed is 6MB');
+  if (Memory > 0 && MemorySwap > 0 && MemorySwap < Memory)
+    throw wrong('Minimum memoryswap limit should be larger than memory limit, see usage');
+  if (Memory === 0 && MemorySwap > 0)
+    throw wrong('You should always set the Memory limit when using Memoryswap limit, see usage');
+  const swappiness = json.MemorySwappiness ?? -1;
+  if (swappiness < -1 || swappiness > 100)
+    throw wrong(`Invalid value: ${swappiness}, valid memory swappiness range is 0-100`);
+  if (MemoryReservation < 0 || (MemoryReservation > 0 && MemoryReservation < minimumMemoryBytes))
+    throw wrong('Minimum memory reservation allowed is 6MB');
+  if (Memory > 0 && MemoryReservation > Memory)
+    throw wrong('Minimum memory limit can not be less than memory reservation limit, see usage');
+}
+
+function checkCpu(json: ResourcesJson, cpus: number): void {
+  const { NanoCpus = 0, CpuPeriod = 0, CpuQuota = 0, CpuShares = 0 } = json;
+  if (NanoCpus > 0 && CpuPeriod > 0)
+    throw wrong('Conflicting options: Nano CPUs and CPU Period cannot both be set');
+  if (NanoCpus > 0 && CpuQuota > 0)
+    throw wrong('Conflicting options: Nano CPUs and CPU Quota cannot both be set');
+  if (NanoCpus < 0 || NanoCpus > cpus * 1e9)
+    throw wrong(`Range of CPUs is from 0.01 to ${cpus.toFixed(2)}, as there are only ${cpus} CPUs available`);
+  if (CpuShares < 0) throw wrong(`invalid CPU shares (${CpuShares}): value must be a positive integer`);
+  if (CpuPeriod !== 0 && (CpuPeriod < 1000 || CpuPeriod > 1_000_000))
+    throw wrong('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
+  if (CpuQuota > 0 && CpuQuota < 1000) throw wrong('CPU cfs quota can not be less than 1ms (i.e. 1000)');
+  checkCpuList('cpuset cpus', json.CpusetCpus ?? '');
+  checkCpuList('cpuset mems', json.CpusetMems ?? '');
+}
+
+/** `0-3,7`; the kernel's list format (cpuset(7)). */
+function checkCpuList(what: string, list: string): void {
+  if (list === '' || /^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/.test(list)) return;
+  const shown = list.slice(0, 80);
+  throw wrong(`Invalid value ${shown} for ${what}: invalid format: ${shown}`);
+}
+
+function wrong(message: string): Error {
+  return invalid(message, { code: 'bad-limit' });
+}
