@@ -55,7 +55,11 @@ async function unpack(argv: readonly string[]): Promise<UnpackResult> {
   const [target = '', json = '{}'] = argv;
   const options = JSON.parse(json) as UnpackOptions;
   confine(target, options.parentPid);
-  return applyStream(readStandardInput(), '/', options);
+  let compression: Compression | undefined;
+  const input = readStandardInput(() => compression === 'none');
+  return applyStream(input, '/', options, (found) => {
+    compression = found;
+  });
 }
 
 /** Before the first byte of the archive is read. */
@@ -69,17 +73,20 @@ function confine(target: string, parentPid: number | undefined): void {
   chrootInto(target);
 }
 
-const readBytes = 1 << 20;
+/** For the inflater, which works best in large steps; and small enough to stay in the processor's cache when bytes are only copied. */
+const inflateBytes = 1 << 20;
+const copyBytes = 1 << 18;
 
 /** Blocking reads: nothing else is waiting here, and a hop through the thread pool for each piece costs a third of the whole. */
 // oxlint-disable-next-line require-await -- an async iterable is what decompress takes
-async function* readStandardInput(): AsyncGenerator<Uint8Array> {
+async function* readStandardInput(isPlain: () => boolean): AsyncGenerator<Uint8Array> {
+  let buffer = Buffer.allocUnsafeSlow(copyBytes);
   for (;;) {
-    // A new one each time: the inflater may still be reading the last.
-    const buffer = Buffer.allocUnsafeSlow(readBytes);
     const length = fill(buffer);
     if (length > 0) yield buffer.subarray(0, length);
     if (length < buffer.length) return;
+    // Plain bytes were used up before the next piece was asked for; an inflater may still be reading them.
+    if (!isPlain()) buffer = Buffer.allocUnsafeSlow(inflateBytes);
   }
 }
 
@@ -99,6 +106,7 @@ export async function applyStream(
   source: AsyncIterable<Uint8Array>,
   rootPath: string,
   options: UnpackOptions,
+  onDetected?: (compression: Compression) => void,
 ): Promise<UnpackResult> {
   const limits = { ...defaultTarLimits, ...options.tarLimits };
   const { expectedDiffId } = options;
@@ -119,6 +127,7 @@ export async function applyStream(
     },
     onDetected: (found) => {
       compression = found;
+      onDetected?.(found);
     },
   });
   for await (const chunk of plain) {
