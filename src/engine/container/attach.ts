@@ -1,7 +1,7 @@
 import { conflict } from '../../foundation/base/errors.ts';
 import type { AttachedStreams } from '../../resources/runtime/runtime.ts';
 import type { AttachRequest, ContainerRecord, ContainerStreams } from './container.ts';
-import type { Context } from './context.ts';
+import type { Context, ParkedClient } from './context.ts';
 import { publish } from './context.ts';
 import { readLogs } from './logs.ts';
 import { pump } from './pump.ts';
@@ -37,9 +37,10 @@ async function connect(
   request: AttachRequest,
 ): Promise<AttachedStreams | undefined> {
   const connection = await context.locks.run(record.id, async () => {
+    const input = request.stdin !== undefined && record.config.openStdin;
     if (isRunning(context.store.get(record.id).state))
-      return { streams: await context.driver.streams.attach({ id: record.id }) };
-    return { parked: park(context, record, request.signal) };
+      return { streams: await context.driver.streams.attach({ id: record.id }, { input }) };
+    return { parked: park(context, record, { input, signal: request.signal }) };
   });
   request.onReady?.();
   return 'streams' in connection ? connection.streams : connection.parked;
@@ -48,17 +49,20 @@ async function connect(
 function park(
   context: Context,
   record: ContainerRecord,
-  signal: AbortSignal | undefined,
+  { input, signal }: { input: boolean; signal: AbortSignal | undefined },
 ): Promise<AttachedStreams | undefined> {
   const { parked } = context.live.of(record.id);
   const { promise, resolve } = Promise.withResolvers<AttachedStreams | undefined>();
-  const settle = (streams: AttachedStreams | undefined): void => {
-    parked.delete(settle);
-    signal?.removeEventListener('abort', onAbort);
-    resolve(streams);
+  const client: ParkedClient = {
+    input,
+    settle(streams) {
+      parked.delete(client);
+      signal?.removeEventListener('abort', onAbort);
+      resolve(streams);
+    },
   };
-  const onAbort = (): void => settle(undefined);
-  parked.add(settle);
+  const onAbort = (): void => client.settle(undefined);
+  parked.add(client);
   signal?.addEventListener('abort', onAbort, { once: true });
   if (signal?.aborted) onAbort();
   return promise;
@@ -75,12 +79,14 @@ async function replay(context: Context, record: ContainerRecord, request: Attach
 export async function handOverParked(context: Context, record: ContainerRecord): Promise<void> {
   const { parked } = context.live.of(record.id);
   await Promise.all(
-    [...parked].map(async (settle) => settle(await context.driver.streams.attach({ id: record.id }))),
+    [...parked].map(async ({ input, settle }) =>
+      settle(await context.driver.streams.attach({ id: record.id }, { input })),
+    ),
   );
 }
 
 /** Lets parked clients go: the start failed or the container is removed. */
 export function releaseParked(context: Context, record: Pick<ContainerRecord, 'id'>): void {
   const { parked } = context.live.of(record.id);
-  for (const settle of parked) settle(undefined);
+  for (const { settle } of parked) settle(undefined);
 }

@@ -66,13 +66,19 @@ export interface Live {
   /** Resolves when the present run's end is recorded; replaced at each start. */
   ended: PromiseWithResolvers<void>;
   /** Attach requests that wait for the next start. */
-  parked: Set<(streams: AttachedStreams | undefined) => void>;
-  /** How many to give streams to at start. */
+  parked: Set<ParkedClient>;
   waiters: Set<Waiter>;
   /** Set while a stop or forced removal is under way: the end is the user's wish. */
   stopRequested: boolean;
   restartDelayMs: number;
   restartTimer?: ReturnType<typeof setTimeout>;
+}
+
+export interface ParkedClient {
+  /** Whether it will write to stdin. */
+  input: boolean;
+  /** Undefined lets it go without streams. */
+  settle: (streams: AttachedStreams | undefined) => void;
 }
 
 export interface Waiter {

@@ -32,7 +32,7 @@ export async function startLocked(context: Context, id: ContainerId): Promise<vo
   try {
     const pid = await launch(context, record);
     const state = next(starting, { type: 'started', pid, atMs: context.now() });
-    const started = context.store.update(id, { state, error: '' });
+    const started = context.store.updateRunning(id, { state, error: '' });
     faultPoint('container.start.recorded');
     publish(context, started, 'start');
   } catch (thrown) {

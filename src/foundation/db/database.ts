@@ -14,6 +14,11 @@ export interface Database extends Disposable {
   first<Row>(sql: string, ...values: SqlValue[]): Row | undefined;
   /** Runs a statement and returns the number of changed rows. */
   run(sql: string, ...values: SqlValue[]): number;
+  /**
+   * As `run`, but only the death of this process is survived, not that of the machine, until the next ordinary commit: for state that a reboot voids
+   * anyway, such as which process runs. Not inside a transaction.
+   */
+  runRelaxed(sql: string, ...values: SqlValue[]): number;
   /** All statements of `work` take effect, or none. May be nested. */
   transaction<T>(work: () => T): T;
   /**
@@ -28,7 +33,10 @@ export interface Database extends Disposable {
  * means durable"). `relaxed` commits survive the death of the process, not of the machine: for state that a reboot voids.
  * `exclusive` refuses (kind `conflict`) while another process has the file open so; the kernel gives the lock back when the holder dies.
  */
-export function openDatabase(path: string, options: { relaxed?: boolean; exclusive?: boolean } = {}): Database {
+export function openDatabase(
+  path: string,
+  options: { relaxed?: boolean; exclusive?: boolean } = {},
+): Database {
   const sqlite = new Sqlite(path, { create: true, strict: true });
   if (options.exclusive) takeExclusively(sqlite, path);
   sqlite.run('PRAGMA journal_mode = WAL');
@@ -42,6 +50,15 @@ export function openDatabase(path: string, options: { relaxed?: boolean; exclusi
     first: <Row>(sql: string, ...values: SqlValue[]) =>
       sqlite.query<Row, SQLQueryBindings[]>(sql).get(...values) ?? undefined,
     run: (sql, ...values) => sqlite.query<unknown, SQLQueryBindings[]>(sql).run(...values).changes,
+    runRelaxed(sql, ...values) {
+      if (options.relaxed) return database.run(sql, ...values);
+      sqlite.run('PRAGMA synchronous = NORMAL');
+      try {
+        return database.run(sql, ...values);
+      } finally {
+        sqlite.run('PRAGMA synchronous = FULL');
+      }
+    },
     transaction: (work) => sqlite.transaction(work).immediate(),
     migrate(owner, steps) {
       sqlite
