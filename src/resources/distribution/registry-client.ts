@@ -85,7 +85,8 @@ async function fetchManifest(exchange: Exchange, request: ManifestRequest): Prom
   if (request.size !== undefined && request.size !== bytes.byteLength)
     throw sizeMismatch(reply.where, bytes.byteLength, request.size);
   const digest = checkedDigest(reply, bytes, request.digest);
-  return { mediaType: reply.headers['content-type'] ?? '', digest, bytes };
+  const [mediaType = ''] = (reply.headers['content-type'] ?? '').split(';');
+  return { mediaType: mediaType.trim().toLowerCase(), digest, bytes };
 }
 
 /** The bytes must be what was asked for, and what the server says they are. */

@@ -30,6 +30,8 @@ export async function resolveImage(options: {
   const documents: [FetchedManifest, ...FetchedManifest[]] = [current];
   for (;;) {
     const document = parseManifestDocument(current.bytes, current.mediaType);
+    // What the document is, where the server was vague (`application/json`).
+    current.mediaType = document.kind === 'manifest' ? document.manifest.mediaType : document.index.mediaType;
     if (document.kind === 'manifest') {
       requireImageManifest(document.manifest);
       const { mediaType } = document.manifest;
