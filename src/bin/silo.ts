@@ -1,0 +1,50 @@
+import type { DaemonOptions } from '../frontends/cli/deps.ts';
+import type { CliIo } from '../frontends/cli/io.ts';
+import { runCli } from '../frontends/cli/run-cli.ts';
+import { version } from './version.ts';
+
+/** Bun makes the standard streams when they are first touched, so they are touched only when needed. */
+const io: CliIo = {
+  get stdin() {
+    return process.stdin;
+  },
+  get stdout() {
+    return process.stdout;
+  },
+  get stderr() {
+    return process.stderr;
+  },
+  env: process.env,
+  cwd: process.cwd(),
+  onSignal(name, listener) {
+    process.on(name, listener);
+    return { [Symbol.dispose]: () => process.off(name, listener) };
+  },
+  now: () => Date.now(),
+};
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv[0] === '__unpack') {
+    const { runUnpack } = await import('../foundation/archive/unpack.ts');
+    return await runUnpack(argv.slice(1));
+  }
+  // `silo ps | head`: who reads no longer has no use for the rest.
+  process.stdout.on('error', () => process.exit(0));
+  const exitCode = await runCli(argv, io, {
+    version,
+    runDaemon: async (options: DaemonOptions) => (await import('./daemon.ts')).runDaemon(options),
+    startDaemon: async (options) => (await import('./start-daemon.ts')).startDaemon(options),
+  });
+  await Promise.all([flush(process.stdout), flush(process.stderr)]);
+  return exitCode;
+}
+
+/** What was written to a pipe may still be in this process. */
+function flush(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.writableLength === 0) resolve();
+    else stream.write('', () => resolve());
+  });
+}
+
+process.exit(await main(process.argv.slice(2)));

@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { forbidden, unavailable } from '../foundation/base/errors.ts';
+
+const readyFd = 3;
+const logFolders = ['/var/log/silo', '/run/silo'];
+
+/**
+ * Starts the default daemon in the background: detached from this terminal, its log in a file. Ready is one byte on an inherited pipe; a
+ * daemon that ends before it closes the pipe, so nothing is polled. When two commands do this at once, the later daemon finds the socket
+ * taken and ends; both commands then use the first.
+ */
+export async function startDaemon({
+  host,
+  report,
+}: {
+  host: string;
+  report: (line: string) => void;
+}): Promise<void> {
+  if (process.getuid?.() !== 0)
+    throw forbidden(`Cannot connect to the Silo daemon at ${host}, and only root can start it`, {
+      code: 'daemon-needs-root',
+      hint: 'start it with `sudo silo daemon`, or select a running one with -H or SILO_HOST',
+    });
+  const logPath = openLog();
+  report('Starting the Silo daemon…');
+  const child = spawnDaemon(logPath);
+  const pipe = child.stdio[readyFd] as Readable;
+  const ready = await new Promise<boolean>((resolve) => {
+    pipe.once('data', () => resolve(true));
+    pipe.once('close', () => resolve(false));
+    child.once('error', () => resolve(false));
+  });
+  pipe.destroy();
+  child.unref();
+  if (ready) return;
+  throw unavailable(`the Silo daemon did not start${lastLine(logPath.path)}`, {
+    code: 'daemon-start-failed',
+    hint: `its log is ${logPath.path}; \`silo doctor\` checks this machine`,
+  });
+}
+
+function spawnDaemon(log: { fd: number }): ChildProcess {
+  const compiled = import.meta.path.startsWith('/$bunfs/');
+  const words = compiled ? ['daemon'] : [join(import.meta.dir, 'silo.ts'), 'daemon'];
+  const child = spawn(process.execPath, words, {
+    detached: true,
+    cwd: '/',
+    stdio: ['ignore', log.fd, log.fd, 'pipe'],
+    env: { ...process.env, SILO_READY_FD: String(readyFd) },
+  });
+  closeSync(log.fd);
+  return child;
+}
+
+/** The log's usual place, or beside the socket when that cannot be written. */
+function openLog(): { fd: number; path: string } {
+  let failure: unknown;
+  for (const folder of logFolders) {
+    const path = join(folder, 'daemon.log');
+    try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      return { fd: openSync(path, 'a', 0o600), path };
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw unavailable('the Silo daemon cannot be started: no place for its log', {
+    cause: failure,
+    hint: `make one of ${logFolders.join(', ')} writable`,
+  });
+}
+
+/** What the daemon said last, as the reason. */
+function lastLine(path: string): string {
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+  const last = lines.at(-1) ?? '';
+  return last === '' ? '' : `: ${last.slice(0, 500)}`;
+}

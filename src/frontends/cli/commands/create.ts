@@ -1,0 +1,32 @@
+import { defineCommand } from '../command.ts';
+import { reportRunFailure } from '../streams/exit-status.ts';
+import { containerOptions, creationOptions } from './container-options.ts';
+import { createBody } from './create-body.ts';
+import { makeContainer } from './make-container.ts';
+
+export const command = defineCommand({
+  name: 'create',
+  summary: 'Create a new container',
+  usage: 'IMAGE [COMMAND] [ARG...]',
+  aliases: ['container create', 'create'],
+  options: {
+    ...containerOptions,
+    ...creationOptions,
+    pull: { ...creationOptions.pull, summary: 'Pull image before creating ("always", "|missing", "never")' },
+  },
+  args: { min: 1 },
+  optionsFirst: true,
+  completion: 'images',
+  async run(invocation) {
+    const { io, options } = invocation;
+    const client = await invocation.client();
+    try {
+      const body = await createBody({ ...invocation, detached: false });
+      io.stdout.write(`${await makeContainer(client, io, body, options)}\n`);
+      return 0;
+    } catch (error) {
+      reportRunFailure(io, 'create', error);
+      return 1;
+    }
+  },
+});

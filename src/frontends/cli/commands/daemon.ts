@@ -1,0 +1,148 @@
+import { invalid, unsupported } from '../../../foundation/base/errors.ts';
+import { defineCommand } from '../command.ts';
+import type { OptionTable, OptionValues } from '../command.ts';
+import type { DaemonOptions } from '../deps.ts';
+
+const options = {
+  bip: { kind: 'string', summary: 'Specify default-bridge IPv4 network' },
+  bridge: {
+    kind: 'string',
+    short: 'b',
+    summary: 'Name of the default bridge, which is made when it is not there',
+  },
+  'cgroup-parent': { kind: 'string', summary: 'Set parent cgroup for all containers' },
+  config: { kind: 'string', summary: 'Daemon configuration file', completion: 'files' },
+  'data-root': { kind: 'string', summary: 'Root directory of persistent state (default "/var/lib/silo")' },
+  debug: { kind: 'bool', short: 'D', summary: 'Enable debug mode' },
+  'default-gateway': {
+    kind: 'string',
+    summary: 'Default gateway IPv4 address for the default bridge network',
+  },
+  'default-runtime': { kind: 'string', summary: 'Default OCI runtime for containers (default "crun")' },
+  'default-ulimit': { kind: 'ulimit', summary: 'Default ulimits for containers' },
+  dns: { kind: 'list', summary: 'DNS server to use' },
+  'dns-opt': { kind: 'list', summary: 'DNS options to use' },
+  'dns-search': { kind: 'list', summary: 'DNS search domains to use' },
+  'exec-root': { kind: 'string', summary: 'Root directory for execution state files (default "/run/silo")' },
+  'fixed-cidr': { kind: 'string', summary: 'IPv4 subnet for the default bridge network' },
+  host: {
+    kind: 'list',
+    short: 'H',
+    summary: 'Daemon socket(s) to listen on: unix:///path or tcp://127.0.0.1:port; may be repeated',
+  },
+  'init-path': { kind: 'string', summary: 'Path to the init binary', completion: 'files' },
+  'insecure-registry': {
+    kind: 'list',
+    summary: 'Registry that may be reached without a verified certificate',
+  },
+  label: { kind: 'list', summary: 'Set key=value labels to the daemon' },
+  'log-driver': { kind: 'string', summary: 'Default driver for container logs' },
+  'log-level': {
+    kind: 'string',
+    short: 'l',
+    summary: 'Set the logging level ("debug", "info", "warn", "error")',
+    completion: ['debug', 'info', 'warn', 'error'],
+  },
+  'log-opt': { kind: 'map', summary: 'Default log driver options for containers' },
+  'max-concurrent-downloads': { kind: 'int', summary: 'Set the max concurrent downloads' },
+  mtu: { kind: 'int', summary: 'Set the MTU of the default bridge network' },
+  pidfile: { kind: 'string', short: 'p', summary: 'Path to use for daemon PID file', completion: 'files' },
+  'registry-mirror': { kind: 'list', summary: 'Preferred registry mirror' },
+  'add-runtime': { kind: 'list', summary: 'Register an additional OCI compatible runtime: name=path' },
+  'shutdown-timeout': { kind: 'int', summary: 'Set the shutdown timeout in seconds' },
+  tls: { kind: 'bool', summary: 'Use TLS; implied by --tlsverify' },
+  tlscacert: { kind: 'string', summary: 'Trust certs signed only by this CA', completion: 'files' },
+  tlscert: { kind: 'string', summary: 'Path to TLS certificate file', completion: 'files' },
+  tlskey: { kind: 'string', summary: 'Path to TLS key file', completion: 'files' },
+  tlsverify: { kind: 'bool', summary: 'Use TLS and verify the remote' },
+  'userns-remap': { kind: 'string', summary: 'User/Group setting for user namespaces' },
+} as const satisfies OptionTable;
+
+export const command = defineCommand({
+  name: 'daemon',
+  summary: 'Run the engine in the foreground',
+  usage: '',
+  options,
+  args: { min: 0, max: 0 },
+  examples: [
+    'silo daemon',
+    'silo daemon --data-root /srv/silo --exec-root /run/silo2 -H unix:///run/silo2/silo.sock',
+  ],
+  run({ options, given, deps }) {
+    if (!deps.runDaemon) throw unsupported('this program has no engine');
+    return deps.runDaemon(toDaemonOptions(options, given));
+  },
+});
+
+function toDaemonOptions(values: OptionValues<typeof options>, given: ReadonlySet<string>): DaemonOptions {
+  return {
+    ...texts(values, given),
+    ...numbers(values, given),
+    hosts: values.host,
+    debug: values.debug,
+    dns: values.dns,
+    dnsSearch: values['dns-search'],
+    dnsOptions: values['dns-opt'],
+    insecureRegistries: values['insecure-registry'],
+    registryMirrors: values['registry-mirror'],
+    runtimes: values['add-runtime'].map(readRuntime),
+    defaultUlimits: values['default-ulimit'],
+    labels: values.label,
+    logOptions: values['log-opt'],
+    ...(values.tls || values.tlsverify
+      ? {
+          tls: {
+            verify: values.tlsverify,
+            ...(given.has('tlscacert') ? { caFile: values.tlscacert } : {}),
+            ...(given.has('tlscert') ? { certFile: values.tlscert } : {}),
+            ...(given.has('tlskey') ? { keyFile: values.tlskey } : {}),
+          },
+        }
+      : {}),
+  };
+}
+
+const textFields = {
+  dataRoot: 'data-root',
+  execRoot: 'exec-root',
+  configFile: 'config',
+  logLevel: 'log-level',
+  bridge: 'bridge',
+  bip: 'bip',
+  fixedCidr: 'fixed-cidr',
+  defaultGateway: 'default-gateway',
+  defaultRuntime: 'default-runtime',
+  initPath: 'init-path',
+  cgroupParent: 'cgroup-parent',
+  logDriver: 'log-driver',
+  usernsRemap: 'userns-remap',
+  pidFile: 'pidfile',
+} as const satisfies Partial<Record<keyof DaemonOptions, keyof typeof options>>;
+
+const numberFields = {
+  mtu: 'mtu',
+  maxConcurrentDownloads: 'max-concurrent-downloads',
+  shutdownTimeoutSeconds: 'shutdown-timeout',
+} as const satisfies Partial<Record<keyof DaemonOptions, keyof typeof options>>;
+
+function texts(
+  values: OptionValues<typeof options>,
+  given: ReadonlySet<string>,
+): Partial<Record<keyof typeof textFields, string>> {
+  const entries = Object.entries(textFields).filter(([, option]) => given.has(option));
+  return Object.fromEntries(entries.map(([field, option]) => [field, values[option]]));
+}
+
+function numbers(
+  values: OptionValues<typeof options>,
+  given: ReadonlySet<string>,
+): Partial<Record<keyof typeof numberFields, number>> {
+  const entries = Object.entries(numberFields).filter(([, option]) => given.has(option));
+  return Object.fromEntries(entries.map(([field, option]) => [field, values[option]]));
+}
+
+function readRuntime(text: string): { name: string; path: string } {
+  const equals = text.indexOf('=');
+  if (equals <= 0) throw invalid(`invalid runtime ${JSON.stringify(text)}: want name=path`);
+  return { name: text.slice(0, equals), path: text.slice(equals + 1) };
+}

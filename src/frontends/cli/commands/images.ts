@@ -1,0 +1,106 @@
+import type { ImageSummaryJson } from '../../../foundation/wire/docker/image.ts';
+import { defineCommand } from '../command.ts';
+import { formatTableOption } from '../output/option-specs.ts';
+import { formatRows } from '../output/rows.ts';
+import type { Row } from '../output/rows.ts';
+import { shortId } from '../output/text.ts';
+import { formatAge, formatLocalTime, formatSize } from '../output/units.ts';
+import { collectFilters } from '../parse/filters.ts';
+
+export const imageHeaders = {
+  ID: 'IMAGE ID',
+  Repository: 'REPOSITORY',
+  Tag: 'TAG',
+  Digest: 'DIGEST',
+  CreatedSince: 'CREATED',
+  CreatedAt: 'CREATED AT',
+  Size: 'SIZE',
+  Containers: 'CONTAINERS',
+  VirtualSize: 'SIZE',
+  SharedSize: 'SHARED SIZE',
+  UniqueSize: 'UNIQUE SIZE',
+};
+
+const table = '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}';
+const digestTable = '{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}';
+
+export const command = defineCommand({
+  name: 'images',
+  summary: 'List images',
+  usage: '[REPOSITORY[:TAG]]',
+  aliases: ['image ls', 'image list', 'images'],
+  options: {
+    all: { kind: 'bool', short: 'a', summary: 'Show all images (default hides intermediate images)' },
+    digests: { kind: 'bool', summary: 'Show digests' },
+    filter: { kind: 'filter', short: 'f', summary: 'Filter output based on conditions provided' },
+    format: formatTableOption,
+    'no-trunc': { kind: 'bool', summary: "Don't truncate output" },
+    quiet: { kind: 'bool', short: 'q', summary: 'Only show image IDs' },
+    tree: { kind: 'bool', summary: 'List multi-platform images as a tree (EXPERIMENTAL)' },
+  },
+  args: { min: 0, max: 1 },
+  completion: 'images',
+  async run({ options, args, given, io, client }) {
+    const filters = collectFilters(options.filter);
+    const [name] = args;
+    const images = await (
+      await client()
+    ).images.list({
+      all: options.all,
+      filters:
+        name === undefined ? filters : { ...filters, reference: [...(filters['reference'] ?? []), name] },
+    });
+    images.sort((a, b) => b.Created - a.Created);
+    const digests = options.digests || options.format.includes('.Digest');
+    const rows = images.flatMap((image) =>
+      imageRows(image, { full: options['no-trunc'], digests, now: io.now() }),
+    );
+    const format = options.quiet && !given.has('format') ? '{{.ID}}' : options.format;
+    io.stdout.write(
+      formatRows(rows, format, { headers: imageHeaders, table: options.digests ? digestTable : table }),
+    );
+    return 0;
+  },
+});
+
+/** A line for each name (and, with digests, for each pair of name and digest). */
+export function imageRows(
+  image: ImageSummaryJson,
+  { full, digests, now }: { full: boolean; digests: boolean; now: number },
+): Row[] {
+  const row = (repository: string, tag: string, digest: string): Row => ({
+    ID: full ? image.Id : shortId(image.Id),
+    Repository: repository,
+    Tag: tag,
+    Digest: digest,
+    CreatedSince: image.Created > 0 ? `${formatAge(now - image.Created * 1000)} ago` : 'N/A',
+    CreatedAt: formatLocalTime(image.Created),
+    Size: formatSize(image.Size),
+    VirtualSize: formatSize(image.Size),
+    Containers: image.Containers < 0 ? 'N/A' : String(image.Containers),
+    SharedSize: image.SharedSize < 0 ? 'N/A' : formatSize(image.SharedSize),
+    UniqueSize: image.SharedSize < 0 ? 'N/A' : formatSize(image.Size - image.SharedSize),
+  });
+  const none = '<none>';
+  const tags = (image.RepoTags ?? []).filter((tag) => tag !== '<none>:<none>').map(splitTag);
+  const known = (image.RepoDigests ?? []).filter((name) => !name.startsWith('<none>@')).map(splitDigest);
+  const rows = tags.flatMap(([repository, tag]) => {
+    const own = known.filter(([name]) => name === repository);
+    return digests && own.length > 0
+      ? own.map(([, digest]) => row(repository, tag, digest))
+      : [row(repository, tag, none)];
+  });
+  const untagged = known.filter(([name]) => !tags.some(([repository]) => repository === name));
+  rows.push(...untagged.map(([repository, digest]) => row(repository, none, digest)));
+  return rows.length > 0 ? rows : [row(none, none, none)];
+}
+
+function splitTag(name: string): [string, string] {
+  const colon = name.lastIndexOf(':');
+  return [name.slice(0, colon), name.slice(colon + 1)];
+}
+
+function splitDigest(name: string): [string, string] {
+  const at = name.indexOf('@');
+  return [name.slice(0, at), name.slice(at + 1)];
+}

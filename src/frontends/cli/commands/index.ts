@@ -1,0 +1,182 @@
+import type { Command, CommandGroup } from '../command.ts';
+
+type Loader = () => Promise<Command>;
+type CommandModule = Promise<{ command: Command }>;
+
+const from =
+  (load: () => CommandModule): Loader =>
+  async () =>
+    (await load()).command;
+const later =
+  (name: string, instead?: string): Loader =>
+  async () =>
+    (await import('./later.ts')).laterCommand(name, instead);
+
+const loaders = {
+  attach: from(() => import('./attach.ts')),
+  completion: from(() => import('./completion.ts')),
+  create: from(() => import('./create.ts')),
+  daemon: from(() => import('./daemon.ts')),
+  doctor: from(() => import('./doctor.ts')),
+  events: from(() => import('./events.ts')),
+  exec: from(() => import('./exec.ts')),
+  history: from(() => import('./history.ts')),
+  images: from(() => import('./images.ts')),
+  import: from(() => import('./import.ts')),
+  info: from(() => import('./info.ts')),
+  inspect: from(() => import('./inspect.ts')),
+  kill: from(() => import('./kill.ts')),
+  load: from(() => import('./load.ts')),
+  login: from(() => import('./login.ts')),
+  logs: from(() => import('./logs.ts')),
+  pause: from(() => import('./pause.ts')),
+  port: from(() => import('./port.ts')),
+  ps: from(() => import('./ps.ts')),
+  pull: from(() => import('./pull.ts')),
+  rename: from(() => import('./rename.ts')),
+  restart: from(() => import('./restart.ts')),
+  rm: from(() => import('./rm.ts')),
+  rmi: from(() => import('./rmi.ts')),
+  run: from(() => import('./run.ts')),
+  start: from(() => import('./start.ts')),
+  stop: from(() => import('./stop.ts')),
+  tag: from(() => import('./tag.ts')),
+  top: from(() => import('./top.ts')),
+  unpause: from(() => import('./unpause.ts')),
+  update: from(() => import('./update.ts')),
+  version: from(() => import('./version.ts')),
+  wait: from(() => import('./wait.ts')),
+  'container inspect': from(() => import('./container/inspect.ts')),
+  'container prune': from(() => import('./container/prune.ts')),
+  'image bootstrap': from(() => import('./image/bootstrap.ts')),
+  'image inspect': from(() => import('./image/inspect.ts')),
+  'image prune': from(() => import('./image/prune.ts')),
+  'network create': from(() => import('./network/create.ts')),
+  'network inspect': from(() => import('./network/inspect.ts')),
+  'network ls': from(() => import('./network/ls.ts')),
+  'network rm': from(() => import('./network/rm.ts')),
+  'system df': from(() => import('./system/df.ts')),
+  'volume create': from(() => import('./volume/create.ts')),
+  'volume inspect': from(() => import('./volume/inspect.ts')),
+  'volume ls': from(() => import('./volume/ls.ts')),
+  'volume prune': from(() => import('./volume/prune.ts')),
+  'volume rm': from(() => import('./volume/rm.ts')),
+} as const satisfies Record<string, Loader>;
+
+type Loadable = keyof typeof loaders;
+
+/** Longer names of commands, as groups have them. */
+const aliases: Record<string, Loadable> = {
+  'container ls': 'ps',
+  'container list': 'ps',
+  'container ps': 'ps',
+  'container remove': 'rm',
+  'image ls': 'images',
+  'image list': 'images',
+  'image rm': 'rmi',
+  'image remove': 'rmi',
+  'network list': 'network ls',
+  'network remove': 'network rm',
+  'volume list': 'volume ls',
+  'volume remove': 'volume rm',
+  'system info': 'info',
+  'system events': 'events',
+};
+for (const name of [
+  'attach',
+  'create',
+  'exec',
+  'kill',
+  'logs',
+  'pause',
+  'port',
+  'rename',
+  'restart',
+  'rm',
+  'run',
+  'start',
+  'stop',
+  'top',
+  'unpause',
+  'update',
+  'wait',
+] as const)
+  aliases[`container ${name}`] = name;
+for (const name of ['history', 'import', 'load', 'pull', 'tag'] as const) aliases[`image ${name}`] = name;
+
+/** Docker's commands that come later: known, so that the answer is honest. */
+const latecomers = [
+  'build',
+  'commit',
+  'cp',
+  'diff',
+  'export',
+  'logout',
+  'push',
+  'save',
+  'search',
+  'stats',
+  'container commit',
+  'container cp',
+  'container diff',
+  'container export',
+  'container stats',
+  'image build',
+  'image push',
+  'image save',
+  'network connect',
+  'network disconnect',
+  'network prune',
+  'system prune',
+];
+
+/** Every command by its words. Nothing is loaded until it is called. */
+export const commands: ReadonlyMap<string, Loader> = new Map<string, Loader>([
+  ...Object.entries(loaders),
+  ...Object.entries(aliases).map(([alias, name]): [string, Loader] => [alias, loaders[name]]),
+  ...latecomers.map((name): [string, Loader] => [name, later(name)]),
+]);
+
+/** What help lists below a group; the words are looked up in `commands`. */
+export const commandGroups: Readonly<Record<string, CommandGroup>> = {
+  container: {
+    summary: 'Manage containers',
+    members: [
+      'attach',
+      'create',
+      'exec',
+      'inspect',
+      'kill',
+      'logs',
+      'ls',
+      'pause',
+      'port',
+      'prune',
+      'rename',
+      'restart',
+      'rm',
+      'run',
+      'start',
+      'stop',
+      'top',
+      'unpause',
+      'update',
+      'wait',
+    ],
+  },
+  image: {
+    summary: 'Manage images',
+    members: ['bootstrap', 'history', 'import', 'inspect', 'load', 'ls', 'prune', 'pull', 'rm', 'tag'],
+  },
+  network: { summary: 'Manage networks', members: ['create', 'inspect', 'ls', 'rm'] },
+  system: { summary: 'Manage Silo', members: ['df', 'events', 'info'] },
+  volume: { summary: 'Manage volumes', members: ['create', 'inspect', 'ls', 'prune', 'rm'] },
+};
+
+/** Commands that help shows first. */
+export const commonCommands: readonly string[] = ['run', 'exec', 'ps', 'pull', 'images', 'version', 'info'];
+
+/** The rest of the short forms, as help lists them. */
+export const plainCommands: readonly string[] = Object.keys(loaders).filter(
+  (name) => !name.includes(' ') && !commonCommands.includes(name),
+);

@@ -1,0 +1,18 @@
+import { invalid } from '../../../foundation/base/errors.ts';
+import { defineCommand } from '../command.ts';
+
+export const command = defineCommand({
+  name: 'rename',
+  summary: 'Rename a container',
+  usage: 'CONTAINER NEW_NAME',
+  aliases: ['container rename', 'rename'],
+  options: {},
+  args: { min: 2, max: 2 },
+  completion: 'containers',
+  async run({ args, client }) {
+    const [container = '', name = ''] = args.map((word) => word.trim());
+    if (container === '' || name === '') throw invalid('Error: Neither old nor new names may be empty');
+    await (await client()).containers.rename(container, name);
+    return 0;
+  },
+});

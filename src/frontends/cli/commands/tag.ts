@@ -1,0 +1,21 @@
+import { invalid } from '../../../foundation/base/errors.ts';
+import { parseReference } from '../../../foundation/oci/reference.ts';
+import { defineCommand } from '../command.ts';
+
+export const command = defineCommand({
+  name: 'tag',
+  summary: 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE',
+  usage: 'SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]',
+  aliases: ['image tag', 'tag'],
+  options: {},
+  args: { min: 2, max: 2 },
+  completion: 'images',
+  async run({ args, client }) {
+    const [source = '', target = ''] = args;
+    const reference = parseReference(target);
+    if (reference.digest !== undefined) throw invalid('refusing to create a tag with a digest reference');
+    const repo = `${reference.host}/${reference.path}`;
+    await (await client()).images.tag(source, { repo, tag: reference.tag ?? 'latest' });
+    return 0;
+  },
+});

@@ -1,0 +1,141 @@
+import type { Client } from '../../client/client.ts';
+import type { Command, CompletionKind, OptionTable } from '../command.ts';
+import { commandGroups, commands, plainCommands, commonCommands } from '../commands/index.ts';
+import { globalOptions } from '../globals.ts';
+import type { CliIo } from '../io.ts';
+
+/** The daemon gets this long; a shell must not hang because of it. */
+const daemonMs = 1000;
+
+interface Candidate {
+  text: string;
+  about?: string;
+}
+
+/** Prints the candidates for the last of the words (which may be empty). Never fails: a shell cannot show errors here. */
+export async function runComplete(
+  words: readonly string[],
+  { io, client }: { io: CliIo; client: () => Promise<Client> },
+): Promise<number> {
+  const current = words.at(-1) ?? '';
+  const candidates = await findCandidates(words.slice(0, -1), current, client).catch(() => []);
+  const fitting = candidates.filter(({ text }) => text === ':files' || text.startsWith(current));
+  io.stdout.write(
+    fitting.map(({ text, about }) => `${text}${about === undefined ? '' : `\t${about}`}\n`).join(''),
+  );
+  return 0;
+}
+
+async function findCandidates(
+  before: readonly string[],
+  current: string,
+  client: () => Promise<Client>,
+): Promise<Candidate[]> {
+  const start = skipGlobals(before);
+  const [first, second] = before.slice(start);
+  if (first === undefined)
+    return current.startsWith('-') ? optionCandidates(globalOptions) : await topLevel();
+  if (Object.hasOwn(commandGroups, first) && second === undefined) return await members(first);
+  const name = Object.hasOwn(commandGroups, first) ? `${first} ${second ?? ''}` : first;
+  const command = await commands.get(name)?.();
+  if (command === undefined) return [];
+  return await inCommand(command, before.slice(start + name.split(' ').length), current, client);
+}
+
+/** How many of the words are options before the command. */
+function skipGlobals(words: readonly string[]): number {
+  let at = 0;
+  for (let word = words[at]; word?.startsWith('-') === true; word = words[at]) {
+    const spec = optionOf(globalOptions, word);
+    at += spec && spec.kind !== 'bool' && !word.includes('=') ? 2 : 1;
+  }
+  return at;
+}
+
+async function topLevel(): Promise<Candidate[]> {
+  const names = [...commonCommands, ...plainCommands];
+  const loaded = await Promise.all(names.map((name) => describe(name, name)));
+  const groups = Object.entries(commandGroups).map(([text, group]) => ({ text, about: group.summary }));
+  return [...loaded.flat(), ...groups].sort((a, b) => (a.text < b.text ? -1 : 1));
+}
+
+const members = async (group: string): Promise<Candidate[]> =>
+  (
+    await Promise.all((commandGroups[group]?.members ?? []).map((name) => describe(name, `${group} ${name}`)))
+  ).flat();
+
+async function describe(text: string, name: string): Promise<Candidate[]> {
+  const command = await commands.get(name)?.();
+  return command === undefined || command.hidden === true ? [] : [{ text, about: command.summary }];
+}
+
+function optionOf(table: OptionTable, word: string): OptionTable[string] | undefined {
+  const name = word.replace(/^--?/, '').replace(/=.*$/, '');
+  if (word.startsWith('--')) return Object.hasOwn(table, name) ? table[name] : undefined;
+  return Object.values(table).find((spec) => spec.short === name.at(-1));
+}
+
+function optionCandidates(table: OptionTable): Candidate[] {
+  return Object.entries(table)
+    .filter(([, spec]) => spec.hidden !== true)
+    .map(([name, spec]) => ({ text: `--${name}`, about: spec.summary.split('\n', 1)[0] ?? '' }));
+}
+
+async function inCommand(
+  command: Command,
+  before: readonly string[],
+  current: string,
+  client: () => Promise<Client>,
+): Promise<Candidate[]> {
+  const last = before.at(-1);
+  const pending =
+    last?.startsWith('-') === true && !last.includes('=') ? optionOf(command.options, last) : undefined;
+  if (pending && pending.kind !== 'bool')
+    return pending.completion === undefined ? [] : await offer(pending.completion, client);
+  if (current.startsWith('-')) return optionCandidates(command.options);
+  return command.completion === undefined ? [] : await offer(command.completion, client);
+}
+
+async function offer(kind: CompletionKind, connect: () => Promise<Client>): Promise<Candidate[]> {
+  if (typeof kind !== 'string') return kind.map((text) => ({ text }));
+  if (kind === 'files') return [{ text: ':files' }];
+  const client = await connect();
+  return await namesOf(client, kind, AbortSignal.timeout(daemonMs));
+}
+
+async function namesOf(
+  client: Client,
+  kind: Exclude<CompletionKind, readonly string[]>,
+  signal: AbortSignal,
+): Promise<Candidate[]> {
+  switch (kind) {
+    case 'containers':
+    case 'running-containers':
+    case 'stopped-containers': {
+      const containers = await client.containers.list({ all: kind !== 'running-containers', signal });
+      return containers
+        .filter((container) => kind !== 'stopped-containers' || container.State !== 'running')
+        .map((container) => ({
+          text: (container.Names[0] ?? container.Id).replace(/^\//, ''),
+          about: container.Image,
+        }));
+    }
+    case 'images':
+      return (await client.images.list({ signal })).flatMap((image) =>
+        (image.RepoTags ?? []).map((text) => ({ text })),
+      );
+    case 'networks':
+      return (await client.networks.list({ signal })).map((network) => ({
+        text: network.Name,
+        about: network.Driver,
+      }));
+    case 'volumes':
+      return ((await client.volumes.list({ signal })).Volumes ?? []).map((volume) => ({ text: volume.Name }));
+    case 'objects': {
+      const kinds = ['containers', 'images', 'networks', 'volumes'] as const;
+      return (await Promise.all(kinds.map((each) => namesOf(client, each, signal)))).flat();
+    }
+    case 'files':
+      return [];
+  }
+}

@@ -1,0 +1,55 @@
+/** What the entry point gives to the CLI: things that only `bin` may touch. */
+export interface CliDeps {
+  version: CliVersion;
+  /** Runs the engine until it is told to stop; resolves to the exit code. */
+  runDaemon?: (options: DaemonOptions) => Promise<number>;
+  /** Examines the machine and prints; resolves to the exit code. */
+  runDoctor?: (options: DoctorOptions) => Promise<number>;
+  /** Starts the default daemon in the background and resolves when it listens. */
+  startDaemon?: (options: { host: string; report: (line: string) => void }) => Promise<void>;
+}
+
+export interface CliVersion {
+  version: string;
+  gitCommit: string;
+  buildTime: string;
+}
+
+/** Only what was given on the command line; files and defaults are the daemon's business. */
+export interface DaemonOptions {
+  dataRoot?: string;
+  execRoot?: string;
+  hosts: string[];
+  configFile?: string;
+  logLevel?: string;
+  debug: boolean;
+  bridge?: string;
+  bip?: string;
+  fixedCidr?: string;
+  defaultGateway?: string;
+  mtu?: number;
+  dns: string[];
+  dnsSearch: string[];
+  dnsOptions: string[];
+  insecureRegistries: string[];
+  registryMirrors: string[];
+  defaultRuntime?: string;
+  runtimes: { name: string; path: string }[];
+  initPath?: string;
+  cgroupParent?: string;
+  defaultUlimits: string[];
+  labels: string[];
+  logDriver?: string;
+  logOptions: string[];
+  maxConcurrentDownloads?: number;
+  shutdownTimeoutSeconds?: number;
+  usernsRemap?: string;
+  pidFile?: string;
+  tls?: { verify: boolean; caFile?: string; certFile?: string; keyFile?: string };
+}
+
+export interface DoctorOptions {
+  json: boolean;
+  dataRoot?: string;
+  execRoot?: string;
+}

@@ -1,0 +1,68 @@
+import { invalid } from '../../../foundation/base/errors.ts';
+import type { SiloError } from '../../../foundation/base/errors.ts';
+import type { Node } from '../template/ast.ts';
+import { TemplateError } from '../template/ast.ts';
+import { executeTemplate } from '../template/execute.ts';
+import { parseTemplate } from '../template/parser.ts';
+import { alignTabs } from './tabs.ts';
+
+/** One line of a list: a value for each word of `--format`; methods (`.Label "x"`) are functions. */
+export type Row = Record<string, string | ((...args: unknown[]) => unknown)>;
+
+export interface RowFormat {
+  /** The title of each word. */
+  headers: Record<string, string>;
+  /** What `table` without a template means. */
+  table: string;
+}
+
+/** Renders rows as `--format` asks: nothing or `table`, `table TEMPLATE`, `json`, or a template for each row. */
+export function formatRows(rows: Iterable<Row>, format: string, shape: RowFormat): string {
+  const trimmed = format.trim();
+  const isTable = trimmed === '' || /^table(\s|$)/.test(trimmed);
+  if (!isTable) {
+    const nodes = trimmed === 'json' ? undefined : parseFormat(unescape(trimmed));
+    return [...rows].map((row) => `${nodes ? executeFormat(nodes, row) : formatRowJson(row)}\n`).join('');
+  }
+  const template = trimmed.replace(/^table\s*/, '');
+  const nodes = parseFormat(template === '' ? shape.table : unescape(template));
+  const lines = [
+    executeFormat(nodes, headerRow(shape)),
+    ...[...rows].map((row) => executeFormat(nodes, row)),
+  ];
+  return `${alignTabs(lines.join('\n'))}\n`;
+}
+
+/** `\t` and `\n` may be written as two characters in a shell. */
+const unescape = (text: string): string => text.replaceAll('\\t', '\t').replaceAll('\\n', '\n');
+
+function headerRow(shape: RowFormat): Row {
+  return {
+    ...shape.headers,
+    Label: (name) => String(name).split('.').at(-1)?.replaceAll(/[-_]/g, ' ') ?? '',
+  };
+}
+
+function formatRowJson(row: Row): string {
+  const entries = Object.entries(row).filter(([, value]) => typeof value !== 'function');
+  return JSON.stringify(Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))));
+}
+
+export function parseFormat(template: string): Node[] {
+  try {
+    return parseTemplate(template);
+  } catch (error) {
+    throw error instanceof TemplateError ? invalid(`failed to parse template: ${error.message}`) : error;
+  }
+}
+
+export function executeFormat(nodes: readonly Node[], data: unknown): string {
+  try {
+    return executeTemplate(nodes, data);
+  } catch (error) {
+    throw error instanceof TemplateError ? templateFailure(error) : error;
+  }
+}
+
+const templateFailure = (error: TemplateError): SiloError =>
+  invalid(`failed to execute template: ${error.message}`);

@@ -1,0 +1,175 @@
+import type { Client } from '../client/client.ts';
+import type { Command, Invocation } from './command.ts';
+import { commandGroups, commands } from './commands/index.ts';
+import type { CliDeps } from './deps.ts';
+import { reportError, usageExitCode } from './exit.ts';
+import { globalOptions, selectHost, selectTls } from './globals.ts';
+import type { CliIo } from './io.ts';
+import { UsageError, parseOptions } from './options.ts';
+import type { OptionValues } from './command.ts';
+
+/** Runs one command line (without the program's name) and resolves to the exit code. Never throws. */
+export async function runCli(argv: readonly string[], io: CliIo, deps: CliDeps): Promise<number> {
+  try {
+    return await dispatch(argv, io, deps);
+  } catch (error) {
+    return reportError(io.stderr, error);
+  }
+}
+
+async function dispatch(argv: readonly string[], io: CliIo, deps: CliDeps): Promise<number> {
+  const parsed = readGlobals(argv, io);
+  if (typeof parsed === 'number') return parsed;
+  const globals = parsed.values as OptionValues<typeof globalOptions>;
+  if (globals.version) {
+    io.stdout.write(`Silo version ${deps.version.version}, build ${deps.version.gitCommit}\n`);
+    return 0;
+  }
+  const [first, ...rest] = parsed.args;
+  if (first === undefined || first === 'help' || parsed.help) {
+    const { runHelp } = await import('./run-help.ts');
+    return await runHelp(first === 'help' || first === undefined ? rest : parsed.args, io);
+  }
+  if (first === '__complete') {
+    const { runComplete } = await import('./completion/complete.ts');
+    return await runComplete(rest, { io, ...connection(globals, io, deps, { revive: false }) });
+  }
+  const found = findCommand(first, rest);
+  if (found === undefined) return await explainUnknown(first, rest, io);
+  const command = await found.load();
+  return await runCommand(command, found.words, {
+    io,
+    deps,
+    ...connection(globals, io, deps, { revive: true }),
+  });
+}
+
+function readGlobals(argv: readonly string[], io: CliIo): ReturnType<typeof parseOptions> | number {
+  try {
+    return parseOptions(argv, globalOptions, { optionsFirst: true });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    io.stderr.write(
+      `${error.message}\n\nUsage:  silo [OPTIONS] COMMAND [ARG...]\n\nRun 'silo --help' for more information\n`,
+    );
+    return usageExitCode;
+  }
+}
+
+/** `container ls` and `ps` alike; a group's own name alone is not a command. */
+export function findCommand(
+  first: string,
+  rest: readonly string[],
+): { load: () => Promise<Command>; words: readonly string[] } | undefined {
+  if (Object.hasOwn(commandGroups, first)) {
+    const [second, ...words] = rest;
+    const load = second === undefined ? undefined : commands.get(`${first} ${second}`);
+    return load && { load, words };
+  }
+  const load = commands.get(first);
+  return load && { load, words: rest };
+}
+
+async function explainUnknown(first: string, rest: readonly string[], io: CliIo): Promise<number> {
+  if (!Object.hasOwn(commandGroups, first)) {
+    const { similarCommands } = await import('./run-help.ts');
+    io.stderr.write(
+      `silo: unknown command: silo ${first}\n${similarCommands(first)}\nRun 'silo --help' for more information\n`,
+    );
+    return 1;
+  }
+  const [second] = rest;
+  if (second === undefined || second === '--help' || second === '-h') {
+    const { runHelp } = await import('./run-help.ts');
+    return await runHelp([first], io);
+  }
+  io.stderr.write(
+    `silo: unknown command: silo ${first} ${second}\n\nUsage:  silo ${first}\n\nRun 'silo ${first} --help' for more information\n`,
+  );
+  return 1;
+}
+
+interface Surroundings {
+  io: CliIo;
+  deps: CliDeps;
+  host: string;
+  client: () => Promise<Client>;
+}
+
+async function runCommand(command: Command, words: readonly string[], around: Surroundings): Promise<number> {
+  const { io } = around;
+  let parsed: ReturnType<typeof parseOptions>;
+  try {
+    parsed = parseOptions(words, command.options, { optionsFirst: command.optionsFirst ?? false });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const { usageLine } = await import('./help.ts');
+    io.stderr.write(
+      `${error.message}\n\n${usageLine(command)}\n\nRun 'silo ${command.name} --help' for more information\n`,
+    );
+    return usageExitCode;
+  }
+  if (parsed.help) {
+    const { formatCommandHelp } = await import('./help.ts');
+    io.stdout.write(formatCommandHelp(command, io.stdout.columns ?? 80));
+    return 0;
+  }
+  const complaint = checkArguments(command, parsed.args.length);
+  if (complaint !== undefined) {
+    const { usageLine } = await import('./help.ts');
+    io.stderr.write(
+      `silo: 'silo ${command.name}' ${complaint.text}\n\n${usageLine(command)}\n\n${complaint.verb} 'silo ${command.name} --help' for more information\n`,
+    );
+    return 1;
+  }
+  const invocation: Invocation = {
+    ...around,
+    options: parsed.values as Invocation['options'],
+    given: parsed.given,
+    args: parsed.args,
+  };
+  return await command.run(invocation);
+}
+
+function checkArguments(command: Command, count: number): { text: string; verb: 'See' | 'Run' } | undefined {
+  const { min, max } = command.args;
+  if (count >= min && (max === undefined || count <= max)) return undefined;
+  const words = (number: number): string => `${number} ${number === 1 ? 'argument' : 'arguments'}`;
+  if (max === undefined) return { text: `requires at least ${words(min)}`, verb: 'See' };
+  if (max === 0) return { text: 'accepts no arguments', verb: 'Run' };
+  if (min === max) return { text: `requires ${words(min)}`, verb: 'Run' };
+  if (min === 0) return { text: `requires at most ${words(max)}`, verb: 'Run' };
+  return { text: `requires at least ${min} and at most ${words(max)}`, verb: 'Run' };
+}
+
+/** The client, made when first asked for. Only the default daemon is started when it does not run. */
+function connection(
+  globals: OptionValues<typeof globalOptions>,
+  io: CliIo,
+  deps: CliDeps,
+  { revive }: { revive: boolean },
+): Pick<Surroundings, 'host' | 'client'> {
+  const { host, isDefault } = selectHost(globals, io.env);
+  let client: Promise<Client> | undefined;
+  const create = async (): Promise<Client> => {
+    const { createClient } = await import('../client/create-client.ts');
+    const tls = host.startsWith('unix:') ? undefined : selectTls(globals, io.env);
+    const apiVersion = io.env['DOCKER_API_VERSION'];
+    const { startDaemon } = deps;
+    return createClient({
+      host,
+      userAgent: `Silo-Client/${deps.version.version} (linux)`,
+      ...(tls ? { tls } : {}),
+      ...(apiVersion ? { apiVersion } : {}),
+      ...(startDaemon && isDefault && revive
+        ? {
+            onUnreachable: async () => {
+              await startDaemon({ host, report: (line) => io.stderr.write(`${line}\n`) });
+              return true;
+            },
+          }
+        : {}),
+    });
+  };
+  return { host, client: () => (client ??= create()) };
+}
