@@ -136,7 +136,7 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       const opened = openPorts(endpoint);
       try {
         faultPoint('network.attach.begin');
-        links.connect(endpoint, { bridge: bridgeOf(network), pid, internal: network.internal });
+        await links.connect(endpoint, { bridge: bridgeOf(network), pid, internal: network.internal });
         faultPoint('network.attach.connected');
         await opened;
         faultPoint('network.attach.opened');

@@ -44,8 +44,8 @@ const sets: Record<string, string> = {
   port4: 'map port4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }',
   port6: 'map port6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }',
   any4: 'map any4 { type inet_proto . inet_service : ipv4_addr . inet_service; }',
-  refused6: 'set refused6 { type ipv6_addr; }',
   any6: 'map any6 { type inet_proto . inet_service : ipv6_addr . inet_service; }',
+  refused6: 'set refused6 { type ipv6_addr; }',
 };
 
 export function elementsOf(plan: FirewallPlan): Elements {

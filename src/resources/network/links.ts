@@ -1,4 +1,6 @@
 import { conflict, unavailable } from '../../foundation/base/errors.ts';
+import { faultPoint } from '../../foundation/base/fault.ts';
+import { createLimiter } from '../../foundation/base/limiter.ts';
 import { closeDescriptor } from '../../foundation/kernel/at.ts';
 import { inNetworkNamespace, openNamespace } from '../../foundation/kernel/namespace.ts';
 import { addAddress, listAddresses, removeAddress } from '../../foundation/kernel/netlink/addresses.ts';
@@ -12,6 +14,7 @@ import {
   listLinks,
   type LinkInfo,
 } from '../../foundation/kernel/netlink/links.ts';
+import { findInterfaceIndex } from '../../foundation/kernel/netlink/interface-index.ts';
 import { addLocalRoute } from '../../foundation/kernel/netlink/local-route.ts';
 import { addDefaultRoute } from '../../foundation/kernel/netlink/routes.ts';
 import { openRouteSocket, type RouteSocket } from '../../foundation/kernel/netlink/socket.ts';
@@ -21,7 +24,11 @@ import { bridgedTrafficIsFiltered, prepareContainer } from './host-sysctls.ts';
 import { vethName, type KernelNames } from './names.ts';
 import type { Endpoint, NetworkInfo } from './network.ts';
 
-/** Our interfaces in the kernel, by netlink. Synchronous calls take less than a millisecond each; deletions run on the thread pool. */
+/**
+ * Our interfaces in the kernel, by netlink. The kernel has one lock over all interfaces, which every dying namespace holds for tens of
+ * milliseconds: what happens while containers come and go runs on the thread pool, and one request at a time, because more threads would
+ * only wait for the same lock.
+ */
 export interface Links extends Disposable {
   /**
    * Makes the network's bridge, or completes one that a crash left half-made; true when it did something. `prepare` is called before it
@@ -29,7 +36,7 @@ export interface Links extends Disposable {
    */
   ensureBridge(network: NetworkInfo, prepare: () => void): boolean;
   /** Makes the endpoint's pair, one end in the bridge, the other configured as `eth0` in the namespace of the process. */
-  connect(endpoint: Endpoint, place: { bridge: string; pid: number; internal: boolean }): void;
+  connect(endpoint: Endpoint, place: { bridge: string; pid: number; internal: boolean }): Promise<void>;
   /** Puts interfaces that lost their bridge back. */
   rejoin(endpoints: readonly { endpointId: string; bridge: string }[]): void;
   /** Deletes the host's ends; absent is fine. */
@@ -49,21 +56,22 @@ const loopbackMetric = 4096;
 export function createLinks({ names }: { names: KernelNames }): Links {
   let opened: RouteSocket | undefined;
   const socket = (): RouteSocket => (opened ??= openRouteSocket());
+  const turns = createLimiter(1);
   /** Bridges whose addresses were checked in this life of the engine. */
   const checked = new Set<string>();
   const aliasOf = (network: NetworkInfo): string => `silo:${names.instance}:${network.id}`;
   const indexOf = (name: string): number => {
-    const link = findLink(socket(), name);
-    if (!link) throw unavailable(`interface ${name} is missing`, { code: 'link-missing' });
-    return link.index;
+    const index = findInterfaceIndex(name);
+    if (index === undefined) throw unavailable(`interface ${name} is missing`, { code: 'link-missing' });
+    return index;
   };
 
   return {
     ensureBridge(network, prepare) {
       const name = network.bridge ?? '';
+      if (checked.has(name) && findInterfaceIndex(name) !== undefined) return false;
       const existing = findLink(socket(), name);
       if (existing) checkOurs(existing, names);
-      if (existing?.up && checked.has(name)) return false;
       const [ipv4] = network.ipam;
       if (!existing && ipv4) {
         // A fixed address: otherwise the bridge takes the lowest one of its members, and changes with them.
@@ -78,21 +86,21 @@ export function createLinks({ names }: { names: KernelNames }): Links {
       checked.add(name);
       return true;
     },
-    connect(endpoint, { bridge, pid, internal }) {
+    async connect(endpoint, { bridge, pid, internal }) {
       const name = vethName(names, endpoint.endpointId);
-      const master = indexOf(bridge);
       const namespace = openNamespace(pid, 'net');
       try {
         inNetworkNamespace(namespace, prepareContainer);
-        socket().execute([
-          createVeth({
-            host: { name, master, up: true },
-            peer: { name: insideName, address: endpoint.macAddress },
-            namespace: { fd: namespace },
-          }),
-        ]);
-        if (bridgedTrafficIsFiltered(4)) socket().execute([setHairpin(indexOf(name), true)]);
-        configureInside(namespace, endpoint, internal);
+        const pair = createVeth({
+          host: { name, master: indexOf(bridge), up: true },
+          peer: { name: insideName, address: endpoint.macAddress },
+          namespace: { fd: namespace },
+        });
+        await turns.run(() => socket().executeAsync([pair]));
+        faultPoint('network.attach.paired');
+        await turns.run(() => configureInside(namespace, endpoint, internal));
+        if (bridgedTrafficIsFiltered(4))
+          await turns.run(() => socket().executeAsync([setHairpin(indexOf(name), true)]));
       } finally {
         closeDescriptor(namespace);
       }
@@ -149,12 +157,11 @@ function setGateways(socket: RouteSocket, link: number, network: NetworkInfo): v
   ]);
 }
 
-function configureInside(namespaceFd: number, endpoint: Endpoint, internal: boolean): void {
-  using inside = openRouteSocket({ namespaceFd });
-  const link = findLink(inside, insideName)?.index;
-  if (link === undefined) throw unavailable(`interface ${insideName} is missing in the container`);
+async function configureInside(namespaceFd: number, endpoint: Endpoint, internal: boolean): Promise<void> {
+  const link = inNetworkNamespace(namespaceFd, () => findInterfaceIndex(insideName) ?? 0);
   const families = [endpoint.ipv4, ...(endpoint.ipv6 ? [endpoint.ipv6] : [])];
-  inside.execute([
+  using inside = openRouteSocket({ namespaceFd });
+  await inside.executeAsync([
     changeLink('lo', { up: true }),
     changeLink(link, { up: true }),
     ...families.map(({ address, prefixLength }) => addAddress({ link, address, prefixLength })),

@@ -1,38 +1,47 @@
 import { expect, test } from 'bun:test';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 
 /*
  * The host's firewall and interfaces are not touched: each suite runs in a network namespace made here, with its own nftables, sysctls and
  * bridges.
  */
-const suites = ['connectivity', 'ports', 'survival'];
+const isRoot = process.getuid?.() === 0;
+if (!isRoot) console.warn('skipped: network namespaces need root');
 
-for (const suite of suites) {
-  const run = process.getuid?.() === 0 ? test : test.skip;
-  if (process.getuid?.() !== 0) console.warn(`skipped ${suite}: network namespaces need root`);
-  run(
-    `${suite}, in a network namespace of its own`,
-    () => {
-      const script = `ip link set lo up && exec "$0" test "$1"`;
-      const file = join(import.meta.dir, 'netns', `${suite}.ts`);
-      const result = spawnSync(
-        'unshare',
-        ['--net', 'sh', '-c', script, process.execPath, `./${file.slice(process.cwd().length + 1)}`],
-        {
-          encoding: 'utf8',
-        },
+async function runSuite(name: string): Promise<{ status: number | null; output: string }> {
+  const command = 'ip link set lo up && exec "$0" test --timeout 30000 "$1"';
+  const file = join(import.meta.dir, 'netns', `${name}.ts`);
+  const child = spawn('unshare', ['--net', 'sh', '-c', command, process.execPath, file], { stdio: 'pipe' });
+  const output: string[] = [];
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => output.push(text));
+  const [status] = (await once(child, 'close')) as [number | null];
+  return { status, output: output.join('') };
+}
+
+// Started together: they mostly wait, and share nothing.
+const suites = ['connectivity', 'ports', 'survival'].map((name) => ({
+  name,
+  result: isRoot ? runSuite(name) : undefined,
+}));
+
+for (const { name, result } of suites)
+  test.skipIf(!isRoot)(
+    `${name}, in a network namespace of its own`,
+    async () => {
+      const { status, output } = (await result) ?? expect.unreachable();
+      const shown = /^\((pass|fail|skip)\)|^measured/;
+      console.log(
+        status === 0
+          ? output
+              .split('\n')
+              .filter((line) => shown.test(line))
+              .join('\n')
+          : output,
       );
-      if (result.status !== 0) console.error(result.stdout + result.stderr);
-      else
-        console.log(
-          result.stderr
-            .split('\n')
-            .filter((line) => line.startsWith('(pass)') || line.startsWith('measured'))
-            .join('\n'),
-        );
-      expect(result.status).toBe(0);
+      expect(status).toBe(0);
     },
     60_000,
   );
-}

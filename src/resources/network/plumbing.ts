@@ -30,20 +30,19 @@ export interface PlumbingDeps {
 
 export function createPlumbing({ links, firewall, log, onFirstNetwork }: PlumbingDeps): Plumbing {
   const loopbackAllowed = new Set<string>();
+  /** Bridges that this engine brought up; the rules say nothing of others. */
+  const known = new Set<string>();
   let first = true;
   return {
     async bringUp(network) {
       const bridge = bridgeOf(network);
       const made = links.ensureBridge(network, () => prepareBridge(bridge));
-      if (made) {
-        loopbackAllowed.delete(bridge);
-        enableForwarding(log, { ipv6: network.enableIpv6 });
-      }
+      if (made) loopbackAllowed.delete(bridge);
+      if (made || first) enableForwarding(log, { ipv6: network.enableIpv6 });
+      known.add(bridge);
       await firewall.change((plan) => withNetwork(plan, network));
-      if (!first) return;
+      if (first) onFirstNetwork();
       first = false;
-      enableForwarding(log, { ipv6: network.enableIpv6 });
-      onFirstNetwork();
     },
     allowLoopback(network) {
       const bridge = bridgeOf(network);
@@ -56,11 +55,11 @@ export function createPlumbing({ links, firewall, log, onFirstNetwork }: Plumbin
       const bridge = bridgeOf(network);
       await links.removeBridge(bridge);
       loopbackAllowed.delete(bridge);
-      await firewall.change((plan) =>
-        plan.networks.some((known) => known.bridge === bridge)
-          ? { ...plan, networks: plan.networks.filter((known) => known.bridge !== bridge) }
-          : plan,
-      );
+      if (!known.delete(bridge)) return;
+      await firewall.change((plan) => ({
+        ...plan,
+        networks: plan.networks.filter((other) => other.bridge !== bridge),
+      }));
     },
   };
 }

@@ -48,7 +48,7 @@ console.log('ready');`;
 const client = `
 const [host, port, protocol] = process.argv.slice(1);
 const end = (text) => { console.log(text); process.exit(0); };
-setTimeout(() => end('timeout'), 700);
+setTimeout(() => end('timeout'), 1500);
 if (protocol === 'udp') {
   const socket = (await import('node:dgram')).createSocket(host.includes(':') ? 'udp6' : 'udp4');
   socket.on('message', (m) => end(String(m))); socket.on('error', (e) => end(e.code));

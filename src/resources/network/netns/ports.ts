@@ -89,9 +89,8 @@ test('loopback stays closed: to neighbours that address it on the wire, and to c
     machine.run('ip', 'route', 'flush', 'table', 'local', '127.0.0.0/8');
     expect(machine.run('ip', 'route', 'add', '127.0.0.1', 'via', gateway)).toBeDefined();
   }
-  expect(await outside.ask('127.0.0.1', 8080)).toBe('timeout');
-  expect(await outside.ask('127.0.0.1', 9)).toBe('timeout');
-  expect(await web.ask('127.0.0.1', 9)).toBe('timeout');
+  const answers = [outside.ask('127.0.0.1', 8080), outside.ask('127.0.0.1', 9), web.ask('127.0.0.1', 9)];
+  expect(await Promise.all(answers)).toEqual(['timeout', 'timeout', 'timeout']);
   expect(await host.ask('127.0.0.1', 8080)).toStartWith('tcp ');
 });
 

@@ -65,6 +65,7 @@ const steps = [
   'network.reserve.held',
   'network.reserve.recorded',
   'network.attach.begin',
+  'network.attach.paired',
   'network.attach.connected',
   'network.firewall.commit',
   'network.firewall.commit:2',
