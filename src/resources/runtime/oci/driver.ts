@@ -72,6 +72,7 @@ export async function createOciDriver(options: OciDriverOptions): Promise<Runtim
     [Symbol.asyncDispose]() {
       listeners.clear();
       exits[Symbol.dispose]();
+      context.programs[Symbol.dispose]();
       for (const container of context.containers.values()) container.resources.dispose();
       return Promise.resolve();
     },
