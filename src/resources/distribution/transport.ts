@@ -4,6 +4,7 @@ import https from 'node:https';
 import { type LookupFunction, isIP } from 'node:net';
 import { forbidden as forbiddenError, timedOut } from '../../foundation/base/errors.ts';
 import { throwIfAborted } from '../../foundation/base/deadline.ts';
+import { type ProxyFor, createTunnelAgent, proxyAddress, proxyHeaders } from './proxy.ts';
 import { connectionError } from './registry-errors.ts';
 import { type Reach, mayReach, splitHostPort } from './trust.ts';
 
@@ -47,18 +48,16 @@ export interface TransportTimeouts {
 /** Keeps connections open between requests; shared by all registry clients of the engine. */
 export function createTransport(
   timeouts: TransportTimeouts = { headersMs: 30_000, idleMs: 30_000 },
+  proxyFor: ProxyFor = () => undefined,
 ): Transport {
   const agents = new Map<string, http.Agent>();
   // Connections are reused only among requests with the same rules, or a rule could be evaded by a connection made under another.
-  const agentFor = ({ url, reach, verifyTls }: HttpRequest): http.Agent => {
-    const key = `${url.protocol} ${reach} ${verifyTls}`;
+  const agentFor = (request: HttpRequest, proxy: URL | undefined): http.Agent => {
+    const { url, reach, verifyTls } = request;
+    const key = `${url.protocol} ${reach} ${verifyTls} ${proxy?.href}`;
     let agent = agents.get(key);
     if (agent === undefined) {
-      const options = { keepAlive: true, maxFreeSockets: 16, lookup: guardedLookup(reach) };
-      agent =
-        url.protocol === 'https:'
-          ? new https.Agent({ ...options, rejectUnauthorized: verifyTls })
-          : new http.Agent(options);
+      agent = createAgent(request, proxy);
       agents.set(key, agent);
     }
     return agent;
@@ -67,7 +66,8 @@ export function createTransport(
     async send(request) {
       throwIfAborted(request.signal, 'the request to the registry');
       refuseAddress(request);
-      return exchange(request, agentFor(request), timeouts);
+      const proxy = proxyFor(request.url);
+      return exchange(request, { agent: agentFor(request, proxy), proxy, timeouts });
     },
     [Symbol.dispose]() {
       for (const agent of agents.values()) agent.destroy();
@@ -76,22 +76,51 @@ export function createTransport(
   };
 }
 
-function exchange(request: HttpRequest, agent: http.Agent, timeouts: TransportTimeouts): Promise<HttpReply> {
-  const { url, signal } = request;
+function createAgent({ url, reach, verifyTls }: HttpRequest, proxy: URL | undefined): http.Agent {
+  const options = { keepAlive: true, maxFreeSockets: 16 };
+  const secure = { ...options, rejectUnauthorized: verifyTls };
+  if (url.protocol === 'http:')
+    return new http.Agent(proxy ? options : { ...options, lookup: guardedLookup(reach) });
+  return proxy
+    ? createTunnelAgent(proxy, secure)
+    : new https.Agent({ ...secure, lookup: guardedLookup(reach) });
+}
+
+interface Route {
+  agent: http.Agent;
+  proxy: URL | undefined;
+  timeouts: TransportTimeouts;
+}
+
+/** Where to connect and what to ask for: a proxy for plain HTTP wants the whole address (RFC 9112 section 3.2.2). */
+function targetOf(
+  { url, reach, verifyTls }: HttpRequest,
+  proxy: URL | undefined,
+): Omit<https.RequestOptions, 'headers'> & { headers?: Record<string, string> } {
+  if (proxy && url.protocol === 'http:')
+    return { ...proxyAddress(proxy), path: url.href, headers: proxyHeaders(proxy) };
   const { name } = splitHostPort(url.host);
+  return {
+    host: name,
+    port: url.port || (url.protocol === 'https:' ? 443 : 80),
+    path: url.pathname + url.search,
+    rejectUnauthorized: verifyTls,
+    ...(proxy ? {} : { lookup: guardedLookup(reach) }),
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+  };
+}
+
+function exchange(request: HttpRequest, { agent, proxy, timeouts }: Route): Promise<HttpReply> {
+  const { url, signal } = request;
   const headersMs = Math.min(request.headersTimeoutMs ?? Infinity, timeouts.headersMs);
   const where = `${request.method === 'POST' ? 'Post' : 'Get'} "${shownUrl(url)}"`;
+  const target = targetOf(request, proxy);
   return new Promise((resolveReply, reject) => {
     const client = (url.protocol === 'https:' ? https : http).request({
+      ...target,
       agent,
-      host: name,
-      port: url.port || (url.protocol === 'https:' ? 443 : 80),
-      path: url.pathname + url.search,
       method: request.method ?? 'GET',
-      headers: { host: url.host, 'user-agent': 'silo', ...request.headers },
-      lookup: guardedLookup(request.reach),
-      rejectUnauthorized: request.verifyTls,
-      ...(isIP(name) === 0 ? { servername: name } : {}),
+      headers: { host: url.host, 'user-agent': 'silo', ...target.headers, ...request.headers },
     });
     let response: http.IncomingMessage | undefined;
     const timer = setTimeout(
