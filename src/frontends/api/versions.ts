@@ -12,6 +12,8 @@ export const since = {
   noKernelMemory: 42,
   /** The multiplexed stream says so in its content type. */
   multiplexedType: 42,
+  /** Pruning volumes spares named ones. */
+  anonymousVolumePrune: 42,
   /** A dangling image has empty lists instead of `<none>:<none>`. */
   emptyRepoTags: 43,
   /** `VirtualSize` is gone. */

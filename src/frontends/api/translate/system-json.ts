@@ -15,9 +15,6 @@ export interface InfoCounts {
   paused: number;
   stopped: number;
   images: number;
-  listeners: number;
-  openFiles: number;
-  ipv4Forwarding: boolean;
   nowMs: number;
 }
 
@@ -88,16 +85,17 @@ export function toInfoJson(
       Log: ['json-file', 'local', 'none'],
     },
     ...limitsOf(host, minor),
-    IPv4Forwarding: counts.ipv4Forwarding,
+    // The engine switches it on for its networks.
+    IPv4Forwarding: true,
     ...(minor < since.noBridgeNf ? { BridgeNfIptables: true, BridgeNfIp6tables: true } : {}),
     Debug: false,
-    NFd: counts.openFiles,
+    NFd: 0,
     NGoroutines: 0,
     SystemTime: new Date(counts.nowMs).toISOString(),
     LoggingDriver: 'json-file',
     CgroupDriver: host.cgroupDriver,
     CgroupVersion: host.cgroupVersion,
-    NEventsListener: counts.listeners,
+    NEventsListener: 0,
     KernelVersion: host.kernelVersion,
     OperatingSystem: host.operatingSystem,
     OSVersion: host.osVersion,

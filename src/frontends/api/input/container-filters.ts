@@ -1,0 +1,172 @@
+import type { ContainerRecord } from '../../../engine/container/container.ts';
+import type { Engine } from '../../../engine/host/engine.ts';
+import { invalid, isKind } from '../../../foundation/base/errors.ts';
+import { networkModeOf } from '../translate/container-network.ts';
+import { statusWord } from '../translate/container-state.ts';
+import { badFilterValue, booleanFilter, type Filters, matchesAny, matchesLabels } from './filters.ts';
+import { compileNamePattern } from './name-pattern.ts';
+
+export const containerFilterNames: readonly string[] = [
+  'ancestor',
+  'before',
+  'exited',
+  'expose',
+  'health',
+  'id',
+  'is-task',
+  'isolation',
+  'label',
+  'label!',
+  'name',
+  'network',
+  'publish',
+  'since',
+  'status',
+  'volume',
+];
+
+const statusWords = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
+
+export interface FilterSources {
+  containers: Pick<Engine['containers'], 'get' | 'networkOf'>;
+  images: Pick<Engine['images'], 'resolve'>;
+}
+
+/** Filters that ask for a state show stopped containers without `all`. */
+export function showsStopped(filters: Filters): boolean {
+  return filters.has('status') || filters.has('exited') || filters.has('before') || filters.has('since');
+}
+
+/** One test of a container for all filters; values are checked here, with Docker's texts. */
+export function createContainerFilter(
+  filters: Filters,
+  sources: FilterSources,
+): (record: ContainerRecord) => boolean {
+  checkValues(filters);
+  const names = (filters.get('name') ?? []).map(compileNamePattern);
+  const ids = (filters.get('id') ?? []).map(compileNamePattern);
+  const exited = filters.get('exited')?.map(parseExitCode);
+  const isOnNetwork = networkFilter(filters, sources);
+  const inTime = timeFilter(filters, sources);
+  const isDescendant = ancestorFilter(filters, sources);
+  const hasPort = portFilter(filters, sources);
+  return (record) =>
+    (names.length === 0 || names.some((matches) => matches(record.name) || matches(`/${record.name}`))) &&
+    (ids.length === 0 || ids.some((matches) => matches(record.id))) &&
+    matchesLabels(filters, record.config.labels) &&
+    matchesAny(filters, 'status', (word) => word === statusWord(record)) &&
+    (exited === undefined || (record.state.status === 'exited' && exited.includes(record.state.exitCode))) &&
+    matchesAny(filters, 'health', (word) => word === 'none') &&
+    matchesAny(filters, 'isolation', (word) => word === 'default') &&
+    booleanFilter(filters, 'is-task') !== true &&
+    matchesAny(filters, 'volume', (word) => usesVolume(record, word)) &&
+    inTime(record) &&
+    isDescendant(record) &&
+    isOnNetwork(record) &&
+    hasPort(record);
+}
+
+function checkValues(filters: Filters): void {
+  for (const word of filters.get('status') ?? [])
+    if (!statusWords.includes(word)) throw badFilterValue('status', word);
+  for (const word of filters.get('health') ?? [])
+    if (!['starting', 'healthy', 'unhealthy', 'none'].includes(word))
+      throw invalid(`unrecognized filter value for health: ${word.slice(0, 80)}`, { code: 'bad-filter' });
+}
+
+function parseExitCode(word: string): number {
+  if (!/^-?\d{1,10}$/.test(word))
+    throw badFilterValue(
+      'exited',
+      word,
+      `strconv.Atoi: parsing ${JSON.stringify(word.slice(0, 80))}: invalid syntax`,
+    );
+  return Number(word);
+}
+
+function usesVolume(record: ContainerRecord, word: string): boolean {
+  return record.mounts.some(({ name, source, destination }) => [name, source, destination].includes(word));
+}
+
+function timeFilter(filters: Filters, { containers }: FilterSources): (record: ContainerRecord) => boolean {
+  const momentsOf = (name: string): number[] =>
+    (filters.get(name) ?? []).map((other) => containers.get(other).createdAtMs);
+  const before = momentsOf('before');
+  const since = momentsOf('since');
+  return ({ createdAtMs }) =>
+    before.every((moment) => createdAtMs < moment) && since.every((moment) => createdAtMs > moment);
+}
+
+/** Containers of the image, or of images whose lowest layers are all of the image's. */
+function ancestorFilter(filters: Filters, { images }: FilterSources): (record: ContainerRecord) => boolean {
+  const wanted = filters.get('ancestor');
+  if (wanted === undefined) return () => true;
+  const ancestors = wanted.flatMap((name) => {
+    try {
+      return [images.resolve(name)];
+    } catch (error) {
+      if (isKind(error, 'internal')) throw error;
+      return [];
+    }
+  });
+  return (record) =>
+    ancestors.some(({ id, layers }) => {
+      const top = layers.at(-1);
+      return record.imageId === id || (top !== undefined && record.layers[layers.length - 1] === top);
+    });
+}
+
+function networkFilter(
+  filters: Filters,
+  { containers }: FilterSources,
+): (record: ContainerRecord) => boolean {
+  const wanted = filters.get('network');
+  if (wanted === undefined) return () => true;
+  return (record) =>
+    wanted.includes(networkModeOf(record.config)) ||
+    containers
+      .networkOf(record.id)
+      .networks.some(
+        ({ name, networkId }) =>
+          wanted.includes(name) || wanted.some((id) => networkId.startsWith(id) && id !== ''),
+      );
+}
+
+/** `publish` and `expose`: `80`, `80/udp`, `8000-8010/tcp`. */
+function portFilter(filters: Filters, { containers }: FilterSources): (record: ContainerRecord) => boolean {
+  const ranges = (name: 'publish' | 'expose') => filters.get(name)?.map((word) => parseRange(name, word));
+  const published = ranges('publish');
+  const exposed = ranges('expose');
+  if (!published && !exposed) return () => true;
+  const inRange = (list: PortRange[], port: number, protocol: string): boolean =>
+    list.some((range) => range.protocol === protocol && port >= range.first && port <= range.last);
+  return (record) =>
+    (!published ||
+      containers
+        .networkOf(record.id)
+        .ports.some(
+          ({ hostPort, containerPort, protocol }) =>
+            inRange(published, hostPort, protocol) || inRange(published, containerPort, protocol),
+        )) &&
+    (!exposed ||
+      record.config.exposedPorts.some((key) =>
+        inRange(exposed, Number.parseInt(key, 10), key.split('/')[1] ?? 'tcp'),
+      ));
+}
+
+interface PortRange {
+  first: number;
+  last: number;
+  protocol: string;
+}
+
+function parseRange(filter: string, word: string): PortRange {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(word);
+  if (!match)
+    throw invalid(
+      `error while looking up for ${filter} ${word.slice(0, 80)}: strconv.ParseUint: parsing ${JSON.stringify(word.slice(0, 80))}: invalid syntax`,
+      { code: 'bad-filter' },
+    );
+  const first = Number(match[1]);
+  return { first, last: Number(match[2] ?? first), protocol: match[3] ?? 'tcp' };
+}

@@ -1,0 +1,44 @@
+import type { AttachRequest } from '../../../../engine/container/container.ts';
+import type { Engine } from '../../../../engine/host/engine.ts';
+import { isKind } from '../../../../foundation/base/errors.ts';
+import { answered, type Route } from '../../call.ts';
+import { detachKeysFor } from '../../input/exec-request.ts';
+import { queryFlag } from '../../input/query.ts';
+import { createHijackedStreams } from '../../output/hijacked-streams.ts';
+import { defined } from '../../translate/refuse.ts';
+
+/** Parks or connects; the head goes out when no output can be missed any more. */
+export function attachContainer(engine: {
+  containers: Pick<Engine['containers'], 'get'>;
+  streams: Pick<Engine['streams'], 'attach'>;
+}): Route {
+  return {
+    method: 'POST',
+    path: '/containers/{id}/attach',
+    async handle(call) {
+      const { query, exchange, minor } = call;
+      const { id, config } = engine.containers.get(call.param('id'));
+      const stdin = queryFlag(query, 'stdin');
+      const streams = createHijackedStreams(exchange, { minor, framed: !config.terminal, stdin });
+      const request = defined<AttachRequest>({
+        stdin: stdin ? streams.stdin : undefined,
+        output: streams.sink,
+        stdout: queryFlag(query, 'stdout'),
+        stderr: queryFlag(query, 'stderr'),
+        logs: queryFlag(query, 'logs'),
+        stream: queryFlag(query, 'stream'),
+        detachKeys: detachKeysFor(query.get('detachKeys'), config.terminal),
+        onReady: () => void streams.open(),
+        signal: exchange.signal,
+      });
+      try {
+        await engine.streams.attach(id, request);
+      } catch (error) {
+        // After the head a failure can only end the stream; the exit code tells the rest.
+        if (!exchange.answered || !isKind(error, 'canceled')) throw error;
+      }
+      streams.end();
+      return answered;
+    },
+  };
+}

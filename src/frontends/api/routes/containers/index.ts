@@ -1,0 +1,43 @@
+import type { Engine } from '../../../../engine/host/engine.ts';
+import type { Route } from '../../call.ts';
+import { attachContainer } from './attach.ts';
+import { createContainer } from './create.ts';
+import { inspectContainer } from './inspect.ts';
+import { killContainer } from './kill.ts';
+import { listContainers } from './list.ts';
+import { readContainerLogs } from './logs.ts';
+import { pauseContainer } from './pause.ts';
+import { pruneContainers } from './prune.ts';
+import { removeContainer } from './remove.ts';
+import { renameContainer } from './rename.ts';
+import { resizeContainer } from './resize.ts';
+import { restartContainer } from './restart.ts';
+import { startContainer } from './start.ts';
+import { stopContainer } from './stop.ts';
+import { topContainer } from './top.ts';
+import { unpauseContainer } from './unpause.ts';
+import { updateContainer } from './update.ts';
+import { waitContainer } from './wait.ts';
+
+export function containerRoutes(engine: Engine): Route[] {
+  return [
+    listContainers(engine),
+    createContainer(engine),
+    pruneContainers(engine),
+    inspectContainer(engine),
+    startContainer(engine),
+    stopContainer(engine),
+    restartContainer(engine),
+    killContainer(engine),
+    pauseContainer(engine),
+    unpauseContainer(engine),
+    renameContainer(engine),
+    updateContainer(engine),
+    waitContainer(engine),
+    attachContainer(engine),
+    resizeContainer(engine),
+    readContainerLogs(engine),
+    topContainer(engine),
+    removeContainer(engine),
+  ];
+}

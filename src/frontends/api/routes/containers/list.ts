@@ -1,0 +1,56 @@
+import type { ContainerRecord } from '../../../../engine/container/container.ts';
+import type { Engine } from '../../../../engine/host/engine.ts';
+import { isRunning } from '../../../../engine/container/state.ts';
+import { ok, type Route } from '../../call.ts';
+import { parseFilters } from '../../input/filters.ts';
+import { queryFlag, queryInteger } from '../../input/query.ts';
+import { containerFilterNames, createContainerFilter, showsStopped } from '../../input/container-filters.ts';
+import { createImageNamer } from '../../translate/image-namer.ts';
+import { toContainerSummary } from '../../translate/container-summary.ts';
+
+export type ListEngine = {
+  containers: Pick<Engine['containers'], 'list' | 'get' | 'networkOf'>;
+  images: Pick<Engine['images'], 'resolve'>;
+};
+
+/** `ps`: newest first; without `all` only those that run, unless a filter asks for a state. */
+export function listContainers(engine: ListEngine): Route {
+  return {
+    method: 'GET',
+    path: '/containers/json',
+    async handle({ query }) {
+      const filters = parseFilters(query, containerFilterNames);
+      const limit = queryInteger(query, 'limit') ?? -1;
+      const isWanted = createContainerFilter(filters, engine);
+      const all = queryFlag(query, 'all') || limit > 0 || showsStopped(filters);
+      const found = engine.containers
+        .list()
+        .filter(
+          (record) =>
+            (all || isRunning(record.state) || record.state.status === 'restarting') && isWanted(record),
+        )
+        .toSorted(newestFirst);
+      return ok(summarize(engine, limit > 0 ? found.slice(0, limit) : found));
+    },
+  };
+}
+
+/** Also what `system/df` shows. */
+export function summarize(
+  engine: { containers: Pick<Engine['containers'], 'networkOf'>; images: Pick<Engine['images'], 'resolve'> },
+  records: readonly ContainerRecord[],
+): ReturnType<typeof toContainerSummary>[] {
+  const nowMs = Date.now();
+  const nameOf = createImageNamer(engine.images);
+  return records.map((record) =>
+    toContainerSummary(record, {
+      network: engine.containers.networkOf(record.id),
+      imageName: nameOf(record),
+      nowMs,
+    }),
+  );
+}
+
+function newestFirst(a: ContainerRecord, b: ContainerRecord): number {
+  return b.createdAtMs - a.createdAtMs || (a.id < b.id ? -1 : 1);
+}

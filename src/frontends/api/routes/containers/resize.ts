@@ -1,0 +1,14 @@
+import type { Engine } from '../../../../engine/host/engine.ts';
+import { ok, type Route } from '../../call.ts';
+import { queryTerminalSize } from '../../input/terminal-size.ts';
+
+export function resizeContainer(engine: { streams: Pick<Engine['streams'], 'resize'> }): Route {
+  return {
+    method: 'POST',
+    path: '/containers/{id}/resize',
+    async handle(call) {
+      await engine.streams.resize(call.param('id'), queryTerminalSize(call.query));
+      return ok(undefined);
+    },
+  };
+}

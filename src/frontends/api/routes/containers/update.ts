@@ -1,0 +1,34 @@
+import type { Engine } from '../../../../engine/host/engine.ts';
+import type { ContainerUpdateResponse } from '../../../../foundation/wire/docker/container.ts';
+import { ok, type Route } from '../../call.ts';
+import { containerUpdateBody } from '../../input/container-bodies.ts';
+import { readJson } from '../../input/json-body.ts';
+import { refuseUnless } from '../../translate/refuse.ts';
+import { toResources } from '../../translate/resources.ts';
+import { toRestartPolicy } from '../../translate/restart-policy.ts';
+
+type Changes = Parameters<Engine['containers']['update']>[1];
+
+export function updateContainer(engine: {
+  containers: Pick<Engine['containers'], 'update'>;
+  host: Pick<Engine['host'], 'cpus'>;
+}): Route {
+  return {
+    method: 'POST',
+    path: '/containers/{id}/update',
+    async handle(call) {
+      const body = await readJson(call, containerUpdateBody);
+      refuseUnless(!body.Devices?.length, 'changing Devices');
+      refuseUnless(!body.DeviceCgroupRules?.length, 'changing DeviceCgroupRules');
+      refuseUnless(!body.CgroupParent, 'changing CgroupParent');
+      const resources = toResources(body, engine.host);
+      // Only what has a value is changed.
+      const changes: Changes = {
+        ...(Object.keys(resources).length > 0 ? { resources } : {}),
+        ...(body.RestartPolicy?.Name ? { restart: toRestartPolicy(body.RestartPolicy) } : {}),
+      };
+      const { warnings } = await engine.containers.update(call.param('id'), changes);
+      return ok({ Warnings: warnings.length === 0 ? null : warnings } satisfies ContainerUpdateResponse);
+    },
+  };
+}

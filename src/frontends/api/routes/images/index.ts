@@ -1,0 +1,25 @@
+import type { Engine } from '../../../../engine/host/engine.ts';
+import type { Route } from '../../call.ts';
+import { bootstrapImage } from './bootstrap.ts';
+import { createImage } from './create.ts';
+import { historyOfImage } from './history.ts';
+import { inspectImage } from './inspect.ts';
+import { listImages } from './list.ts';
+import { loadImages } from './load.ts';
+import { pruneImages } from './prune.ts';
+import { removeImage } from './remove.ts';
+import { tagImage } from './tag.ts';
+
+export function imageRoutes(engine: Engine): Route[] {
+  return [
+    listImages(engine),
+    createImage(engine),
+    loadImages(engine),
+    pruneImages(engine),
+    inspectImage(engine),
+    historyOfImage(engine),
+    tagImage(engine),
+    removeImage(engine),
+    bootstrapImage(engine),
+  ];
+}

@@ -1,0 +1,17 @@
+import type { Engine } from '../../../../engine/host/engine.ts';
+import type { Route } from '../../call.ts';
+import { createNetwork } from './create.ts';
+import { inspectNetwork } from './inspect.ts';
+import { listNetworks } from './list.ts';
+import { pruneNetworks } from './prune.ts';
+import { removeNetwork } from './remove.ts';
+
+export function networkRoutes(engine: Engine): Route[] {
+  return [
+    listNetworks(engine),
+    createNetwork(engine),
+    pruneNetworks(engine),
+    inspectNetwork(engine),
+    removeNetwork(engine),
+  ];
+}

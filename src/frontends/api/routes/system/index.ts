@@ -1,0 +1,21 @@
+import type { Engine } from '../../../../engine/host/engine.ts';
+import type { Route } from '../../call.ts';
+import type { BuildVersion } from '../../translate/system-json.ts';
+import { diskUsage } from './df.ts';
+import { streamEvents } from './events.ts';
+import { showInfo } from './info.ts';
+import { ping } from './ping.ts';
+import { unsupportedRoutes } from './unsupported.ts';
+import { showVersion } from './version.ts';
+
+export function systemRoutes(engine: Engine, build: BuildVersion): Route[] {
+  return [
+    ping('GET'),
+    ping('HEAD'),
+    showVersion(engine, build),
+    showInfo(engine, build),
+    diskUsage(engine),
+    streamEvents(engine),
+    ...unsupportedRoutes(),
+  ];
+}

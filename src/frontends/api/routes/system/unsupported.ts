@@ -1,0 +1,69 @@
+import { unavailable, unsupported } from '../../../../foundation/base/errors.ts';
+import { type Route, ok } from '../../call.ts';
+
+const swarmText =
+  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
+
+/** Routes of Docker's API that this engine does not serve yet, each with a sentence that says so. */
+const missing: readonly [Route['method'], string, string, string?][] = [
+  ['POST', '/auth', 'logging in to a registry', 'give the credentials with each pull'],
+  ['GET', '/containers/{id}/changes', 'listing changes of a container'],
+  ['GET', '/containers/{id}/export', 'exporting a container'],
+  ['GET', '/containers/{id}/stats', 'statistics of containers'],
+  ['HEAD', '/containers/{id}/archive', 'copying files from and to containers'],
+  ['GET', '/containers/{id}/archive', 'copying files from and to containers'],
+  ['PUT', '/containers/{id}/archive', 'copying files from and to containers'],
+  ['GET', '/containers/{id}/attach/ws', 'attaching through a websocket', 'use POST /containers/{id}/attach'],
+  ['POST', '/build', 'building images'],
+  ['POST', '/build/prune', 'building images'],
+  ['POST', '/build/cancel', 'building images'],
+  ['POST', '/session', 'building images'],
+  ['POST', '/grpc', 'building images'],
+  ['POST', '/commit', 'making an image from a container'],
+  ['GET', '/images/search', 'searching registries'],
+  ['GET', '/images/get', 'saving images to an archive'],
+  ['GET', '/images/{name:.*}/get', 'saving images to an archive'],
+  ['POST', '/images/{name:.*}/push', 'pushing images'],
+  ['GET', '/distribution/{name:.*}/json', 'asking registries about images'],
+  [
+    'POST',
+    '/networks/{id}/connect',
+    'connecting an existing container to a network',
+    'create it with --network',
+  ],
+  ['POST', '/networks/{id}/disconnect', 'disconnecting a container from a network'],
+];
+
+const swarmPaths: readonly [Route['method'], string][] = [
+  ['GET', '/swarm'],
+  ['GET', '/nodes'],
+  ['GET', '/services'],
+  ['POST', '/services/create'],
+  ['GET', '/tasks'],
+  ['GET', '/secrets'],
+  ['POST', '/secrets/create'],
+  ['GET', '/configs'],
+  ['POST', '/configs/create'],
+];
+
+export function unsupportedRoutes(): Route[] {
+  return [
+    ...missing.map(([method, path, what, hint]): Route => ({
+      method,
+      path,
+      handle: () =>
+        Promise.reject(
+          unsupported(`${what} is not supported yet`, {
+            code: 'unsupported-route',
+            ...(hint === undefined ? {} : { hint }),
+          }),
+        ),
+    })),
+    ...swarmPaths.map(([method, path]): Route => ({
+      method,
+      path,
+      handle: () => Promise.reject(unavailable(swarmText, { code: 'no-swarm' })),
+    })),
+    { method: 'GET', path: '/plugins', handle: async () => ok([]) },
+  ];
+}

@@ -1,0 +1,42 @@
+import type { Engine } from '../../../../engine/host/engine.ts';
+import { isKind } from '../../../../foundation/base/errors.ts';
+import type { VolumesPruneResponse } from '../../../../foundation/wire/docker/volume.ts';
+import { ok, type Route } from '../../call.ts';
+import { booleanFilter, matchesLabels, parseFilters } from '../../input/filters.ts';
+import { since } from '../../versions.ts';
+import { volumeUsers } from './usage.ts';
+
+/** Removes unused anonymous volumes; named ones too with `all`, and for clients of the time when that was the rule. */
+export function pruneVolumes(engine: {
+  volumes: Pick<Engine['volumes'], 'list' | 'remove'>;
+  containers: Pick<Engine['containers'], 'list'>;
+}): Route {
+  return {
+    method: 'POST',
+    path: '/volumes/prune',
+    async handle({ query, minor }) {
+      const filters = parseFilters(query, ['all', 'label', 'label!']);
+      const named = booleanFilter(filters, 'all') ?? minor < since.anonymousVolumePrune;
+      const users = volumeUsers(engine.containers);
+      const unused = engine.volumes
+        .list()
+        .filter(
+          (volume) =>
+            !users.has(volume.name) && (named || volume.anonymous) && matchesLabels(filters, volume.labels),
+        );
+      const deleted: string[] = [];
+      for (const { name } of unused) {
+        try {
+          await engine.volumes.remove(name, { force: false });
+          deleted.push(name);
+        } catch (error) {
+          if (!isKind(error, 'conflict') && !isKind(error, 'not-found')) throw error;
+        }
+      }
+      return ok({
+        VolumesDeleted: deleted.length === 0 ? null : deleted,
+        SpaceReclaimed: 0,
+      } satisfies VolumesPruneResponse);
+    },
+  };
+}
