@@ -44,6 +44,8 @@ export interface NetworkResources extends AsyncDisposable {
   readonly endpoints: Endpoints;
   /** What on this host stops our traffic, for `silo doctor`. */
   diagnose(): Promise<ForwardingFinding[]>;
+  /** Removes every interface and rule of this instance from the kernel; running containers lose their network. For tests and removal of Silo. */
+  uninstall(): Promise<void>;
 }
 
 const bridgePools = [
@@ -109,7 +111,12 @@ export async function createNetworkResources(
     links,
     log,
   });
-  return { networks, endpoints, diagnose, [Symbol.asyncDispose]: () => endpoints.close() };
+  const uninstall = async (): Promise<void> => {
+    await links.removeStrangers(new Set());
+    for (const { bridge } of networks.list()) if (bridge !== undefined) await links.removeBridge(bridge);
+    await runNft(`add table inet ${names.table}\ndelete table inet ${names.table}\n`);
+  };
+  return { networks, endpoints, diagnose, uninstall, [Symbol.asyncDispose]: () => endpoints.close() };
 }
 
 async function reportOnce(diagnose: () => Promise<ForwardingFinding[]>, log: Log): Promise<void> {

@@ -12,7 +12,7 @@ if (!isRoot) console.warn('skipped: network namespaces need root');
 
 async function runSuite(name: string): Promise<{ status: number | null; output: string }> {
   const command = 'ip link set lo up && exec "$0" test --timeout 30000 "$1"';
-  const file = join(import.meta.dir, 'netns', `${name}.ts`);
+  const file = join(import.meta.dir, 'netns', `${name}.contract.ts`);
   const child = spawn('unshare', ['--net', 'sh', '-c', command, process.execPath, file], { stdio: 'pipe' });
   const output: string[] = [];
   for (const stream of [child.stdout, child.stderr])

@@ -47,7 +47,7 @@ console.log('ready');`;
 
 const client = `
 const [host, port, protocol] = process.argv.slice(1);
-const end = (text) => { console.log(text); process.exit(0); };
+const end = (text) => { require('node:fs').writeSync(1, text); process.kill(process.pid, 'SIGKILL'); };
 setTimeout(() => end('timeout'), 1500);
 if (protocol === 'udp') {
   const socket = (await import('node:dgram')).createSocket(host.includes(':') ? 'udp6' : 'udp4');

@@ -216,3 +216,14 @@ test('a network with members is not removed; without them its bridge goes', asyn
   expect(links(/^br-/)).not.toContain(bridge);
   expect(host.run('nft', 'list', 'table', 'inet', 'silo')).not.toContain(bridge);
 });
+
+test('uninstall leaves nothing of ours in the kernel, and what is of others alone', async () => {
+  host.run('ip', 'link', 'add', 'mine0', 'type', 'bridge');
+  const resources = await openResources();
+  await resources.networks.create({ name: 'extra', driver: 'bridge' });
+  await startContainer(resources, { network: 'extra' });
+  await startContainer(resources);
+  await resources.uninstall();
+  expect(links(/^(?:sv|silo|br-|mine)/)).toEqual(['mine0']);
+  expect(host.run('nft', 'list', 'ruleset')).toBe('');
+});
