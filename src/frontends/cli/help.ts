@@ -1,8 +1,8 @@
 import type { Command, OptionSpec, OptionTable } from './command.ts';
 
-/** The command's own help, as `silo CMD --help` shows it. */
-export function formatCommandHelp(command: Command, columns: number): string {
-  const parts = [usageLine(command), '', command.description ?? command.summary];
+/** The command's own help, as `silo CMD --help` shows it; `name` is how it was called. */
+export function formatCommandHelp(command: Command, name: string, columns: number): string {
+  const parts = [usageLine(command, name), '', command.description ?? command.summary];
   if (command.aliases && command.aliases.length > 1)
     parts.push('', 'Aliases:', `  ${command.aliases.map((alias) => `silo ${alias}`).join(', ')}`);
   const options = formatOptions(command.options, columns);
@@ -12,9 +12,9 @@ export function formatCommandHelp(command: Command, columns: number): string {
   return `${parts.join('\n')}\n`;
 }
 
-export function usageLine(command: Command): string {
+export function usageLine(command: Command, name: string): string {
   const hasOptions = Object.values(command.options).some((option) => option.hidden !== true);
-  return `Usage:  silo ${command.name}${hasOptions ? ' [OPTIONS]' : ''}${command.usage === '' ? '' : ` ${command.usage}`}`;
+  return `Usage:  silo ${name}${hasOptions ? ' [OPTIONS]' : ''}${command.usage === '' ? '' : ` ${command.usage}`}`;
 }
 
 /** Options in two columns; summaries are wrapped as Docker's help does, so that the two read alike. */
@@ -24,7 +24,9 @@ export function formatOptions(table: OptionTable, columns: number): string {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, spec]) => ({ left: optionWords(name, spec), right: spec.summary + defaultText(spec) }));
   const width = Math.max(0, ...rows.map((row) => row.left.length)) + 1;
-  return rows.map((row) => `${row.left.padEnd(width)}  ${wrap(width + 2, columns, row.right)}\n`).join('');
+  return rows
+    .map((row) => `${row.left.padEnd(width)}  ${wrap(width + 2, columns - 1, row.right)}\n`)
+    .join('');
 }
 
 function optionWords(name: string, spec: OptionSpec): string {

@@ -5,6 +5,7 @@ import type { CliDeps } from './deps.ts';
 import { reportError, usageExitCode } from './exit.ts';
 import { globalOptions, selectHost, selectTls } from './globals.ts';
 import type { CliIo } from './io.ts';
+import { formatTableOption } from './output/option-specs.ts';
 import { UsageError, parseOptions } from './options.ts';
 import type { OptionValues } from './command.ts';
 
@@ -37,7 +38,7 @@ async function dispatch(argv: readonly string[], io: CliIo, deps: CliDeps): Prom
   const found = findCommand(first, rest);
   if (found === undefined) return await explainUnknown(first, rest, io);
   const command = await found.load();
-  return await runCommand(command, found.words, {
+  return await runCommand(command, found, {
     io,
     deps,
     ...connection(globals, io, deps, { revive: true }),
@@ -60,14 +61,14 @@ function readGlobals(argv: readonly string[], io: CliIo): ReturnType<typeof pars
 export function findCommand(
   first: string,
   rest: readonly string[],
-): { load: () => Promise<Command>; words: readonly string[] } | undefined {
+): { load: () => Promise<Command>; name: string; words: readonly string[] } | undefined {
   if (Object.hasOwn(commandGroups, first)) {
     const [second, ...words] = rest;
     const load = second === undefined ? undefined : commands.get(`${first} ${second}`);
-    return load && { load, words };
+    return load && { load, name: `${first} ${second ?? ''}`, words };
   }
   const load = commands.get(first);
-  return load && { load, words: rest };
+  return load && { load, name: first, words: rest };
 }
 
 async function explainUnknown(first: string, rest: readonly string[], io: CliIo): Promise<number> {
@@ -96,7 +97,11 @@ interface Surroundings {
   client: () => Promise<Client>;
 }
 
-async function runCommand(command: Command, words: readonly string[], around: Surroundings): Promise<number> {
+async function runCommand(
+  command: Command,
+  { name, words }: { name: string; words: readonly string[] },
+  around: Surroundings,
+): Promise<number> {
   const { io } = around;
   let parsed: ReturnType<typeof parseOptions>;
   try {
@@ -105,22 +110,27 @@ async function runCommand(command: Command, words: readonly string[], around: Su
     if (!(error instanceof UsageError)) throw error;
     const { usageLine } = await import('./help.ts');
     io.stderr.write(
-      `${error.message}\n\n${usageLine(command)}\n\nRun 'silo ${command.name} --help' for more information\n`,
+      `${error.message}\n\n${usageLine(command, name)}\n\nRun 'silo ${name} --help' for more information\n`,
     );
     return usageExitCode;
   }
   if (parsed.help) {
     const { formatCommandHelp } = await import('./help.ts');
-    io.stdout.write(formatCommandHelp(command, io.stdout.columns ?? 80));
+    io.stdout.write(formatCommandHelp(command, name, io.stdout.columns ?? 80));
     return 0;
   }
   const complaint = checkArguments(command, parsed.args.length);
   if (complaint !== undefined) {
     const { usageLine } = await import('./help.ts');
     io.stderr.write(
-      `silo: 'silo ${command.name}' ${complaint.text}\n\n${usageLine(command)}\n\n${complaint.verb} 'silo ${command.name} --help' for more information\n`,
+      `silo: 'silo ${name}' ${complaint.text}\n\n${usageLine(command, name)}\n\n${complaint.verb} 'silo ${name} --help' for more information\n`,
     );
     return 1;
+  }
+  if (command.options['format'] === formatTableOption) {
+    // A mistake in the template is told before anything is asked of the daemon.
+    const { checkFormat } = await import('./output/rows.ts');
+    checkFormat(String(parsed.values['format']));
   }
   const invocation: Invocation = {
     ...around,

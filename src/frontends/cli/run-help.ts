@@ -21,7 +21,7 @@ export async function runHelp(words: readonly string[], io: CliIo): Promise<numb
     io.stderr.write(`unknown help topic: ${name}\n`);
     return 1;
   }
-  io.stdout.write(formatCommandHelp(command, columns));
+  io.stdout.write(formatCommandHelp(command, name, columns));
   return 0;
 }
 

@@ -69,8 +69,6 @@ function checkConflicts({ options, given }: CreateInput): void {
   checkMode('--uts', 'UTS', options.uts, (mode) => mode === 'host');
   checkMode('--userns', 'USER', options.userns, (mode) => mode === 'host');
   checkMode('--cgroupns', 'CGROUP', options.cgroupns, (mode) => mode === 'host' || mode === 'private');
-  if (options['oom-score-adj'] < -1000 || options['oom-score-adj'] > 1000)
-    throw invalid(`Invalid value ${options['oom-score-adj']}, range for oom score adj is [-1000, 1000]`);
   if (options.gpus.length > 0)
     throw unsupported('--gpus is not supported: Silo gives no access to GPUs yet', {
       hint: 'pass the device files with --device, for example --device /dev/dri',

@@ -15,7 +15,7 @@ export const command = defineCommand({
     message: { kind: 'string', short: 'm', summary: 'Set commit message for imported image' },
     platform: { kind: 'string', summary: 'Set platform if server is multi-platform capable' },
   },
-  args: { min: 1, max: 2 },
+  args: { min: 1 },
   completion: 'files',
   async run({ options, args, io, client }) {
     const [source = '', name] = args;

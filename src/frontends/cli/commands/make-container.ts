@@ -23,6 +23,7 @@ export async function makeContainer(
     throw invalid(`invalid pull option: '${options.pull}': must be one of "always", "missing" or "never"`);
   await checkCidFile(options.cidfile);
   const image = body.Image ?? '';
+  if (!/^[0-9a-f]{64}$/.test(image)) parseReference(image);
   const pull = (): Promise<string> =>
     pullImage(client, image, { out: io.stderr, quiet: options.quiet, platform: options.platform });
   const create = () =>

@@ -1,5 +1,6 @@
-import { invalid } from '../../../foundation/base/errors.ts';
+import { invalid, toSiloError } from '../../../foundation/base/errors.ts';
 import { parseReference } from '../../../foundation/oci/reference.ts';
+import type { Reference } from '../../../foundation/oci/reference.ts';
 import { defineCommand } from '../command.ts';
 
 export const command = defineCommand({
@@ -12,10 +13,22 @@ export const command = defineCommand({
   completion: 'images',
   async run({ args, client }) {
     const [source = '', target = ''] = args;
-    const reference = parseReference(target);
+    const reference = parseTarget(target);
     if (reference.digest !== undefined) throw invalid('refusing to create a tag with a digest reference');
     const repo = `${reference.host}/${reference.path}`;
     await (await client()).images.tag(source, { repo, tag: reference.tag ?? 'latest' });
     return 0;
   },
 });
+
+function parseTarget(target: string): Reference {
+  try {
+    return parseReference(target);
+  } catch (cause) {
+    const why = toSiloError(cause).message;
+    throw invalid(
+      `Error parsing reference: ${JSON.stringify(target)} is not a valid repository/tag: ${why}`,
+      { cause },
+    );
+  }
+}

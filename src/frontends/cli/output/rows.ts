@@ -48,6 +48,12 @@ function formatRowJson(row: Row): string {
   return JSON.stringify(Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))));
 }
 
+/** Throws when the template of a list cannot be parsed. */
+export function checkFormat(format: string): void {
+  const template = format.trim().replace(/^(table|json)(?=\s|$)\s*/, '');
+  if (template !== '') parseFormat(unescape(template));
+}
+
 export function parseFormat(template: string): Node[] {
   try {
     return parseTemplate(template);
