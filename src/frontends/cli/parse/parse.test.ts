@@ -129,7 +129,7 @@ describe('environment', () => {
       'USER=u',
       'ABSENT',
     ]);
-    await expect(collectEnv(['/nonexistent'], [], {})).rejects.toThrow(
+    expect(await failureOf(collectEnv(['/nonexistent'], [], {}))).toContain(
       'open /nonexistent: no such file or directory',
     );
   });
@@ -205,7 +205,7 @@ test('the other small languages', async () => {
   });
   expect(parseNetwork('container:abc').target).toBe('container:abc');
   expect(splitCsv('a,"b,""c""",')).toEqual(['a', 'b,"c"', '']);
-  await expect(parseSecurityOptions(['foo'])).rejects.toThrow('Invalid --security-opt: "foo"');
+  expect(await failureOf(parseSecurityOptions(['foo']))).toContain('Invalid --security-opt: "foo"');
   expect(
     await parseSecurityOptions(['no-new-privileges', 'seccomp=unconfined', 'systempaths=unconfined']),
   ).toEqual({
@@ -213,3 +213,10 @@ test('the other small languages', async () => {
     unconfinedPaths: true,
   });
 });
+
+function failureOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => 'it succeeded',
+    (error: unknown) => (error instanceof Error ? error.message : ''),
+  );
+}
