@@ -19,7 +19,7 @@ export interface Joiner<Note> {
 export interface Flight<Note> {
   /** Aborted when nobody wants the outcome any more. */
   signal: AbortSignal;
-  note(note: Note): void;
+  note: (note: Note) => void;
 }
 
 interface Running<T, Note> {
@@ -78,20 +78,16 @@ async function share<T, Note>(flight: Running<T, Note>, joiner: Joiner<Note>, wh
   const left = Promise.withResolvers<never>();
   const leave = (): void => {
     flight.joiners.delete(joiner);
-    const gone = canceled(`${what} was canceled`, { cause: signal?.reason });
-    if (flight.joiners.size > 0) {
-      left.reject(gone);
-      return;
-    }
-    flight.controller.abort(signal?.reason);
-    flight.outcome.then(
-      () => left.reject(gone),
-      () => left.reject(gone),
-    );
+    // The last one waits for the outcome, whatever it is.
+    if (flight.joiners.size === 0) flight.controller.abort(signal?.reason);
+    else left.reject(signal?.reason);
   };
   signal?.addEventListener('abort', leave, { once: true });
   try {
-    return await Promise.race([left.promise, flight.outcome.then((outcome) => outcome)]);
+    return await Promise.race([left.promise, flight.outcome]);
+  } catch (error) {
+    if (signal?.aborted) throw canceled(`${what} was canceled`, { cause: signal.reason });
+    throw error;
   } finally {
     signal?.removeEventListener('abort', leave);
     flight.joiners.delete(joiner);
