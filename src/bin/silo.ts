@@ -1,4 +1,4 @@
-import type { DaemonOptions } from '../frontends/cli/deps.ts';
+import type { DaemonOptions, DoctorOptions } from '../frontends/cli/deps.ts';
 import type { CliIo } from '../frontends/cli/io.ts';
 import { runCli } from '../frontends/cli/run-cli.ts';
 import { version } from './version.ts';
@@ -33,6 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const exitCode = await runCli(argv, io, {
     version,
     runDaemon: async (options: DaemonOptions) => (await import('./daemon.ts')).runDaemon(options),
+    runDoctor: async (options: DoctorOptions) => (await import('./doctor.ts')).runDoctor(options),
     startDaemon: async (options) => (await import('./start-daemon.ts')).startDaemon(options),
   });
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
