@@ -74,7 +74,6 @@ export function createSharedWork<T, Note>(what: string): SharedWork<T, Note> {
 async function share<T, Note>(flight: Running<T, Note>, joiner: Joiner<Note>, what: string): Promise<T> {
   const { signal } = joiner;
   flight.joiners.add(joiner);
-  if (flight.last !== undefined) joiner.onNote?.(flight.last);
   const left = Promise.withResolvers<never>();
   const leave = (): void => {
     flight.joiners.delete(joiner);
@@ -84,6 +83,8 @@ async function share<T, Note>(flight: Running<T, Note>, joiner: Joiner<Note>, wh
   };
   signal?.addEventListener('abort', leave, { once: true });
   try {
+    // After the listener is there: hearing the note may make the joiner leave.
+    if (flight.last !== undefined) joiner.onNote?.(flight.last);
     return await Promise.race([left.promise, flight.outcome]);
   } catch (error) {
     if (signal?.aborted) throw canceled(`${what} was canceled`, { cause: signal.reason });

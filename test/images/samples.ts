@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { parseReference, type Reference } from '../../src/foundation/oci/reference.ts';
+import type { HostileRegistry } from '../registry/hostile-registry.ts';
+import {
+  blobOf,
+  digestOf,
+  pointer,
+  type SampleBlob,
+  type SampleImage,
+  tarOf,
+} from '../registry/sample-image.ts';
+
+const oci = 'application/vnd.oci.image';
+
+/** An image of hand-made layers: whatever their bytes are, and whatever the configuration says that they hold. */
+export function imageOf(
+  layers: { bytes: Buffer; diffId: string; mediaType?: string }[],
+  config: Record<string, unknown> = {},
+): SampleImage {
+  const blobs = layers.map((layer) => blobOf(layer.mediaType ?? `${oci}.layer.v1.tar+gzip`, layer.bytes));
+  const configBlob = blobOf(
+    `${oci}.config.v1+json`,
+    JSON.stringify({
+      architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+      os: 'linux',
+      created: '2024-05-01T00:00:00Z',
+      config: { Cmd: ['sh'] },
+      rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.diffId) },
+      ...config,
+    }),
+  );
+  const manifest = blobOf(
+    `${oci}.manifest.v1+json`,
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: `${oci}.manifest.v1+json`,
+      config: pointer(configBlob),
+      layers: blobs.map(pointer),
+    }),
+  );
+  return { documents: [manifest], blobs: [configBlob, ...blobs] };
+}
+
+/** A sound layer of these files. */
+export function layerOf(files: Record<string, string | Buffer>): { bytes: Buffer; diffId: string } {
+  const tar = tarOf(files);
+  return { bytes: gzipSync(tar, { level: 1 }), diffId: digestOf(tar) };
+}
+
+/** A layer that takes more than one packet, one write and one moment. */
+export function bigLayer(): { bytes: Buffer; diffId: string } {
+  return layerOf({ 'usr/share/noise': randomBytes(6_000_000) });
+}
+
+export function layerBlobs(image: SampleImage): SampleBlob[] {
+  return image.blobs.slice(1);
+}
+
+export function referenceIn(registry: HostileRegistry, name: string): Reference {
+  return parseReference(`${registry.host}/${name}`);
+}
