@@ -60,3 +60,18 @@ export function layerBlobs(image: SampleImage): SampleBlob[] {
 export function referenceIn(registry: HostileRegistry, name: string): Reference {
   return parseReference(`${registry.host}/${name}`);
 }
+
+/** The image as an OCI image layout in a folder's files: path -> bytes. */
+export function layoutOf(image: SampleImage, name?: string): Record<string, Buffer> {
+  const [first] = image.documents;
+  if (!first) throw new Error('an image without a manifest');
+  const annotations =
+    name === undefined ? {} : { annotations: { 'org.opencontainers.image.ref.name': name } };
+  const index = { schemaVersion: 2, manifests: [{ ...pointer(first), ...annotations }] };
+  const blobs = [...image.blobs, ...image.documents];
+  return {
+    ...Object.fromEntries(blobs.map((blob) => [`blobs/${blob.digest.replace(':', '/')}`, blob.bytes])),
+    'oci-layout': Buffer.from('{"imageLayoutVersion":"1.0.0"}'),
+    'index.json': Buffer.from(JSON.stringify(index)),
+  };
+}

@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'bun:test';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseDebian } from '../../src/engine/image/bootstrap/debian.ts';
+import { withoutDevices } from '../../src/engine/image/bootstrap/without-devices.ts';
+import { endOfArchive, formatMember } from '../../src/foundation/archive/tar-writer.ts';
+import { toSiloError } from '../../src/foundation/base/errors.ts';
+import { sha256 } from '../../src/foundation/oci/digest.ts';
+import { openImages } from './open-images.ts';
+
+const isRoot = process.getuid?.() === 0;
+const hasBusybox = existsSync('/bin/busybox');
+if (!isRoot || !hasBusybox) console.log('skipped: bootstrapping needs root and a static busybox');
+const wantsDebian = process.env['SILO_TEST_DEBIAN'] === '1';
+if (!wantsDebian) console.log('skipped: SILO_TEST_DEBIAN=1 makes Debian images (two minutes, with mirrors)');
+
+describe.if(isRoot && hasBusybox)('bootstrap', () => {
+  test('busybox: twice the same digest, whole, and with every applet', async () => {
+    await using first = await openImages();
+    await using second = await openImages();
+    const a = await first.images.bootstrap({ what: 'busybox' });
+    const b = await second.images.bootstrap({ what: 'busybox:latest' });
+    expect([a.id, a.manifestDigest, a.layers]).toEqual([b.id, b.manifestDigest, b.layers]);
+    expect(a.tags).toEqual(['docker.io/library/busybox:latest']);
+    expect(a.config.config).toMatchObject({ Cmd: ['sh'] });
+    const [chainId] = a.layers;
+    const layer = chainId && (await first.layers.find(chainId));
+    if (!layer) throw new Error('no layer');
+    const at = (path: string): string => join(layer.path, path);
+    expect(readFileSync(at('bin/busybox'))).toEqual(readFileSync('/bin/busybox'));
+    expect(statSync(at('bin/sh')).ino).toBe(statSync(at('bin/busybox')).ino);
+    expect(statSync(at('usr/bin/[')).ino).toBe(statSync(at('bin/busybox')).ino);
+    expect(statSync(at('tmp')).mode & 0o7777).toBe(0o1777);
+    expect(readFileSync(at('etc/passwd'), 'utf8')).toStartWith('root:x:0:0:');
+    for (const digest of [a.id, a.manifestDigest])
+      expect(sha256(await first.content.readSmall(digest))).toBe(digest);
+    expect(readdirSync(join(first.root, 'tmp'))).toEqual([]);
+  });
+
+  test('what cannot be made is refused with what can', async () => {
+    await using open = await openImages();
+    const failure = await open.images.bootstrap({ what: 'windows' }).catch(toSiloError);
+    expect(failure).toMatchObject({
+      kind: 'invalid',
+      hint: expect.stringContaining('busybox, debian:SUITE'),
+    });
+  });
+});
+
+test('names of Debian images', () => {
+  expect(parseDebian('debian:bookworm')).toEqual({ suite: 'bookworm', slim: false });
+  expect(parseDebian('debian:trixie-slim')).toEqual({ suite: 'trixie', slim: true });
+  for (const bad of ['debian', 'debian:', 'debian:--x', 'debian:a b', 'debian:../x'])
+    expect(parseDebian(bad)).toBeUndefined();
+});
+
+test('device nodes at the head of an archive are left out, in pieces of any size', async () => {
+  const member = (name: string, type: 'char' | 'directory' | 'file', size = 0): Buffer =>
+    formatMember({ type, name, mode: 0o644, uid: 0, gid: 0, size, mtime: { sec: 0, nsec: 0 } });
+  const kept = Buffer.concat([
+    member('./', 'directory'),
+    member('./file', 'file', 3),
+    Buffer.from('abc'.padEnd(512, '\0')),
+    endOfArchive,
+  ]);
+  const archive = Buffer.concat([member('./dev/null', 'char'), member('./dev/pts', 'directory'), kept]);
+  for (const size of [1, 100, 512, 700, 4096]) {
+    async function* pieces(): AsyncGenerator<Buffer> {
+      for (let at = 0; at < archive.length; at += size) yield archive.subarray(at, at + size);
+    }
+    const out: Uint8Array[] = [];
+    for await (const chunk of withoutDevices(pieces())) out.push(chunk);
+    expect(Buffer.concat(out).equals(kept)).toBe(true);
+  }
+});
+
+describe.if(isRoot && wantsDebian)('debian', () => {
+  test(
+    'twice the same digest, without what the run leaves behind',
+    async () => {
+      await using first = await openImages();
+      await using second = await openImages();
+      const lines: string[] = [];
+      const a = await first.images.bootstrap({ what: 'debian:bookworm', onLine: (line) => lines.push(line) });
+      const b = await second.images.bootstrap({ what: 'debian:bookworm' });
+      expect([a.id, a.layers]).toEqual([b.id, b.layers]);
+      expect(lines.length).toBeGreaterThan(10);
+      const [chainId] = a.layers;
+      const layer = chainId && (await first.layers.find(chainId));
+      if (!layer) throw new Error('no layer');
+      expect(readdirSync(join(layer.path, 'dev'))).toEqual([]);
+      expect(existsSync(join(layer.path, 'etc/hostname'))).toBe(false);
+      expect(readdirSync(join(layer.path, 'var/lib/apt/lists'))).toEqual(
+        expect.not.arrayContaining(['lock']),
+      );
+      expect(readdirSync(join(first.root, 'tmp'))).toEqual([]);
+    },
+    { timeout: 300_000 },
+  );
+});
