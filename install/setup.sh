@@ -1,44 +1,75 @@
 #!/bin/sh
 # Installs what is missing, one line each, and nothing the second time.
-#   setup.sh run [COMMAND]   what `silo` needs to run (COMMAND decides whether a missing package is fatal)
-#   setup.sh dev             what building needs too
+#   setup.sh packages        the pinned packages from npm, without which `silo` does not start
+#   setup.sh run [COMMAND]   what the engine needs too; COMMAND `daemon` insists on all of it
+#   setup.sh dev             what building and checking need
 #   setup.sh test            what the tests need too
+# npm and apt are used as this machine has them configured.
 set -eu
-root=$(cd "$(dirname "$0")/.." && pwd)
+case $0 in */*) root=${0%/*}/.. ;; *) root=.. ;; esac
+root=$(cd "$root" && pwd)
 level=${1:-run}
-command=${2:-}
+insist=${2:-}
 
 say() { echo "silo: $*"; }
 fail() { echo "silo: $*" >&2; exit 1; }
-has() { command -v "$1" >/dev/null 2>&1; }
+has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]; }
 
-[ "$(uname -s)" = Linux ] || fail "this is $(uname -s): Silo runs on Linux only"
-case $(uname -m) in
-  x86_64) bun=@oven/bun-linux-x64 ;;
-  aarch64) bun=@oven/bun-linux-aarch64 ;;
-  *) fail "this machine is $(uname -m): Silo runs on x86_64 and aarch64 only" ;;
-esac
-
-packages_from_npm() {
-  if [ "$level" = run ]; then
-    [ -x "$root/node_modules/$bun/bin/bun" ] || [ -x "$root/../$bun/bin/bun" ] || install_npm --omit=dev
-  else
-    [ -x "$root/node_modules/$bun/bin/bun" ] && [ -e "$root/node_modules/typescript/package.json" ] && [ -e "$root/node_modules/oxlint/package.json" ] || install_npm --include=dev
-  fi
+check_machine() {
+  system=$(uname -s) machine=$(uname -m)
+  [ "$system" = Linux ] || fail "this is $system: Silo runs on Linux only"
+  case $machine in
+    x86_64) bun=@oven/bun-linux-x64 ;;
+    aarch64) bun=@oven/bun-linux-aarch64 ;;
+    *) fail "this machine is $machine: Silo runs on x86_64 and aarch64 only" ;;
+  esac
 }
 
-install_npm() {
-  has npm || fail "npm is missing: install Node.js 20 or newer with npm (on Debian or Ubuntu: apt-get install nodejs npm)"
+# Two commands at once on a fresh machine must not install on top of each other: the second waits, then finds all in place.
+take_turns() {
+  [ -w "$root" ] && has flock || return 0
+  mkdir -p "$root/.cache"
+  exec 9>"$root/.cache/setup.lock"
+  flock 9
+}
+
+# --- npm ---
+
+npm_packages_present() {
+  modules=$root/node_modules
+  [ -x "$modules/$bun/bin/bun" ] || { [ "$level" != dev ] && [ "$level" != test ] && [ -x "$root/../$bun/bin/bun" ]; } || return 1
+  # shellcheck disable=SC3013 # every sh of Debian, Ubuntu, Fedora and Alpine has -nt
+  [ ! "$root/package-lock.json" -nt "$modules/.package-lock.json" ] || return 1
+  case $level in
+    dev | test) [ -e "$modules/typescript/package.json" ] && [ -e "$modules/oxlint/package.json" ] ;;
+  esac
+}
+
+npm_packages() {
+  ! npm_packages_present || return 0
+  has npm || fail "npm is missing: install Node.js 18 or newer with npm (on Debian or Ubuntu, as root: apt-get install nodejs npm)"
+  [ -e "$root/package-lock.json" ] ||
+    fail "the package $bun is missing: npm leaves it out with --omit=optional; install Silo again without that"
+  [ -w "$root" ] || fail "$root cannot be written by $(id -un), and the pinned packages are not there yet: run $root/silo once as its owner"
+  case $level in dev | test) kind=--include=dev ;; *) kind=--omit=dev ;; esac
+  # `ci` begins by removing everything, which would pull the runtime from under a daemon that uses it.
+  if [ -d "$root/node_modules" ]; then how="install --no-save"; else how=ci; fi
   say "installing the pinned packages with npm (once)"
-  if ! (cd "$root" && npm ci --ignore-scripts --no-fund --no-audit --loglevel=error "$1" >/dev/null 2>"$root/.npm-errors"); then
-    cat "$root/.npm-errors" >&2
-    rm -f "$root/.npm-errors"
-    fail "npm could not install the packages (see above): check the network and run: cd $root && npm ci"
+  log=$(mktemp)
+  # shellcheck disable=SC2086 # $how is words
+  if ! (cd "$root" && npm $how --ignore-scripts --no-fund --no-audit --loglevel=error "$kind" >"$log" 2>&1 </dev/null); then
+    tail -n 15 "$log" >&2
+    rm -f "$log"
+    fail "npm could not install the packages (its words are above). Check the network and npm's registry, then: cd $root && npm $how $kind"
   fi
-  rm -f "$root/.npm-errors"
+  rm -f "$log"
+  [ -x "$root/node_modules/$bun/bin/bun" ] || fail "npm did not install $bun: is 'omit=optional' in its configuration? npm config get omit"
+  touch "$root/node_modules/.package-lock.json"
 }
 
-# binary or file : Debian package : why
+# --- Debian ---
+
+# program or file : Debian package : why
 wanted_to_run='crun:crun:runs the containers
 conmon:conmon:watches each container
 nft:nftables:networks and published ports
@@ -51,48 +82,71 @@ ip:iproute2:network namespaces in the tests
 mmdebstrap:mmdebstrap:makes Debian base images
 curl:curl:asks published ports in the tests
 python3:python3:makes test archives
+git:git:commits that builds name
 ps:procps:process lists'
 
-present() { case $1 in /*) [ -e "$1" ] ;; *) has "$1" || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] ;; esac; }
+present() { case $1 in /*) [ -e "$1" ] ;; *) has "$1" ;; esac; }
 
-packages_from_debian() {
-  missing= reasons=
-  wanted=$wanted_to_run
-  [ "$level" = test ] && wanted="$wanted_to_run
+debian_packages() {
+  missing='' reasons='' wanted=$wanted_to_run
+  [ "$level" != test ] || wanted="$wanted_to_run
 $wanted_to_test"
-  old_ifs=$IFS
-  IFS='
-'
-  for line in $wanted; do
-    thing=${line%%:*}; rest=${line#*:}; package=${rest%%:*}; why=${rest#*:}
+  while IFS=: read -r thing package why; do
     present "$thing" || { missing="$missing $package"; reasons="$reasons, $package ($why)"; }
-  done
-  IFS=$old_ifs
+  done <<LIST
+$wanted
+LIST
   [ -n "$missing" ] || return 0
+  reasons=${reasons#, }
   if ! has apt-get; then
-    optional_or_fail "missing:${reasons#,}. This is not Debian or Ubuntu: install them with your package manager"
-    return 0
+    miss "missing: $reasons. This is not Debian or Ubuntu: install them with this system's package manager"
+  elif [ "$(id -u)" != 0 ]; then
+    miss "missing: $reasons. Only root can install them: sudo apt-get install --no-install-recommends$missing"
+  else
+    install_debian "$missing" "$reasons"
   fi
-  if [ "$(id -u)" != 0 ]; then
-    optional_or_fail "missing:${reasons#,}. Install them with: sudo apt-get install --no-install-recommends$missing"
-    return 0
-  fi
-  say "installing with apt:${reasons#,}"
-  export DEBIAN_FRONTEND=noninteractive
-  # shellcheck disable=SC2086 # the list is words
-  apt-get install -yq --no-install-recommends $missing >/dev/null 2>&1 ||
-    { apt-get update -q >/dev/null 2>&1 && apt-get install -yq --no-install-recommends $missing >"$root/.apt-errors" 2>&1; } ||
-    { tail -n 5 "$root/.apt-errors" >&2; rm -f "$root/.apt-errors"; fail "apt could not install$missing: run it by hand to see why: apt-get update && apt-get install --no-install-recommends$missing"; }
-  rm -f "$root/.apt-errors"
 }
 
 # A client needs none of the engine's programs: it may speak to an engine elsewhere.
-optional_or_fail() {
-  case "$level:$command" in
-    run:daemon | test:*) fail "$1" ;;
-    *) [ "$level" = run ] || fail "$1" ;;
-  esac
+miss() { case $level:$insist in run:daemon | test:*) fail "$1" ;; esac; }
+
+install_debian() {
+  say "installing with apt: $2"
+  export DEBIAN_FRONTEND=noninteractive
+  log=$(mktemp)
+  # The lists of packages may be absent, or older than what the mirror holds.
+  # shellcheck disable=SC2086 # $1 is words
+  apt_install $1 >"$log" 2>&1 </dev/null || { apt-get update -q >"$log" 2>&1 </dev/null && apt_install $1 >>"$log" 2>&1 </dev/null; } || {
+    tail -n 8 "$log" >&2
+    rm -f "$log"
+    fail "apt could not install$1 (its words are above). Try by hand: apt-get update && apt-get install --no-install-recommends$1; SILO_SETUP=skip goes on without"
+  }
+  rm -f "$log"
 }
 
-packages_from_npm
-packages_from_debian
+apt_install() { apt-get install -yq --no-install-recommends -o DPkg::Lock::Timeout=120 "$@"; }
+
+# --- what no package can bring ---
+
+check_kernel() {
+  [ "$(id -u)" = 0 ] || fail "the engine needs root: run this with sudo, or as root"
+  grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null ||
+    fail "this kernel has no overlayfs, on which the layers of images stand: modprobe overlay, or boot a kernel with CONFIG_OVERLAY_FS"
+  groups=$(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .* - cgroup2\{0,1\} .*/\1/p' /proc/self/mountinfo)
+  [ -n "$groups" ] ||
+    fail "no cgroup file system is mounted, and each container is a cgroup: mount -t cgroup2 cgroup2 /sys/fs/cgroup"
+  for group in $groups; do
+    [ ! -w "$group" ] || return 0
+  done
+  fail "the cgroup file systems are read-only, as in most containers: mount -o remount,rw ${groups%%
+*}, or give this container more rights (Docker: --privileged --cgroupns=host)"
+}
+
+check_machine
+take_turns
+npm_packages
+case $level in run | test) debian_packages ;; esac
+case $level:$insist in
+  run:daemon) check_kernel ;;
+  test:*) [ "$(id -u)" != 0 ] || check_kernel ;;
+esac
