@@ -1,3 +1,4 @@
+import { createKeyLock, type KeyLock } from '../../foundation/base/key-lock.ts';
 import { createLimiter, type Limiter } from '../../foundation/base/limiter.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import type { UnpackRequest } from '../../foundation/archive/unpack-process.ts';
@@ -47,6 +48,8 @@ export interface ImageSettings {
 export interface Context extends ImageDeps {
   store: ImageStore;
   leases: Leases;
+  /** One at a time by digest. */
+  smallWrites: KeyLock;
   downloadTurns: Limiter;
   unpackTurns: Limiter;
   /** Under way, by digest of the blob. */
@@ -80,6 +83,7 @@ export function createContext(deps: ImageDeps): Context {
     ...deps,
     store: createImageStore(deps.database),
     leases: createLeases(),
+    smallWrites: createKeyLock(),
     downloadTurns: createLimiter(deps.settings.downloads),
     unpackTurns: createLimiter(deps.settings.unpacks),
     downloads: createSharedWork('the download'),

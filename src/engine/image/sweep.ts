@@ -43,8 +43,12 @@ export async function removeUnreached(
   return { layers: removed, reclaimedBytes };
 }
 
-/** Mark and sweep over everything in the stores. Partial downloads are not touched: they have an age of their own. */
+/** A download that nobody took up again for so long is given up. */
+const partialAgeMs = 24 * 3600 * 1000;
+
+/** Mark and sweep over everything in the stores. Partial downloads of the last day stay for the next attempt. */
 export async function sweep(context: Context): Promise<{ reclaimedBytes: number }> {
+  await context.content.sweepPartial(context.now() - partialAgeMs);
   const [blobs, layers] = await Promise.all([context.content.list(), context.layers.list()]);
   const { reclaimedBytes } = await removeUnreached(context, {
     blobs: blobs.map((blob) => blob.digest),

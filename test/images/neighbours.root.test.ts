@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseReference } from '../../src/foundation/oci/reference.ts';
+import { openImages } from './open-images.ts';
+import { bigLayer, imageOf, layerOf, layoutOf } from './samples.ts';
+
+const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+const canRun = process.getuid?.() === 0 && has('docker-registry') && has('skopeo');
+if (!canRun) console.log("skipped: needs root, skopeo and Debian's docker-registry");
+
+let folder = '';
+let host = '';
+let server: ChildProcess | undefined;
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+beforeAll(async () => {
+  if (!canRun) return;
+  folder = mkdtempSync(join(tmpdir(), 'silo-neighbours-'));
+  host = `127.0.0.1:${await freePort()}`;
+  const config = join(folder, 'config.yml');
+  writeFileSync(
+    config,
+    `version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: ${folder}/registry}}\nhttp: {addr: '${host}'}\n`,
+  );
+  server = spawn('docker-registry', ['serve', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  if (!server.stderr) throw new Error('no standard error');
+  const lines = createInterface({ input: server.stderr });
+  for await (const line of lines) if (line.includes('listening on')) break;
+  server.stderr.resume();
+});
+afterAll(async () => {
+  if (server) {
+    const gone = once(server, 'exit');
+    server.kill();
+    await gone;
+  }
+  if (folder) rmSync(folder, { recursive: true });
+});
+
+describe.if(canRun)('a registry of another make', () => {
+  test('serves what skopeo put there, compressed with gzip and with zstd', async () => {
+    const image = imageOf([layerOf({ 'etc/motd': 'hello' }), bigLayer(), layerOf({ 'etc/motd': 'bye' })]);
+    const layout = join(folder, 'layout');
+    for (const [path, bytes] of Object.entries(layoutOf(image, 'v1'))) {
+      mkdirSync(join(layout, dirname(path)), { recursive: true });
+      writeFileSync(join(layout, path), bytes);
+    }
+    await using open = await openImages();
+    for (const compression of ['gzip', 'zstd']) {
+      const copied = spawnSync('skopeo', [
+        ...['copy', '-q', '--dest-tls-verify=false', '--dest-compress-format', compression],
+        ...[`oci:${layout}:v1`, `docker://${host}/team/app:${compression}`],
+      ]);
+      expect(copied.stderr.toString()).toBe('');
+      const { image: pulled } = await open.images.pull({
+        reference: parseReference(`${host}/team/app:${compression}`),
+      });
+      expect(pulled.id as string).toBe(image.blobs[0]?.digest ?? '');
+      const top = pulled.layers[2] && (await open.layers.find(pulled.layers[2]));
+      expect(readFileSync(join(top?.path ?? '', 'etc/motd'), 'utf8')).toBe('bye');
+    }
+  });
+});
