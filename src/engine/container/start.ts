@@ -12,6 +12,7 @@ import { type Context, publish } from './context.ts';
 import { writeEtcFiles } from './etc-files.ts';
 import { attachNetwork, reserveNetwork } from './networking.ts';
 import { toSpecInput } from './spec-input.ts';
+import { removeLocked } from './remove.ts';
 import { isRunning, next } from './state.ts';
 import { settleWaiters } from './wait.ts';
 import { failureExitCode } from './start-failure.ts';
@@ -43,6 +44,7 @@ export async function startLocked(context: Context, id: ContainerId): Promise<vo
     live.ended.resolve();
     releaseParked(context, record);
     settleWaiters(context, failed, ['next-exit', 'not-running'], { exitCode, error: error.message });
+    if (record.config.autoRemove) await removeLocked(context, failed, { volumes: true });
     throw thrown;
   }
 }
