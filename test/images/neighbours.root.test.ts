@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { gunzipSync } from 'node:zlib';
 import { parseReference } from '../../src/foundation/oci/reference.ts';
 import { openImages } from './open-images.ts';
 import { bigLayer, imageOf, layerOf, layoutOf } from './samples.ts';
@@ -52,25 +53,42 @@ afterAll(async () => {
 
 describe.if(canRun)('a registry of another make', () => {
   test('serves what skopeo put there, compressed with gzip and with zstd', async () => {
-    const image = imageOf([layerOf({ 'etc/motd': 'hello' }), bigLayer(), layerOf({ 'etc/motd': 'bye' })]);
-    const layout = join(folder, 'layout');
-    for (const [path, bytes] of Object.entries(layoutOf(image, 'v1'))) {
-      mkdirSync(join(layout, dirname(path)), { recursive: true });
-      writeFileSync(join(layout, path), bytes);
-    }
-    await using open = await openImages();
     for (const compression of ['gzip', 'zstd']) {
+      // Uncompressed and new each time, so that skopeo compresses as it is told.
+      const layers = [layerOf({ [compression]: 'x' }), bigLayer(), layerOf({ 'etc/motd': compression })];
+      const image = imageOf(
+        layers.map(({ bytes, diffId }) => ({
+          bytes: gunzipSync(bytes),
+          diffId,
+          mediaType: 'application/vnd.oci.image.layer.v1.tar',
+        })),
+      );
+      const layout = join(folder, compression);
+      for (const [path, bytes] of Object.entries(layoutOf(image, 'v1'))) {
+        mkdirSync(join(layout, dirname(path)), { recursive: true });
+        writeFileSync(join(layout, path), bytes);
+      }
+      await using open = await openImages();
+      const target = `docker://${host}/team/app:${compression}`;
       const copied = spawnSync('skopeo', [
-        ...['copy', '-q', '--dest-tls-verify=false', '--dest-compress-format', compression],
-        ...[`oci:${layout}:v1`, `docker://${host}/team/app:${compression}`],
+        'copy',
+        '-q',
+        '--dest-tls-verify=false',
+        '--dest-compress-format',
+        compression,
+        '--format',
+        'oci',
+        `oci:${layout}:v1`,
+        target,
       ]);
       expect(copied.stderr.toString()).toBe('');
       const { image: pulled } = await open.images.pull({
         reference: parseReference(`${host}/team/app:${compression}`),
       });
-      expect(pulled.id as string).toBe(image.blobs[0]?.digest ?? '');
+      const manifest = Buffer.from(await open.content.readSmall(pulled.manifestDigest)).toString();
+      expect(manifest).toContain(`tar+${compression}"`);
       const top = pulled.layers[2] && (await open.layers.find(pulled.layers[2]));
-      expect(readFileSync(join(top?.path ?? '', 'etc/motd'), 'utf8')).toBe('bye');
+      expect(readFileSync(join(top?.path ?? '', 'etc/motd'), 'utf8')).toBe(compression);
     }
   });
 });
