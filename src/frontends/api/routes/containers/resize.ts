@@ -7,7 +7,8 @@ export function resizeContainer(engine: { streams: Pick<Engine['streams'], 'resi
     method: 'POST',
     path: '/containers/{id}/resize',
     async handle(call) {
-      await engine.streams.resize(call.param('id'), queryTerminalSize(call.query));
+      const size = queryTerminalSize(call.query);
+      await engine.streams.resize(call.param('id'), size);
       return ok(undefined);
     },
   };

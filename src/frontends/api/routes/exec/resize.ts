@@ -7,7 +7,8 @@ export function resizeExec(engine: { execs: Pick<Engine['execs'], 'resize'> }): 
     method: 'POST',
     path: '/exec/{id}/resize',
     async handle(call) {
-      await engine.execs.resize(call.param('id'), queryTerminalSize(call.query));
+      const size = queryTerminalSize(call.query);
+      await engine.execs.resize(call.param('id'), size);
       return ok(undefined);
     },
   };

@@ -1,0 +1,65 @@
+import type { ContainerRecord } from '../../../engine/container/container.ts';
+import { createEvents } from '../../../engine/events/bus.ts';
+import type { Engine } from '../../../engine/host/engine.ts';
+import type { ImageRecord } from '../../../engine/image/image.ts';
+import { notFound } from '../../../foundation/base/errors.ts';
+import { sampleHost, sampleNetwork, sampleVolume } from './sample-records.ts';
+
+/** Parts of an engine that a test brings along. */
+export type EngineParts = { [Part in keyof Engine]?: Partial<Engine[Part]> };
+
+/**
+ * An engine of plain values, to see how the frontend translates; what a test did not bring fails by its name. Behaviour of the engine is tested against
+ * the real one, not here.
+ */
+export function engineDouble(
+  parts: EngineParts = {},
+  records: { containers?: ContainerRecord[]; images?: ImageRecord[] } = {},
+): Engine {
+  const { containers = [], images = [] } = records;
+  const defaults: EngineParts = {
+    host: sampleHost,
+    containers: {
+      list: () => containers,
+      get(nameOrId) {
+        const found = containers.find(({ id, name }) => id.startsWith(nameOrId) || name === nameOrId);
+        if (!found) throw notFound(`No such container: ${nameOrId}`);
+        return found;
+      },
+      networkOf: () => ({ networks: [], ports: [] }),
+    },
+    images: {
+      list: () => images,
+      resolve(name) {
+        const found = images.find(
+          ({ id, tags }) => id.includes(name) || tags.some((tag) => tag.includes(`/${name}:`)),
+        );
+        if (!found) throw notFound(`No such image: ${name}:latest`);
+        return found;
+      },
+      usage: async () => ({ layersBytes: 5 }),
+    },
+    networks: { list: () => [sampleNetwork], get: () => sampleNetwork, members: () => [] },
+    volumes: { list: () => [sampleVolume], get: () => sampleVolume },
+  };
+  const part = (name: keyof Engine): object => guarded(String(name), { ...defaults[name], ...parts[name] });
+  return {
+    ...(Object.fromEntries(
+      (['images', 'containers', 'streams', 'execs', 'networks', 'volumes', 'host'] as const).map((name) => [
+        name,
+        part(name),
+      ]),
+    ) as unknown as Engine),
+    events: createEvents(() => 1_767_323_045_670),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
+
+function guarded(name: string, value: object): object {
+  return new Proxy(value, {
+    get(target, key) {
+      if (key in target) return Reflect.get(target, key);
+      throw new Error(`the double has no ${name}.${String(key)}`);
+    },
+  });
+}
