@@ -1,4 +1,5 @@
 import { conflict } from '../../../foundation/base/errors.ts';
+import type { TerminalSize } from '../../client/client.ts';
 import { defineCommand } from '../command.ts';
 import { parseDetachKeys } from '../streams/detach-keys.ts';
 import { exitCodeOf } from '../streams/exit-status.ts';
@@ -21,9 +22,10 @@ export const command = defineCommand({
     using cleanup = new DisposableStack();
     const client = await connect();
     const { Id: id, Config: config, State: state } = await client.containers.inspect(args[0] ?? '');
-    if (!state.Running) throw conflict('cannot attach to a stopped container, start it first');
-    if (state.Paused) throw conflict('cannot attach to a paused container, unpause it first');
-    if (state.Restarting) throw conflict('cannot attach to a restarting container, wait until it is running');
+    if (!state.Running) throw conflict('You cannot attach to a stopped container, start it first');
+    if (state.Paused) throw conflict('You cannot attach to a paused container, unpause it first');
+    if (state.Restarting)
+      throw conflict('You cannot attach to a restarting container, wait until it is running');
     const tty = config.Tty ?? false;
     const stdin = !options['no-stdin'] && (config.OpenStdin ?? false);
     if (tty && stdin && io.stdin.isTTY !== true) throw conflict('the input device is not a TTY');
@@ -37,8 +39,12 @@ export const command = defineCommand({
       ...(keys === '' ? {} : { detachKeys: keys }),
     });
     cleanup.use(connection);
-    if (tty && io.stdout.isTTY === true)
-      cleanup.use(followSize(io, (size) => client.containers.resize(id, size)));
+    if (tty && io.stdout.isTTY === true) {
+      const resize = (size: TerminalSize): Promise<void> => client.containers.resize(id, size);
+      // A change of size makes a shell draw its prompt again, also when the size is the same as at the last attach.
+      await resize({ columns: (io.stdout.columns ?? 80) + 1, rows: (io.stdout.rows ?? 24) + 1 });
+      cleanup.use(followSize(io, resize));
+    }
     if (
       (await runSession(connection, io, { ...streams, tty, detachKeys: parseDetachKeys(keys) })) ===
       'detached'

@@ -10,6 +10,7 @@ import type {
 } from '../../../foundation/wire/docker/container-config.ts';
 import type { OptionValues } from '../command.ts';
 import type { CliIo } from '../io.ts';
+import { collectCapabilities } from '../parse/capabilities.ts';
 import { parseDevice, parseThrottle, parseWeightDevice } from '../parse/device.ts';
 import { collectEnv, collectLabels } from '../parse/env.ts';
 import { collectPairs } from '../parse/key-value.ts';
@@ -142,14 +143,15 @@ function healthPart(
 
 async function hostPart({ options, given, io }: CreateInput): Promise<HostConfigJson> {
   const security = await parseSecurityOptions(options['security-opt']);
+  const capabilities = collectCapabilities(options['cap-add'], options['cap-drop']);
   return {
     AutoRemove: options.rm,
     RestartPolicy: parseRestartPolicy(options.restart),
     Privileged: options.privileged,
     PublishAllPorts: options['publish-all'],
     ReadonlyRootfs: options['read-only'],
-    CapAdd: options['cap-add'],
-    CapDrop: options['cap-drop'],
+    CapAdd: capabilities.add,
+    CapDrop: capabilities.drop,
     Dns: options.dns,
     DnsOptions: [...options['dns-option'], ...options['dns-opt']],
     DnsSearch: options['dns-search'],

@@ -1,4 +1,6 @@
+import type { ContainerCreateBody } from '../../../foundation/wire/docker/container-config.ts';
 import { defineCommand } from '../command.ts';
+import { usageExitCode } from '../exit.ts';
 import { reportRunFailure } from '../streams/exit-status.ts';
 import { containerOptions, creationOptions } from './container-options.ts';
 import { createBody } from './create-body.ts';
@@ -20,13 +22,14 @@ export const command = defineCommand({
   async run(invocation) {
     const { io, options } = invocation;
     const client = await invocation.client();
+    let body: ContainerCreateBody;
     try {
-      const body = await createBody({ ...invocation, detached: false });
-      io.stdout.write(`${await makeContainer(client, io, body, options)}\n`);
-      return 0;
+      body = await createBody({ ...invocation, detached: false });
     } catch (error) {
       reportRunFailure(io, 'create', error);
-      return 1;
+      return usageExitCode;
     }
+    io.stdout.write(`${await makeContainer(client, io, body, options)}\n`);
+    return 0;
   },
 });

@@ -37,10 +37,31 @@ export const command = defineCommand({
 
 function eventFormat(format: string): (event: EventMessage) => string {
   if (format === '') return formatEvent;
-  const plain = (event: EventMessage): object => ({ ...event, timeNs: undefined });
-  if (format === 'json') return (event) => JSON.stringify(plain(event));
+  if (format === 'json') return formatEventJson;
   const nodes = parseFormat(format);
-  return (event) => executeFormat(nodes, plain(event));
+  return (event) => executeFormat(nodes, eventWords(event));
+}
+
+/** One line; numbers of JavaScript cannot hold the nanoseconds, so their digits are put in afterwards. */
+function formatEventJson({ timeNs, ...event }: EventMessage): string {
+  const attributes = Object.entries(event.Actor.Attributes ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const actor = { ...event.Actor, Attributes: Object.fromEntries(attributes) };
+  return JSON.stringify({ ...event, Actor: actor }).replace(/"timeNano":\d+/, `"timeNano":${timeNs}`);
+}
+
+/** The names that templates use; the time in nanoseconds is exact as text only. */
+function eventWords(event: EventMessage): object {
+  return {
+    Type: event.Type,
+    Action: event.Action,
+    Actor: event.Actor,
+    Scope: event.scope,
+    Time: event.time,
+    TimeNano: String(event.timeNs),
+    Status: event.status ?? '',
+    ID: event.id ?? '',
+    From: event.from ?? '',
+  };
 }
 
 /** `2024-05-06T07:08:09.123456789+02:00 container die 0123… (exitCode=0, image=busybox)`. */

@@ -76,10 +76,10 @@ export function imageRows(
     CreatedSince: image.Created > 0 ? `${formatAge(now - image.Created * 1000)} ago` : 'N/A',
     CreatedAt: formatLocalTime(image.Created),
     Size: formatSize(image.Size),
-    VirtualSize: formatSize(image.Size),
+    VirtualSize: formatSize(image.Size, 4),
     Containers: image.Containers < 0 ? 'N/A' : String(image.Containers),
-    SharedSize: image.SharedSize < 0 ? 'N/A' : formatSize(image.SharedSize),
-    UniqueSize: image.SharedSize < 0 ? 'N/A' : formatSize(image.Size - image.SharedSize),
+    SharedSize: image.SharedSize < 0 ? 'N/A' : formatSize(image.SharedSize, 4),
+    UniqueSize: image.SharedSize < 0 ? 'N/A' : formatSize(image.Size - image.SharedSize, 4),
   });
   const none = '<none>';
   const tags = (image.RepoTags ?? []).filter((tag) => tag !== '<none>:<none>').map(splitTag);

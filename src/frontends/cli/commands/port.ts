@@ -1,5 +1,6 @@
 import { invalid } from '../../../foundation/base/errors.ts';
 import { defineCommand } from '../command.ts';
+import { naturalOrder } from '../output/natural-order.ts';
 
 export const command = defineCommand({
   name: 'port',
@@ -19,16 +20,19 @@ export const command = defineCommand({
       })),
     );
     if (wanted === undefined) {
-      const lines = entries.map(({ port, address }) => `${port} -> ${address}\n`).sort();
+      const lines = entries.map(({ port, address }) => `${port} -> ${address}\n`);
+      lines.sort(naturalOrder);
       io.stdout.write(lines.join(''));
       return 0;
     }
     const [number = '', protocol = 'tcp'] = wanted.split('/', 2);
     if (!/^\d+$/.test(number) || Number(number) > 65535)
-      throw invalid(`Error: invalid port (${number}): must be a number up to 65535`);
+      throw invalid(
+        `Error: invalid port (${wanted}): strconv.ParseUint: parsing ${JSON.stringify(number)}: invalid syntax`,
+      );
     const key = `${number}/${protocol}`;
     const found = entries.filter((entry) => entry.port === key);
-    if (found.length === 0) throw invalid(`Error: No public port '${key}' published for ${container}`);
+    if (found.length === 0) throw invalid(`Error: No public port '${wanted}' published for ${container}`);
     io.stdout.write(found.map(({ address }) => `${address}\n`).join(''));
     return 0;
   },

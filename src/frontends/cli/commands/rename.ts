@@ -1,5 +1,6 @@
 import { invalid } from '../../../foundation/base/errors.ts';
 import { defineCommand } from '../command.ts';
+import { reportError } from '../exit.ts';
 
 export const command = defineCommand({
   name: 'rename',
@@ -9,10 +10,16 @@ export const command = defineCommand({
   options: {},
   args: { min: 2, max: 2 },
   completion: 'containers',
-  async run({ args, client }) {
+  async run({ args, client, io }) {
     const [container = '', name = ''] = args.map((word) => word.trim());
     if (container === '' || name === '') throw invalid('Error: Neither old nor new names may be empty');
-    await (await client()).containers.rename(container, name);
-    return 0;
+    try {
+      await (await client()).containers.rename(container, name);
+      return 0;
+    } catch (error) {
+      const exitCode = reportError(io.stderr, error);
+      io.stderr.write(`Error: failed to rename container named ${container}\n`);
+      return exitCode;
+    }
   },
 });

@@ -1,7 +1,7 @@
 import type { Client } from '../../client/client.ts';
 import type { CliIo } from '../io.ts';
 import { reportError } from '../exit.ts';
-import { formatObjects } from './objects.ts';
+import { checkObjectFormat, formatObjects } from './objects.ts';
 
 /** Shows what was found of the arguments, then complains about the rest. */
 export async function inspectAll(
@@ -9,6 +9,7 @@ export async function inspectAll(
   find: (client: Client, name: string) => Promise<unknown>,
 ): Promise<number> {
   const { args, io, options } = invocation;
+  if (!isObjectFormat(options.format, io)) return formatMistakeCode;
   const found: unknown[] = [];
   const failures: unknown[] = [];
   const client = await invocation.client();
@@ -19,10 +20,31 @@ export async function inspectAll(
       failures.push(error);
     }
   }
-  if (options.format === '' || found.length > 0) io.stdout.write(formatObjects(found, options.format));
-  // Docker ends the output of a template that printed nothing with an empty line.
-  else io.stdout.write('\n');
+  writeFound(found, options.format, io, failures);
   let exitCode = 0;
   for (const failure of failures) exitCode = reportError(io.stderr, failure);
   return exitCode;
+}
+
+/** Docker ends the output of a template that printed nothing, or failed, with an empty line. */
+function writeFound(found: readonly unknown[], format: string, io: CliIo, failures: unknown[]): void {
+  try {
+    io.stdout.write(format !== '' && found.length === 0 ? '\n' : formatObjects(found, format));
+  } catch (error) {
+    io.stdout.write('\n');
+    failures.unshift(error);
+  }
+}
+
+/** Docker's code for a template that cannot be parsed. */
+const formatMistakeCode = 64;
+
+function isObjectFormat(format: string, io: CliIo): boolean {
+  try {
+    checkObjectFormat(format);
+    return true;
+  } catch (error) {
+    reportError(io.stderr, error);
+    return false;
+  }
 }

@@ -12,8 +12,17 @@ export function formatObjects(objects: readonly unknown[], format: string): stri
 /** One object by `json` or a template. Words are found whatever their case, as the API's Go names and JSON names differ. */
 export function formatObject(object: unknown, format: string): string {
   if (format === 'json') return JSON.stringify(object);
+  return told(() => executeTemplate(parseTemplate(format), object, { anyCase: true }));
+}
+
+/** Throws when the template cannot be parsed, before anything is asked of the daemon. */
+export function checkObjectFormat(format: string): void {
+  if (format !== '' && format !== 'json') told(() => parseTemplate(format));
+}
+
+function told<T>(action: () => T): T {
   try {
-    return executeTemplate(parseTemplate(format), object, { anyCase: true });
+    return action();
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     throw invalid(`template parsing error: ${error.message}`, {

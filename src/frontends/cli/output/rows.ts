@@ -45,7 +45,9 @@ function headerRow(shape: RowFormat): Row {
 
 function formatRowJson(row: Row): string {
   const entries = Object.entries(row).filter(([, value]) => typeof value !== 'function');
-  return JSON.stringify(Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))));
+  const text = JSON.stringify(Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1))));
+  // As Go's encoder does by default, so that the line may stand in HTML.
+  return text.replace(/[<>&]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
 }
 
 /** Throws when the template of a list cannot be parsed. */

@@ -3,7 +3,7 @@ import type { Invocation } from '../command.ts';
 import { reportError } from '../exit.ts';
 
 /**
- * Does the same to each argument and prints what it was called. Failures are told in the order of the arguments and make the exit code 1;
+ * Does the same to each argument and prints what it was called, or what the action gives (nothing for an empty text). Failures are told in the order of the arguments and make the exit code 1;
  * the others are done all the same.
  */
 export async function forEachTarget(
@@ -17,7 +17,7 @@ export async function forEachTarget(
   const started = atOnce ? invocation.args.map((target) => settle(action(client, target))) : [];
   for (const [index, target] of invocation.args.entries()) {
     const outcome = await (started[index] ?? settle(action(client, target)));
-    if ('value' in outcome) io.stdout.write(`${outcome.value ?? target}\n`);
+    if ('value' in outcome) io.stdout.write(outcome.value === '' ? '' : `${outcome.value ?? target}\n`);
     else {
       reportError(io.stderr, outcome.error);
       exitCode = 1;

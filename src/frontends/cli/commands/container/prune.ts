@@ -1,4 +1,3 @@
-import { canceled } from '../../../../foundation/base/errors.ts';
 import { defineCommand } from '../../command.ts';
 import { confirm } from '../../output/confirm.ts';
 import { formatSize } from '../../output/units.ts';
@@ -15,8 +14,7 @@ export const command = defineCommand({
   args: { min: 0, max: 0 },
   async run({ options, io, client }) {
     const question = `WARNING! This will remove all stopped containers.\nAre you sure you want to continue?`;
-    if (!options.force && !(await confirm(io, question)))
-      throw canceled('container prune has been cancelled');
+    if (!options.force && !(await confirm(io, question))) return 0;
     const filters = collectFilters(options.filter);
     const report = await (await client()).containers.prune({ filters });
     const lines = (report.ContainersDeleted ?? []).map((id) => `${id}\n`).join('');

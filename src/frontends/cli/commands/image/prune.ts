@@ -1,4 +1,3 @@
-import { canceled } from '../../../../foundation/base/errors.ts';
 import { defineCommand } from '../../command.ts';
 import { confirm } from '../../output/confirm.ts';
 import { formatSize } from '../../output/units.ts';
@@ -16,7 +15,7 @@ export const command = defineCommand({
   args: { min: 0, max: 0 },
   async run({ options, io, client }) {
     const question = `WARNING! This will remove ${options.all ? 'all images without at least one container associated to them' : 'all dangling images'}.\nAre you sure you want to continue?`;
-    if (!options.force && !(await confirm(io, question))) throw canceled('image prune has been cancelled');
+    if (!options.force && !(await confirm(io, question))) return 0;
     const filters = collectFilters(options.filter);
     const report = await (
       await client()

@@ -1,4 +1,5 @@
 import { defineCommand } from '../../command.ts';
+import { naturalOrder } from '../../output/natural-order.ts';
 import { formatTableOption } from '../../output/option-specs.ts';
 import { formatRows } from '../../output/rows.ts';
 import { shortId } from '../../output/text.ts';
@@ -30,7 +31,7 @@ export const command = defineCommand({
   args: { min: 0, max: 0 },
   async run({ options, given, io, client }) {
     const networks = await (await client()).networks.list({ filters: collectFilters(options.filter) });
-    networks.sort((a, b) => a.Name.localeCompare(b.Name, 'en', { numeric: true }));
+    networks.sort((a, b) => naturalOrder(a.Name, b.Name));
     const rows = networks.map((network) => ({
       ID: options['no-trunc'] ? network.Id : shortId(network.Id),
       Name: network.Name,

@@ -102,7 +102,7 @@ function formatVerbose(usage: SystemDfJson, now: number): string {
     formatRows(images, '', {
       headers: imageHeaders,
       table:
-        '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.VirtualSize}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}',
+        '{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}',
     }),
     'Containers space usage:\n',
     formatRows(containers, '', {
@@ -116,5 +116,5 @@ function formatVerbose(usage: SystemDfJson, now: number): string {
       table: '{{.Name}}\t{{.Links}}\t{{.Size}}',
     }),
   ];
-  return `${parts.join('\n')}\nBuild cache usage: 0B\n\n`;
+  return `${parts.join('\n')}\nBuild cache usage: 0B\n\nCACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n`;
 }

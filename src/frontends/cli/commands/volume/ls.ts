@@ -1,4 +1,5 @@
 import { defineCommand } from '../../command.ts';
+import { naturalOrder } from '../../output/natural-order.ts';
 import { formatTableOption } from '../../output/option-specs.ts';
 import { formatRows } from '../../output/rows.ts';
 import type { Row } from '../../output/rows.ts';
@@ -38,7 +39,7 @@ export const command = defineCommand({
     const { Volumes: volumes } = await (
       await client()
     ).volumes.list({ filters: collectFilters(options.filter) });
-    const sorted = [...(volumes ?? [])].sort((a, b) => a.Name.localeCompare(b.Name, 'en', { numeric: true }));
+    const sorted = [...(volumes ?? [])].sort((a, b) => naturalOrder(a.Name, b.Name));
     const format = options.quiet && !given.has('format') ? '{{.Name}}' : options.format;
     io.stdout.write(
       formatRows(sorted.map(volumeRow), format, { headers: volumeHeaders, table: '{{.Driver}}\t{{.Name}}' }),
