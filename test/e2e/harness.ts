@@ -1,101 +1,86 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { removeAll, type Footprint } from './footprint.ts';
+import { run, type Result } from './run.ts';
 
 const root = join(import.meta.dir, '../..');
-
-export interface Result {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs a program to its end; `input` is given to its standard input, which is then closed. */
-export async function run(
-  command: string[],
-  options: { env?: Record<string, string>; input?: string | Uint8Array; timeoutMs?: number } = {},
-): Promise<Result> {
-  const [program = '', ...args] = command;
-  const child = spawn(program, args, {
-    env: { ...process.env, ...options.env },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000);
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(options.input ?? '');
-  const [stdout, stderr, code] = await Promise.all([
-    new Response(child.stdout as never).text(),
-    new Response(child.stderr as never).text(),
-    new Promise<number>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', (status) => resolve(status ?? 137));
-    }),
-  ]);
-  clearTimeout(timer);
-  return { code, stdout, stderr };
-}
 
 export interface TestEngine extends AsyncDisposable {
   readonly directory: string;
   readonly socket: string;
   readonly host: string;
+  /** Names on the machine that only this engine uses. */
+  readonly footprint: Footprint;
   /** Output of the daemon so far. */
   log(): string;
   pid(): number;
   docker(...args: string[]): Promise<Result>;
   silo(...args: string[]): Promise<Result>;
-  /** Starts the daemon again on the same roots; with `fault` it dies at that point. */
-  start(options?: { fault?: string; args?: string[] }): Promise<void>;
+  /**
+   * Starts the daemon again on the same roots; with `fault` it dies at that point. True when it became ready; false when it ended before, which is an
+   * error unless a fault was asked for.
+   */
+  start(options?: { fault?: string; args?: string[] }): Promise<boolean>;
   /** SIGKILL, and waits for the end. */
   kill(): Promise<void>;
-  /** Resolves when the daemon has ended by itself. */
-  died(): Promise<void>;
-  api(method: string, path: string, body?: unknown): Promise<{ status: number; text: string }>;
+  /** SIGTERM, and waits for the end. */
+  stop(): Promise<void>;
+  /** Resolves to the signal or exit code when the daemon has ended by itself. */
+  died(): Promise<string>;
+  api(method: string, path: string, body?: unknown): Promise<Answer>;
+}
+
+export interface Answer {
+  status: number;
+  text: string;
+}
+
+export interface EngineOptions {
+  args?: string[];
+  env?: Record<string, string>;
+  /** Where the two roots are; a temporary folder when absent. */
+  dataRoot?: string;
+  /** Later, with the first `start`. */
+  stopped?: boolean;
 }
 
 let instances = 0;
 
 /**
- * A daemon of its own: roots in a temporary folder, a bridge of its own name. Disposing removes its containers, ends it and takes away what it made on
- * the machine.
+ * A daemon of its own: roots in a temporary folder, a bridge and a control group of its own name. Disposing takes away all that it made on
+ * the machine, whatever state it is in.
  */
-export async function startEngine(
-  options: { args?: string[]; env?: Record<string, string> } = {},
-): Promise<TestEngine> {
+export async function startEngine(options: EngineOptions = {}): Promise<TestEngine> {
   const directory = mkdtempSync(join(tmpdir(), 'silo-e2e-'));
   const socket = join(directory, 's.sock');
   const host = `unix://${socket}`;
-  const bridge = `silot${(process.pid % 100_000).toString(36)}${instances++}`;
+  const name = `silot${(process.pid % 100_000).toString(36)}${(instances++).toString(36)}`;
+  const footprint: Footprint = { directory, bridge: name, cgroupParent: `/${name}` };
+  const dataRoot = options.dataRoot ?? join(directory, 'data');
   let daemon: ChildProcess | undefined;
   let output = '';
-  let ended: Promise<void> = Promise.resolve();
+  let ended: Promise<string> = Promise.resolve('never started');
+  const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
+    daemon?.kill(signal);
+    await ended;
+  };
   const engine: TestEngine = {
     directory,
     socket,
     host,
+    footprint,
     log: () => output,
     pid: () => daemon?.pid ?? 0,
-    docker: (...args) => run(['docker', '-H', host, ...args]),
-    silo: (...args) =>
-      run([process.execPath, join(root, 'src/bin/silo.ts'), ...args], { env: { SILO_HOST: host } }),
+    docker: (...args) => run(['docker', '-H', host, ...args], { env: cliEnvironment(directory) }),
+    silo: (...args) => run(siloCommand(...args), { env: { SILO_HOST: host, ...cliEnvironment(directory) } }),
     async start(startOptions = {}) {
-      const command = [
-        join(root, 'src/bin/silo.ts'),
-        'daemon',
-        '--data-root',
-        join(directory, 'data'),
-        '--exec-root',
-        join(directory, 'exec'),
-        '-H',
-        host,
-        '--bridge',
-        bridge,
-        ...(options.args ?? []),
-        ...(startOptions.args ?? []),
-      ];
-      const child = spawn(process.execPath, command, {
+      const roots = ['--data-root', dataRoot, '--exec-root', join(directory, 'exec')];
+      const names = ['--bridge', name, '--cgroup-parent', footprint.cgroupParent];
+      const given = [...(options.args ?? []), ...(startOptions.args ?? [])];
+      const [program = '', ...words] = siloCommand('daemon', ...roots, '-H', host, ...names, ...given);
+      const child = spawn(program, words, {
         env: {
           ...process.env,
           ...options.env,
@@ -107,22 +92,24 @@ export async function startEngine(
       daemon = child;
       for (const stream of [child.stdout, child.stderr])
         stream?.on('data', (chunk: Buffer) => void (output += chunk.toString()));
-      ended = new Promise((resolve) => child.once('exit', () => resolve()));
-      const ready = new Promise<boolean>((resolve) => {
+      ended = new Promise((resolve) =>
+        child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`)),
+      );
+      const ready = await new Promise<boolean>((resolve) => {
         child.stdio[3]?.once('data', () => resolve(true));
         child.once('exit', () => resolve(false));
       });
-      if (!(await ready) && !startOptions.fault) throw new Error(`the daemon did not start:\n${output}`);
+      if (!ready && !startOptions.fault) throw new Error(`the daemon did not start:\n${output}`);
+      return ready;
     },
-    async kill() {
-      daemon?.kill('SIGKILL');
-      await ended;
-    },
+    kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
     died: () => ended,
     async api(method, path, body) {
       const response = await fetch(`http://localhost${path}`, {
         method,
         unix: socket,
+        signal: AbortSignal.timeout(60_000),
         ...(body === undefined
           ? {}
           : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
@@ -130,42 +117,26 @@ export async function startEngine(
       return { status: response.status, text: await response.text() };
     },
     async [Symbol.asyncDispose]() {
-      if (!daemon || daemon.exitCode !== null || daemon.signalCode !== null) await engine.start();
-      const ids = await engine.api('GET', '/containers/json?all=1');
-      for (const { Id } of JSON.parse(ids.text) as { Id: string }[])
-        await engine.api('DELETE', `/containers/${Id}?force=1&v=1`);
-      daemon?.kill('SIGTERM');
-      await ended;
-      await run(['ip', 'link', 'del', bridge]);
-      await run(['nft', 'delete', 'table', 'inet', bridge]);
-      await run(['sh', '-c', `grep -o ' ${directory}[^ ]*' /proc/mounts | xargs -r umount -l`]);
-      rmSync(directory, { recursive: true, force: true });
+      await end('SIGKILL');
+      await removeAll(footprint);
     },
   };
-  await engine.start();
+  if (options.stopped) return engine;
+  try {
+    await engine.start();
+  } catch (error) {
+    await engine[Symbol.asyncDispose]();
+    throw error;
+  }
   return engine;
 }
 
-/** What a daemon must not leave behind: mounts, monitors, interfaces below this folder. */
-export async function leftovers(engine: TestEngine): Promise<string[]> {
-  const mounts = (await readFile('/proc/self/mounts', 'utf8'))
-    .split('\n')
-    .filter((line) => line.includes(engine.directory));
-  const monitors = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      const words = commandLine(pid);
-      return words.includes('conmon') && words.includes(engine.directory)
-        ? [`process ${pid}: ${words.slice(0, 100)}`]
-        : [];
-    });
-  return [...mounts.map((line) => `mount ${line.split(' ')[1]}`), ...monitors];
+/** Runs the `silo` of this source tree. */
+export function siloCommand(...args: string[]): string[] {
+  return [process.execPath, join(root, 'src/bin/silo.ts'), ...args];
 }
 
-function commandLine(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-  } catch {
-    return '';
-  }
+/** Configuration of whoever runs the tests must not matter. */
+function cliEnvironment(directory: string): Record<string, string> {
+  return { DOCKER_CONFIG: join(directory, 'no-config'), DOCKER_CONTEXT: '', DOCKER_HOST: '' };
 }

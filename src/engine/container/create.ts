@@ -8,6 +8,7 @@ import type { ImageRecord } from '../image/image.ts';
 import type { ContainerConfig } from './config.ts';
 import type { ContainerLifecycle, ContainerRecord, CreateRequest } from './container.ts';
 import { type Context, publish } from './context.ts';
+import { volumesFor } from './anonymous-volumes.ts';
 import { commandLine, mergeImage } from './merge-image.ts';
 import { resolveMounts } from './mounts.ts';
 import { parseContainerName, randomContainerName } from './names.ts';
@@ -36,7 +37,7 @@ export const createCreate =
     context.creating.set(id, { imageId: image.id, layers: image.layers });
     undo.defer(() => void context.creating.delete(id));
     const mounts = await resolveMounts(config, {
-      volumes: context.volumes,
+      volumes: volumesFor(context, undo),
       containerOf: (name) => context.store.get(name),
     });
     faultPoint('container.create.volumes');

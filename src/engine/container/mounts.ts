@@ -64,7 +64,7 @@ function checkDestination(destination: string, word: string): void {
  */
 export async function resolveMounts(
   config: ContainerConfig,
-  deps: { volumes: Volumes; containerOf: (nameOrId: string) => ContainerRecord },
+  deps: { volumes: Pick<Volumes, 'create'>; containerOf: (nameOrId: string) => ContainerRecord },
 ): Promise<ResolvedMount[]> {
   const byDestination = new Map<string, ResolvedMount>();
   const add = (mount: ResolvedMount): void => {
@@ -97,14 +97,14 @@ type Place = Omit<ResolvedMount, 'kind' | 'source' | 'name'>;
 async function volumeMount(
   name: string | undefined,
   place: Place,
-  volumes: Volumes,
+  volumes: Pick<Volumes, 'create'>,
   labels?: Record<string, string>,
 ): Promise<ResolvedMount> {
   const volume = await volumes.create({ ...(name ? { name } : {}), ...(labels ? { labels } : {}) });
   return { kind: 'volume', name: volume.name, source: volume.mountpoint, ...place };
 }
 
-async function resolveBind(bind: BindWord, volumes: Volumes): Promise<ResolvedMount> {
+async function resolveBind(bind: BindWord, volumes: Pick<Volumes, 'create'>): Promise<ResolvedMount> {
   const { source, ...place } = bind;
   if (!source.startsWith('/')) return volumeMount(source, place, volumes);
   await mkdir(source, { recursive: true, mode: 0o755 }).catch((error: NodeJS.ErrnoException) => {
@@ -119,7 +119,7 @@ async function resolveBind(bind: BindWord, volumes: Volumes): Promise<ResolvedMo
   };
 }
 
-async function resolveMount(request: MountRequest, volumes: Volumes): Promise<ResolvedMount> {
+async function resolveMount(request: MountRequest, volumes: Pick<Volumes, 'create'>): Promise<ResolvedMount> {
   const { source, target, readOnly } = request;
   if (!target.startsWith('/'))
     throw invalid(

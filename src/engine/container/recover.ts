@@ -5,8 +5,10 @@ import { type ContainerId, parseContainerId } from '../../foundation/base/ids.ts
 import type { RecoveredContainer } from '../../resources/runtime/runtime.ts';
 import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
+import { sweepDoomedVolumes } from './anonymous-volumes.ts';
 import { recordExit } from './exit.ts';
 import { scheduleRestart } from './restart.ts';
+import { removeLocked } from './remove.ts';
 import { startsWithEngine } from './restart-policy.ts';
 import { cleanUpRun, startContainer, unmountRootfs } from './start.ts';
 import { isRunning } from './state.ts';
@@ -91,6 +93,12 @@ async function settleStopped(
     return;
   }
   if (status) await cleanUpRun(context, record.id);
+  if (record.config.autoRemove && hasEnded(record)) await removeLocked(context, record, { volumes: true });
+}
+
+/** The engine died between an end, or a start that failed, and the removal that `--rm` wants. */
+function hasEnded({ state }: ContainerRecord): boolean {
+  return state.status === 'exited' || (state.status === 'created' && state.exitCode !== undefined);
 }
 
 /** Folders and mounts that belong to no container, or to one that does not run. */
@@ -102,6 +110,7 @@ async function sweep(context: Context, running: ReadonlySet<ContainerId>): Promi
   for (const id of orphans) await rm(join(containersDirectory, id), { recursive: true, force: true });
   for (const { id } of await context.snapshots.list())
     if (!context.store.find(id)) await context.snapshots.remove(id);
+  await sweepDoomedVolumes(context);
 }
 
 function startedMeanwhile(context: Context, id: ContainerId): boolean {

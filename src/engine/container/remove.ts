@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conflict, isKind } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
+import { removeDoomed, volumesLeaving } from './anonymous-volumes.ts';
 import { releaseParked } from './attach.ts';
 import type { ContainerLifecycle, ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
@@ -48,12 +49,13 @@ export async function removeLocked(
   next(current.state, { type: 'remove' });
   clearTimeout(context.live.of(record.id).restartTimer);
   faultPoint('container.remove.begun');
-  context.store.remove(record.id);
+  const doomedVolumes = options.volumes ? volumesLeaving(context, current) : [];
+  context.store.remove(record.id, { doomedVolumes });
   faultPoint('container.remove.unrecorded');
   await context.snapshots.remove(record.id);
   faultPoint('container.remove.snapshot');
   await rm(join(context.settings.containersDirectory, record.id), { recursive: true, force: true });
-  if (options.volumes) await removeAnonymousVolumes(context, record);
+  for (const name of doomedVolumes) await removeDoomed(context, name);
   publish(context, record, 'destroy');
   settleWaiters(context, record, ['removed', 'not-running', 'next-exit'], { exitCode: exitCodeOf(current) });
   releaseParked(context, record);
@@ -68,18 +70,4 @@ function refuseWhileAlive({ state, name }: ContainerRecord): void {
   };
   const why = alive[state.status];
   if (why) throw conflict(`cannot remove container "/${name}": ${why}`, { code: 'container-alive' });
-}
-
-async function removeAnonymousVolumes(context: Context, record: ContainerRecord): Promise<void> {
-  for (const { name } of record.mounts) {
-    if (name === undefined) continue;
-    const usedElsewhere = context.store
-      .list()
-      .some((other) => other.mounts.some((mount) => mount.name === name));
-    try {
-      if (!usedElsewhere && context.volumes.get(name).anonymous) await context.volumes.remove(name);
-    } catch (error) {
-      if (!isKind(error, 'not-found')) throw error;
-    }
-  }
 }

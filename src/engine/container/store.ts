@@ -15,12 +15,19 @@ export interface ContainerStore {
   list(): ContainerRecord[];
   /** Keeps the name for a container being made; `conflict` when taken. Disposing gives it back unless inserted. */
   reserveName(name: string, id: ContainerId): Disposable;
+  /** Its volumes are no longer doomed. */
   insert(record: ContainerRecord): void;
   /** Stores the changed record and returns it. */
   update(id: ContainerId, change: Partial<Omit<ContainerRecord, 'id'>>): ContainerRecord;
   /** The same for what a power cut voids: that it runs. Survives the death of the engine. */
   updateRunning(id: ContainerId, change: Partial<Omit<ContainerRecord, 'id' | 'name'>>): ContainerRecord;
-  remove(id: ContainerId): void;
+  /** Dooms the volumes in the same transaction. */
+  remove(id: ContainerId, options?: { doomedVolumes: readonly string[] }): void;
+  /**
+   * Volumes that go with a container that is being made or removed. No user knows their names, so what a crash leaves of them is removed at the next
+   * start, unless a container has them.
+   */
+  doomedVolumes: { add(name: string): void; delete(name: string): void; list(): string[] };
 }
 
 const tables = [
@@ -30,7 +37,11 @@ const tables = [
     created_at_ms INTEGER NOT NULL,
     record TEXT NOT NULL
   ) WITHOUT ROWID`,
+  `CREATE TABLE doomed_volume (name TEXT PRIMARY KEY) WITHOUT ROWID`,
 ];
+
+const doom = 'INSERT OR IGNORE INTO doomed_volume (name) VALUES (?)';
+const spare = 'DELETE FROM doomed_volume WHERE name = ?';
 
 export function createContainerStore(database: Database): ContainerStore {
   database.migrate('container', tables);
@@ -87,13 +98,16 @@ export function createContainerStore(database: Database): ContainerStore {
       };
     },
     insert(record) {
-      database.run(
-        'INSERT INTO container (id, name, created_at_ms, record) VALUES (?, ?, ?, ?)',
-        record.id,
-        record.name,
-        record.createdAtMs,
-        JSON.stringify(record),
-      );
+      database.transaction(() => {
+        database.run(
+          'INSERT INTO container (id, name, created_at_ms, record) VALUES (?, ?, ?, ?)',
+          record.id,
+          record.name,
+          record.createdAtMs,
+          JSON.stringify(record),
+        );
+        for (const { name } of record.mounts) if (name !== undefined) database.run(spare, name);
+      });
       records.set(record.id, record);
       names.set(record.name, record.id);
     },
@@ -117,11 +131,19 @@ export function createContainerStore(database: Database): ContainerStore {
       names.set(record.name, id);
       return record;
     },
-    remove(id) {
-      database.run('DELETE FROM container WHERE id = ?', id);
+    remove(id, { doomedVolumes } = { doomedVolumes: [] }) {
+      database.transaction(() => {
+        database.run('DELETE FROM container WHERE id = ?', id);
+        for (const name of doomedVolumes) database.run(doom, name);
+      });
       const record = records.get(id);
       records.delete(id);
       if (record && names.get(record.name) === id) names.delete(record.name);
+    },
+    doomedVolumes: {
+      add: (name) => void database.runRelaxed(doom, name),
+      delete: (name) => void database.runRelaxed(spare, name),
+      list: () => database.all<{ name: string }>('SELECT name FROM doomed_volume').map(({ name }) => name),
     },
   };
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { toSiloError } from '../../foundation/base/errors.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import { unpackLayer } from '../../foundation/archive/unpack-process.ts';
 import { openDatabase } from '../../foundation/db/database.ts';
@@ -25,6 +26,9 @@ import { createNetworkQueries } from './network-queries.ts';
 import { findPrograms } from './programs.ts';
 import type { EngineSettings } from './settings.ts';
 import { createVolumeCommands } from './volume-commands.ts';
+
+/** How long an interrupted download waits for the attempt that goes on with it. */
+const partialBlobMs = 7 * 24 * 3600 * 1000;
 
 export interface OpenedEngine extends Engine {
   /** Starts what restart policies want; called when the engine answers. */
@@ -58,6 +62,9 @@ export async function openEngine(
   const now = Date.now;
 
   const content = await openContentStore(at('content'));
+  content
+    .sweepPartial(now() - partialBlobMs)
+    .catch((error: unknown) => log.warn(`removing old partial downloads: ${toSiloError(error).message}`));
   const snapshots = await openSnapshots({ root: at('snapshots'), log });
   const volumes = await openVolumes({ database, directory: at('volumes'), log, now });
   const network = undo.use(

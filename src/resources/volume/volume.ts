@@ -3,9 +3,13 @@
  * its records), not here.
  */
 export interface Volumes {
-  /** Creates or returns the existing one of this name. A missing name gives a random 64-digit one (anonymous). */
+  /**
+   * Creates or returns the existing one of this name. A missing name gives a random 64-digit one (anonymous); `anonymous` says so of a name that
+   * the caller had to know beforehand.
+   */
   create(request: {
     name?: string;
+    anonymous?: boolean;
     labels?: Record<string, string>;
     driver?: string;
     options?: Record<string, string>;

@@ -75,7 +75,7 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
         await syncDirectory(directory);
         faultPoint('volume.create.folder');
         const { labels = {}, options = {} } = request;
-        record({ name, labels, options, anonymous: !request.name, createdAtMs: now() });
+        record({ name, labels, options, anonymous: request.anonymous ?? !request.name, createdAtMs: now() });
         return get(name);
       });
     },

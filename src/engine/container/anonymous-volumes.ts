@@ -1,0 +1,62 @@
+import { isKind, toSiloError } from '../../foundation/base/errors.ts';
+import { randomHexId } from '../../foundation/base/ids.ts';
+import type { VolumeInfo, Volumes } from '../../resources/volume/volume.ts';
+import type { ContainerRecord } from './container.ts';
+import type { Context } from './context.ts';
+
+type Deps = Pick<Context, 'store' | 'volumes' | 'log'>;
+
+/**
+ * Volumes for a container being made. Anonymous ones are doomed from before they exist until the container's record is inserted, and removed when
+ * `undo` is disposed.
+ */
+export function volumesFor(context: Deps, undo: AsyncDisposableStack): Pick<Volumes, 'create'> {
+  return {
+    async create(request): Promise<VolumeInfo> {
+      if (request.name !== undefined) return context.volumes.create(request);
+      const name = randomHexId();
+      context.store.doomedVolumes.add(name);
+      undo.defer(() => removeDoomed(context, name));
+      return context.volumes.create({ ...request, name, anonymous: true });
+    },
+  };
+}
+
+/** Those that go with the container: anonymous, and of no other container. */
+export function volumesLeaving(context: Deps, record: ContainerRecord): string[] {
+  return record.mounts.flatMap(({ name }) => {
+    if (name === undefined) return [];
+    const others = context.store.list().filter((other) => other.id !== record.id);
+    const isShared = others.some((other) => other.mounts.some((mount) => mount.name === name));
+    return !isShared && isAnonymous(context, name) ? [name] : [];
+  });
+}
+
+function isAnonymous({ volumes }: Deps, name: string): boolean {
+  try {
+    return volumes.get(name).anonymous;
+  } catch (error) {
+    if (isKind(error, 'not-found')) return false;
+    throw error;
+  }
+}
+
+export async function removeDoomed(context: Deps, name: string): Promise<void> {
+  try {
+    await context.volumes.remove(name);
+  } catch (error) {
+    // It stays doomed, for the next start.
+    if (!isKind(error, 'not-found'))
+      return context.log.warn(`removing anonymous volume ${name}: ${toSiloError(error).message}`);
+  }
+  context.store.doomedVolumes.delete(name);
+}
+
+/** Removes what a crash between a container and its volumes left. Called while no request is under way. */
+export async function sweepDoomedVolumes(context: Deps): Promise<void> {
+  const used = new Set(context.store.list().flatMap(({ mounts }) => mounts.map(({ name }) => name)));
+  for (const name of context.store.doomedVolumes.list()) {
+    if (used.has(name)) context.store.doomedVolumes.delete(name);
+    else await removeDoomed(context, name);
+  }
+}

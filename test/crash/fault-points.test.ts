@@ -1,0 +1,160 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { eventually } from '../e2e/footprint.ts';
+import { startEngine } from '../e2e/harness.ts';
+import { bootstrapBusybox, inspect, runOnce } from '../e2e/objects.ts';
+import { knownFaultPoints } from './fault-points.ts';
+import { type Scenario, type ScenarioName, scenarios, tidy } from './scenarios.ts';
+import { findLeftovers, storeContents } from './whole.ts';
+import { bystander, openWorld, skipReason, type World } from './world.ts';
+
+/** Which operations pass the points whose names begin so; the longest beginning counts. Each point is died at in each of them. */
+const plan: Record<string, ScenarioName[]> = {
+  'container.create.': ['create'],
+  'container.exit.': ['stop', 'autoRemove', 'endedMeanwhile'],
+  'container.remove.': ['remove', 'forcedRemove'],
+  'container.start.': ['start'],
+  'content.': ['pull', 'load'],
+  'distribution.': ['pull'],
+  'image.import.': ['import'],
+  'image.layer.': ['pull', 'load'],
+  'image.load.': ['load'],
+  'image.publish.': ['pull', 'load'],
+  'image.pull.': ['pull'],
+  'image.remove.': ['removeImage'],
+  'image.sweep.': ['removeImage'],
+  'network.attach.': ['start'],
+  'network.create.': ['createNetwork'],
+  'network.firewall.': ['start', 'kill'],
+  'network.release.': ['stop'],
+  'network.remove.': ['removeNetwork'],
+  'network.reserve.': ['start'],
+  'runtime.create.': ['start'],
+  'runtime.delete.': ['kill', 'endedMeanwhile'],
+  'runtime.exec.': ['exec'],
+  'runtime.start.': ['start'],
+  'snapshot.container.': ['create'],
+  'snapshot.layer.': ['pull', 'import'],
+  'snapshot.trash.': ['remove'],
+  'volume.create.': ['create', 'createVolume'],
+  'volume.remove.': ['removeVolume'],
+};
+
+/** Points that have a test of their own below, or that are not died at, with the reason. */
+const apart: Record<string, string> = {
+  'network.recover.cleaned':
+    'the rules are first written without the published ports (endpoints.ts, recover): they do not answer until the next start',
+  'snapshot.init.filled': 'only the first start on a data root passes it',
+};
+
+const points = knownFaultPoints();
+const cases = points.flatMap((point) => scenariosOf(point).map((name) => ({ point, name })));
+
+function scenariosOf(point: string): ScenarioName[] {
+  const beginnings = Object.keys(plan).filter((beginning) => point.startsWith(beginning));
+  return plan[beginnings.toSorted((a, b) => b.length - a.length)[0] ?? ''] ?? [];
+}
+
+test('every fault point is planned for', () => {
+  expect(points.filter((point) => scenariosOf(point).length === 0 && !apart[point])).toEqual([]);
+  expect(new Set(points).size).toBe(points.length);
+});
+
+if (skipReason) console.log(`skipped: the crash suite: ${skipReason}`);
+
+describe.skipIf(skipReason !== undefined)('the engine dies', () => {
+  let world: World | undefined;
+  let store: string[] = [];
+
+  const freshWorld = async (): Promise<World> => {
+    const opened = await openWorld();
+    store = storeContents(opened.engine);
+    return opened;
+  };
+  beforeAll(async () => void (world = await freshWorld()));
+  afterAll(async () => {
+    await world?.[Symbol.asyncDispose]();
+  });
+
+  for (const { point, name } of cases)
+    test(`at ${point} during ${name}, and nothing is lost or left over`, async () => {
+      const current = (world ??= await freshWorld());
+      try {
+        await dieAt(current, point, scenarios[name]);
+        expect(storeContents(current.engine)).toEqual(store);
+      } catch (error) {
+        // The next case must not suffer from this one.
+        world = undefined;
+        const log = current.engine.log().split('\n').slice(-12).join('\n');
+        await current[Symbol.asyncDispose]();
+        throw new Error(`${String(error)}\nlast words of the daemon:\n${log}`, { cause: error });
+      }
+    });
+});
+
+async function dieAt(world: World, point: string, scenario: Scenario): Promise<void> {
+  const { engine } = world;
+  const { State } = await inspect(engine, bystander);
+  await scenario.prepare?.(world);
+  await engine.kill();
+  await scenario.whileDead?.(world);
+  const deaths = await die(world, point, scenario);
+  const before = await world.page();
+  await engine.start();
+  expect(await findLeftovers(engine)).toEqual([]);
+  expect((await inspect(engine, bystander)).State.Pid).toBe(State.Pid);
+  expect([before, await world.page()]).toEqual(['page\n', 'page\n']);
+  await world.count();
+  await scenario.verify(world);
+  await tidy(world);
+  expect(await findLeftovers(engine)).toEqual([]);
+  expect(deaths).toBeGreaterThan(0);
+}
+
+/** Points that the start of the engine passes too are died at there first, passage by passage. Returns how often the engine died. */
+async function die({ engine, ...world }: World, point: string, scenario: Scenario): Promise<number> {
+  for (let passage = 1; ; passage++) {
+    const ready = await engine.start({ fault: `${point}:${passage}` });
+    if (!ready) {
+      expect(await engine.died()).toBe('SIGKILL');
+      expect(passage).toBeLessThan(10);
+      if (scenario.act) continue;
+      return passage;
+    }
+    if (!scenario.act) throw new Error(`the start of the engine does not pass ${point}`);
+    const outcome = scenario.act({ engine, ...world }).then(
+      () => 'it succeeded',
+      (error: unknown) => `it failed: ${String(error)}`,
+    );
+    const end = await Promise.race([engine.died(), outcome.then((said) => afterGrace(engine, said))]);
+    if (end === 'SIGKILL') return passage;
+    if (passage > 1) {
+      await engine.kill();
+      return passage - 1;
+    }
+    throw new Error(`the operation does not pass ${point}: ${end}`);
+  }
+}
+
+/** Some points come after the answer. */
+async function afterGrace(engine: World['engine'], said: string): Promise<string> {
+  let end: string | undefined;
+  void engine.died().then((signal) => (end = signal));
+  await eventually(() => end !== undefined, 2_000);
+  return end ?? said;
+}
+
+test.skipIf(skipReason !== undefined)(
+  'at snapshot.init.filled during its very first start, and the next start makes the layer',
+  async () => {
+    await using engine = await startEngine({ stopped: true });
+    expect(await engine.start({ fault: 'snapshot.init.filled' })).toBe(false);
+    expect(await engine.died()).toBe('SIGKILL');
+    await engine.start();
+    await bootstrapBusybox(engine);
+    expect(await runOnce(engine, 'check', { Cmd: ['echo', 'hello'] })).toEqual({
+      code: 0,
+      output: 'hello\n',
+    });
+    expect(await findLeftovers(engine)).toEqual([]);
+  },
+);

@@ -1,0 +1,280 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { bridgesOf, eventually, processesOf } from '../e2e/footprint.ts';
+import { ask, exists, inspect, launch, logs, remove, runOnce, start, wait } from '../e2e/objects.ts';
+import { rawRequest, upgrade } from '../e2e/raw-request.ts';
+import { createSubject, pull, staying, upload, type World } from './world.ts';
+
+/**
+ * An operation during which the engine dies. `prepare` runs on a healthy engine, which is then killed; `act` on one that dies at its fault
+ * point; `verify` on the next one: what the operation made is there wholly or not at all, and the operation can be done again.
+ */
+export interface Scenario {
+  prepare?(world: World): Promise<unknown>;
+  whileDead?(world: World): Promise<unknown>;
+  /** Absent: the start of the engine is the operation. */
+  act?(world: World): Promise<unknown>;
+  verify(world: World): Promise<void>;
+}
+
+const startSubject = async (world: World): Promise<void> => {
+  await createSubject(world);
+  await start(world.engine, 'subject');
+};
+
+export const scenarios = {
+  create: {
+    act: createSubject,
+    async verify(world) {
+      if (!(await exists(world.engine, '/containers/subject/json'))) await createSubject(world);
+      await runsAndEnds(world);
+    },
+  },
+  start: {
+    prepare: createSubject,
+    act: ({ engine }) => start(engine, 'subject'),
+    async verify(world) {
+      const { State } = await inspect(world.engine, 'subject');
+      expectOneOf(State.Status, ['created', 'running']);
+      await runsAndEnds(world);
+    },
+  },
+  stop: {
+    prepare: startSubject,
+    act: ({ engine }) => ask(engine, 'POST', '/containers/subject/stop?signal=KILL'),
+    verify: hasEnded,
+  },
+  kill: {
+    prepare: startSubject,
+    act: ({ engine }) => ask(engine, 'POST', '/containers/subject/kill'),
+    verify: hasEnded,
+  },
+  autoRemove: {
+    prepare: ({ engine }) =>
+      launch(engine, 'subject', { ...staying, HostConfig: { ...staying.HostConfig, AutoRemove: true } }),
+    act: ({ engine }) => ask(engine, 'POST', '/containers/subject/kill'),
+    async verify({ engine }) {
+      if (!(await eventually(async () => !(await exists(engine, '/containers/subject/json')))))
+        throw new Error('the ended container with --rm was not removed');
+    },
+  },
+  endedMeanwhile: {
+    prepare: startSubject,
+    async whileDead(world) {
+      const monitor = subjectMonitor(world);
+      if (!monitor) throw new Error('the subject has no monitor while the engine is dead');
+      process.kill(monitor.initPid, 'SIGKILL');
+      await eventually(() => subjectMonitor(world) === undefined);
+    },
+    verify: hasEnded,
+  },
+  remove: {
+    async prepare(world) {
+      await startSubject(world);
+      await ask(world.engine, 'POST', '/containers/subject/kill');
+      await wait(world.engine, 'subject');
+    },
+    act: ({ engine }) => ask(engine, 'DELETE', '/containers/subject?v=1'),
+    verify: isRemovedOrWhole,
+  },
+  forcedRemove: {
+    prepare: startSubject,
+    act: ({ engine }) => remove(engine, 'subject'),
+    verify: isRemovedOrWhole,
+  },
+  exec: {
+    prepare: startSubject,
+    act: ({ engine }) => execInSubject(engine),
+    async verify({ engine }) {
+      const { State } = await inspect(engine, 'subject');
+      expectOneOf(State.Status, ['running']);
+      const output = await execInSubject(engine);
+      if (!output.includes('executed')) throw new Error(`exec after the restart said: ${output}`);
+    },
+  },
+  pull: {
+    act: pull,
+    async verify(world) {
+      const { engine, reference } = world;
+      if (await exists(engine, `/images/${reference}/json`)) await imageRuns(world, reference);
+      await pull(world);
+      await imageRuns(world, reference);
+    },
+  },
+  load: {
+    act: ({ engine, archive }) => upload(engine, '/images/load', archive),
+    async verify(world) {
+      const { engine, archive } = world;
+      if (await exists(engine, '/images/archived:1/json')) await imageRuns(world, 'archived:1');
+      await upload(engine, '/images/load', archive);
+      await imageRuns(world, 'archived:1');
+    },
+  },
+  import: {
+    act: importRootfs,
+    async verify(world) {
+      const { engine } = world;
+      if (await exists(engine, '/images/imported:1/json')) await importedRuns(world);
+      await importRootfs(world);
+      await importedRuns(world);
+    },
+  },
+  removeImage: {
+    prepare: pull,
+    act: ({ engine, reference }) => ask(engine, 'DELETE', `/images/${reference}`),
+    async verify(world) {
+      const { engine, reference } = world;
+      if (await exists(engine, `/images/${reference}/json`)) await imageRuns(world, reference);
+      await pull(world);
+      await imageRuns(world, reference);
+    },
+  },
+  createVolume: {
+    act: ({ engine }) => ask(engine, 'POST', '/volumes/create', { Name: 'subject-volume' }),
+    async verify({ engine }) {
+      await ask(engine, 'POST', '/volumes/create', { Name: 'subject-volume' });
+      await runsWith(engine, { Binds: ['subject-volume:/data'] }, 'echo kept > /data/file');
+    },
+  },
+  removeVolume: {
+    async prepare({ engine }) {
+      const body = { Name: 'subject-volume' };
+      const { Mountpoint } = await ask<{ Mountpoint: string }>(engine, 'POST', '/volumes/create', body);
+      writeFileSync(join(Mountpoint, 'file'), 'kept\n');
+    },
+    act: ({ engine }) => ask(engine, 'DELETE', '/volumes/subject-volume'),
+    async verify({ engine }) {
+      const path = '/volumes/subject-volume';
+      if (!(await exists(engine, path))) return;
+      const { Mountpoint } = await ask<{ Mountpoint: string }>(engine, 'GET', path);
+      if (readFileSync(join(Mountpoint, 'file'), 'utf8') !== 'kept\n')
+        throw new Error('the volume lost its file');
+    },
+  },
+  createNetwork: {
+    act: ({ engine }) => ask(engine, 'POST', '/networks/create', { Name: 'subject-network' }),
+    verify: networkWorks,
+  },
+  removeNetwork: {
+    prepare: networkWorks,
+    act: ({ engine }) => ask(engine, 'DELETE', '/networks/subject-network'),
+    verify: networkWorks,
+  },
+} satisfies Record<string, Scenario>;
+
+export type ScenarioName = keyof typeof scenarios;
+
+/** Takes away what the scenarios made, through the API; the store must then be as before. */
+export async function tidy(world: World): Promise<void> {
+  const { engine, reference } = world;
+  for (const path of [
+    '/containers/subject?force=1&v=1',
+    '/containers/check?force=1&v=1',
+    '/volumes/subject-volume',
+    '/networks/subject-network',
+    `/images/${reference}?force=1`,
+    '/images/archived:1?force=1',
+    '/images/imported:1?force=1',
+  ]) {
+    const answer = await engine.api('DELETE', path);
+    if (answer.status >= 400 && answer.status !== 404)
+      throw new Error(`DELETE ${path}: ${answer.status} ${answer.text}`);
+  }
+  // What a dead transfer had stored completely stays for its next attempt; this is the command that removes it.
+  await ask(engine, 'POST', `/images/prune?filters=${encodeURIComponent('{"dangling":["true"]}')}`);
+  const bridges = await bridgesOf(engine.footprint);
+  if (bridges.length > 1) throw new Error(`leaked bridges: ${bridges.join(' ')}`);
+}
+
+/** From whatever state: it can be started, says so, can be killed, and the code is known. */
+async function runsAndEnds({ engine }: World): Promise<void> {
+  const { State } = await inspect(engine, 'subject');
+  if (!State.Running) await start(engine, 'subject');
+  const begun = await eventually(async () => (await logs(engine, 'subject')) === 'begun\n');
+  if (!begun) throw new Error(`the log of the subject is ${JSON.stringify(await logs(engine, 'subject'))}`);
+  await ask(engine, 'POST', '/containers/subject/kill');
+  const code = await wait(engine, 'subject');
+  if (code !== 137) throw new Error(`the killed subject ended with ${code}`);
+}
+
+async function hasEnded({ engine }: World): Promise<void> {
+  const code = await wait(engine, 'subject');
+  const { State } = await inspect(engine, 'subject');
+  if (code !== 137 || State.ExitCode !== 137)
+    throw new Error(`the exit code is ${code}, ${JSON.stringify(State)}`);
+  expectOneOf(State.Status, ['exited']);
+  if ((await logs(engine, 'subject')) !== 'begun\n')
+    throw new Error('the log of the ended subject is not whole');
+  await start(engine, 'subject');
+}
+
+async function isRemovedOrWhole(world: World): Promise<void> {
+  const { engine } = world;
+  if (await exists(engine, '/containers/subject/json')) {
+    expectOneOf((await inspect(engine, 'subject')).State.Status, ['exited', 'running']);
+    await ask(engine, 'DELETE', '/containers/subject?force=1&v=1');
+  }
+  await createSubject(world);
+  await runsAndEnds(world);
+}
+
+async function execInSubject(engine: World['engine']): Promise<string> {
+  const { Id } = await ask<{ Id: string }>(engine, 'POST', '/containers/subject/exec', {
+    AttachStdout: true,
+    AttachStderr: true,
+    Cmd: ['echo', 'executed'],
+  });
+  using stream = rawRequest(engine.socket, {
+    method: 'POST',
+    path: `/exec/${Id}/start`,
+    headers: { ...upgrade, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ Detach: false, Tty: false }),
+  });
+  return await stream.closed;
+}
+
+async function imageRuns({ engine }: World, reference: string): Promise<void> {
+  const { code, output } = await runOnce(engine, 'check', {
+    Image: reference,
+    Cmd: ['/bin/busybox', 'sh', '/bin/tool'],
+  });
+  if (code !== 0 || output !== 'hello\n') throw new Error(`the image gave ${code}: ${output}`);
+}
+
+function importRootfs({ engine, rootfs }: World): Promise<string> {
+  return upload(engine, '/images/create?fromSrc=-&repo=imported&tag=1', rootfs);
+}
+
+async function importedRuns({ engine }: World): Promise<void> {
+  const body = { Image: 'imported:1', Cmd: ['/bin/busybox', 'cat', '/etc/greeting'] };
+  const { code, output } = await runOnce(engine, 'check', body);
+  if (code !== 0 || output !== 'imported\n') throw new Error(`the imported image gave ${code}: ${output}`);
+}
+
+async function networkWorks({ engine }: World): Promise<void> {
+  if (!(await exists(engine, '/networks/subject-network')))
+    await ask(engine, 'POST', '/networks/create', { Name: 'subject-network' });
+  await runsWith(engine, { NetworkMode: 'subject-network' }, 'ip route | grep -q default');
+}
+
+async function runsWith(
+  engine: World['engine'],
+  HostConfig: Record<string, unknown>,
+  command: string,
+): Promise<void> {
+  const { code, output } = await runOnce(engine, 'check', { Cmd: ['sh', '-c', command], HostConfig });
+  if (code !== 0) throw new Error(`${command}: exit code ${code}, ${output}`);
+}
+
+/** The monitor of the only other container than the bystander, and the process that it watches. */
+function subjectMonitor({ engine, bystanderId }: World): { initPid: number } | undefined {
+  const words = processesOf(engine.footprint)
+    .map((found) => found.words)
+    .find((found) => found.includes('--exit-dir=') && !found.includes(bystanderId));
+  const pidFile = /--container-pidfile=(\S+)/.exec(words ?? '')?.[1];
+  return pidFile === undefined ? undefined : { initPid: Number(readFileSync(pidFile, 'utf8')) };
+}
+
+function expectOneOf(found: string, wanted: string[]): void {
+  if (!wanted.includes(found)) throw new Error(`the state is ${found}, not ${wanted.join(' or ')}`);
+}
