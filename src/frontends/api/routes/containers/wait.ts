@@ -22,11 +22,12 @@ export function waitContainer(engine: { containers: Pick<Engine['containers'], '
         open().end();
       };
       try {
-        const { exitCode, error } = await engine.containers.wait(call.param('id'), condition, {
+        const { exitCode } = await engine.containers.wait(call.param('id'), condition, {
           registered: () => void open(),
           signal: exchange.signal,
         });
-        finish({ StatusCode: exitCode, ...(error ? { Error: { Message: error } } : {}) });
+        // `Error` is for a wait that failed. A start that failed has told its reason to whoever started: clients would print it twice.
+        finish({ StatusCode: exitCode });
       } catch (thrown) {
         if (output === undefined) throw thrown;
         // The client left, or the wait itself failed: both are said in the body, as the head is out.

@@ -15,7 +15,6 @@ const missing: readonly [Route['method'], string, string, string?][] = [
   ['PUT', '/containers/{id}/archive', 'copying files from and to containers'],
   ['GET', '/containers/{id}/attach/ws', 'attaching through a websocket', 'use POST /containers/{id}/attach'],
   ['POST', '/build', 'building images'],
-  ['POST', '/build/prune', 'building images'],
   ['POST', '/build/cancel', 'building images'],
   ['POST', '/session', 'building images'],
   ['POST', '/grpc', 'building images'],
@@ -65,5 +64,11 @@ export function unsupportedRoutes(): Route[] {
       handle: () => Promise.reject(unavailable(swarmText, { code: 'no-swarm' })),
     })),
     { method: 'GET', path: '/plugins', handle: async () => ok([]) },
+    // Part of `docker system prune`: without builds there is nothing to remove.
+    {
+      method: 'POST',
+      path: '/build/prune',
+      handle: async () => ok({ CachesDeleted: null, SpaceReclaimed: 0 }),
+    },
   ];
 }
