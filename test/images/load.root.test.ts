@@ -10,7 +10,7 @@ import { formatMember } from '../../src/foundation/archive/tar-writer.ts';
 import { toSiloError } from '../../src/foundation/base/errors.ts';
 import { digestOf, sampleImage, type SampleImage, tarOf } from '../registry/sample-image.ts';
 import { openImages, type OpenImages } from './open-images.ts';
-import { imageOf, layerBlobs, layerOf, layoutOf } from './samples.ts';
+import { bigLayer, imageOf, layerBlobs, layerOf, layoutOf } from './samples.ts';
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log('skipped: unpacking layers needs root');
@@ -163,6 +163,40 @@ describe.if(isRoot)('load', () => {
     expect(open.unpacks()).toBe(2);
   });
 
+  test('large layers are unpacked once, while the archive still comes', async () => {
+    await using open = await openImages();
+    const image = imageOf([bigLayer(), layerOf({ small: 'x' }), bigLayer()]);
+    const archive = tarOf(dockerArchive(image, ['app:1']));
+    await load(open, archive);
+    expect(open.unpacks()).toBe(3);
+    for (const chainId of open.images.resolve('app:1').layers)
+      expect(await open.layers.find(chainId)).toMatchObject({ sizeBytes: expect.any(Number) });
+    expect(readdirSync(join(open.root, 'snapshots', 'layers'))).toHaveLength(3);
+    await load(open, archive);
+    expect(open.unpacks()).toBe(3);
+  });
+
+  test('a large layer may stand twice in an image', async () => {
+    await using open = await openImages();
+    const layer = bigLayer();
+    await load(open, tarOf(dockerArchive(imageOf([layer, layer]), ['app:1'])));
+    expect(await open.layers.list()).toHaveLength(2);
+  });
+
+  test('a large layer that belongs to no image, or is not what it should be, leaves nothing', async () => {
+    await using open = await openImages();
+    const [good, other] = [bigLayer(), bigLayer()];
+    const lying = imageOf([{ bytes: good.bytes, diffId: other.diffId }]);
+    expect((await failure(load(open, tarOf(dockerArchive(lying, ['app:1']))))).kind).toBe('corrupt');
+    await expectNothing(open);
+    expect(readdirSync(join(open.root, 'snapshots', 'layers'))).toEqual([]);
+    const stray = gunzipSync(other.bytes);
+    await load(open, tarOf({ 'stray.tar': stray, ...dockerArchive(sampleImage(), ['app:1']) }));
+    expect(await open.layers.list()).toHaveLength(2);
+    expect(readdirSync(join(open.root, 'snapshots', 'layers'))).toHaveLength(2);
+    expect(await open.content.list()).toHaveLength(4);
+  });
+
   const [config, ...layers] = Object.entries(dockerArchive(sampleImage(), ['app:1']));
   const whole = Object.fromEntries([config, ...layers].filter((entry) => entry !== undefined));
   const without = (path: string): Record<string, Buffer> =>
@@ -194,12 +228,12 @@ describe.if(isRoot)('load', () => {
 
   test('a client that goes in the middle leaves nothing', async () => {
     await using open = await openImages();
-    const archive = tarOf(dockerArchive(sampleImage(), ['app:1']));
+    const archive = tarOf(dockerArchive(imageOf([bigLayer(), bigLayer()]), ['app:1']));
     const leave = new AbortController();
     async function* hangUp(): AsyncGenerator<Buffer> {
-      yield archive.subarray(0, 2500);
+      yield archive.subarray(0, 7_000_000);
       leave.abort();
-      yield archive.subarray(2500, 3000);
+      yield archive.subarray(7_000_000);
       throw new Error('aborted');
     }
     await failure(load(open, Readable.from(hangUp()), { signal: leave.signal }));

@@ -11,6 +11,8 @@ export interface EnsureOptions {
   signal?: AbortSignal | undefined;
   noteFor: (layer: LayerWish) => (note: LayerNote) => void;
   bring?: BringLayer;
+  /** A layer that was unpacked ahead of its name. */
+  take?: (layer: LayerWish) => Promise<StoredLayer | undefined>;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function ensureLayers(
     onNote({ phase: 'waiting' });
     try {
       const stored = await context.unpacks.join(layer.chainId, { signal, onNote }, (flight) =>
-        ensureLayer(context, layer, flight, options.bring ?? nowhere),
+        ensureLayer(context, layer, flight, options),
       );
       return [stored];
     } catch (error) {
@@ -48,7 +50,7 @@ async function ensureLayer(
   context: Context,
   layer: LayerWish,
   flight: Flight<LayerNote>,
-  bring: BringLayer,
+  { bring = nowhere, take }: Pick<EnsureOptions, 'bring' | 'take'>,
 ): Promise<StoredLayer> {
   const there = await context.layers.find(layer.chainId);
   if (there) {
@@ -58,7 +60,7 @@ async function ensureLayer(
   const blob = await context.content.find(layer.blob);
   if (!blob) return bring(layer, flight);
   flight.note({ phase: 'extracting' });
-  const stored = await unpackStored(context, layer, blob.path, flight.signal);
+  const stored = (await take?.(layer)) ?? (await unpackStored(context, layer, blob.path, flight.signal));
   flight.note({ phase: 'complete' });
   return stored;
 }

@@ -6,6 +6,7 @@ import { type Manifest, manifestLimits, parseManifest } from '../../foundation/o
 import { mediaTypes } from '../../foundation/oci/media-types.ts';
 import { familiarName, formatReference } from '../../foundation/oci/reference.ts';
 import type { ArchivedImage } from './archive/archived-image.ts';
+import { createEarlyUnpack } from './archive/early-unpack.ts';
 import { imagesOf } from './archive/images.ts';
 import { receiveArchive } from './archive/receive.ts';
 import { announceImage } from './announce.ts';
@@ -28,7 +29,11 @@ export function loadArchive(
 ): Promise<LoadedImage[]> {
   const { signal, onProgress } = options;
   return underLease(context, async (lease) => {
-    const content = await receiveArchive(context, lease, archive, { signal });
+    await using early = createEarlyUnpack(context, signal);
+    const content = await receiveArchive(context, lease, archive, {
+      signal,
+      onBlob: (blob) => early.offer(blob),
+    });
     const loaded: LoadedImage[] = [];
     for (const archived of await imagesOf(context, content)) {
       const image = await checkImage(context, lease, archived);
@@ -37,6 +42,7 @@ export function loadArchive(
         signal,
         names: { tags, digests: [] },
         noteFor: (layer) => layerProgress(layer.blob, context.now, onProgress),
+        take: (layer) => early.take(layer),
       });
       faultPoint('image.load.published');
       announceImage(context, 'load', record);

@@ -7,7 +7,7 @@ import type { TarEntry } from '../../../foundation/archive/tar-entry.ts';
 import { defaultTarLimits } from '../../../foundation/archive/tar-limits.ts';
 import { createTarReader } from '../../../foundation/archive/tar-reader.ts';
 import { digestAlgorithm, type Digest, isDigest } from '../../../foundation/oci/digest.ts';
-import type { Ingest } from '../../../resources/content/content.ts';
+import type { BlobInfo, Ingest } from '../../../resources/content/content.ts';
 import type { Context } from '../context.ts';
 import { commitHeld, inPieces } from '../ingest-stream.ts';
 import type { Lease } from '../lease.ts';
@@ -26,10 +26,10 @@ export async function receiveArchive(
   context: Context,
   lease: Lease,
   source: AsyncIterable<Uint8Array>,
-  options: { signal?: AbortSignal | undefined; onBytes?: (bytes: number) => void },
+  options: { signal?: AbortSignal | undefined; onBlob?: (blob: BlobInfo) => void },
 ): Promise<ArchiveContent> {
   const index = createArchiveIndex();
-  await using writer = createBlobWriter(context, lease, index);
+  await using writer = createBlobWriter(context, lease, { index, onBlob: options.onBlob });
   // The reader is synchronous and the store is not: what it finds in one piece is done while the next one is read.
   let steps: Step[] = [];
   let file: OpenFile | undefined;
@@ -55,7 +55,6 @@ export async function receiveArchive(
   for await (const piece of inPieces(decompress(source))) {
     throwIfAborted(options.signal, 'the load');
     reader.push(piece);
-    options.onBytes?.(reader.offset);
     const batch = steps;
     steps = [];
     await working;
@@ -116,7 +115,11 @@ interface BlobWriter extends AsyncDisposable {
   finish(): Promise<void>;
 }
 
-function createBlobWriter(context: Context, lease: Lease, index: ArchiveIndex): BlobWriter {
+function createBlobWriter(
+  context: Context,
+  lease: Lease,
+  { index, onBlob }: { index: ArchiveIndex; onBlob: ((blob: BlobInfo) => void) | undefined },
+): BlobWriter {
   let current: { path: string; ingest: Ingest; expected: Digest | undefined } | undefined;
   const commits: Promise<void>[] = [];
 
@@ -125,6 +128,7 @@ function createBlobWriter(context: Context, lease: Lease, index: ArchiveIndex): 
     try {
       const blob = await commitHeld(context, lease, undo, expected && { digest: expected });
       index.addBlob(path, blob.digest);
+      onBlob?.(blob);
     } catch (error) {
       await ingest.abort();
       throw error;
