@@ -13,6 +13,7 @@ import { commandLine, mergeImage } from './merge-image.ts';
 import { resolveMounts } from './mounts.ts';
 import { parseContainerName, randomContainerName } from './names.ts';
 import { limitWarnings } from './limits.ts';
+import { resolveSecurity } from './security.ts';
 import { parseSignal } from './signals.ts';
 
 /**
@@ -102,8 +103,9 @@ function settle(
   return { config: { ...merged, hostname: name }, warnings: limitWarnings(merged, context.settings) };
 }
 
-/** What must exist at create time, before anything is made. */
+/** What must exist and make sense at create time, before anything is made. */
 function checkReferences(context: Context, config: ContainerConfig): void {
+  resolveSecurity(config.security);
   const runtime = config.runtimeName;
   if (runtime !== undefined && !context.settings.runtimes.includes(runtime))
     throw invalid(`unknown or invalid runtime name: ${runtime}`, {

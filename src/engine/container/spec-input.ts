@@ -139,7 +139,7 @@ function resolveNamespaces(context: Context, config: ContainerConfig): Namespace
     pid: choose(context, namespaces.pid, 'pid'),
     network: choose(context, network.mode, 'net'),
     ipc: choose(context, namespaces.ipc, 'ipc'),
-    uts: choose(context, network.mode === 'host' && namespaces.uts === '' ? 'host' : namespaces.uts, 'uts'),
+    uts: choose(context, namespaces.uts, 'uts'),
     cgroup: cgroup === 'host' ? 'host' : 'private',
   };
 }
