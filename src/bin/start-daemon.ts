@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, watch } from 'node:fs';
+import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { forbidden, unavailable } from '../foundation/base/errors.ts';
@@ -9,8 +10,8 @@ const logFolders = ['/var/log/silo', '/run/silo'];
 
 /**
  * Starts the default daemon in the background: detached from this terminal, its log in a file. Ready is one byte on an inherited pipe; a
- * daemon that ends before it closes the pipe, so nothing is polled. When two commands do this at once, the later daemon finds the socket
- * taken and ends; both commands then use the first.
+ * daemon that ends before it closes the pipe, so nothing is polled. When two commands do this at once, the later daemon finds the data root
+ * taken and ends; its command then waits for the first one's socket.
  */
 export async function startDaemon({
   host,
@@ -24,9 +25,9 @@ export async function startDaemon({
       code: 'daemon-needs-root',
       hint: 'start it with `sudo silo daemon`, or select a running one with -H or SILO_HOST',
     });
-  const logPath = openLog();
+  const log = openLog();
   report('Starting the Silo daemon…');
-  const child = spawnDaemon(logPath);
+  const child = spawnDaemon(log);
   const pipe = child.stdio[readyFd] as Readable;
   const ready = await new Promise<boolean>((resolve) => {
     pipe.once('data', () => resolve(true));
@@ -36,9 +37,11 @@ export async function startDaemon({
   pipe.destroy();
   child.unref();
   if (ready) return;
-  throw unavailable(`the Silo daemon did not start${lastLine(logPath.path)}`, {
+  const reason = lastLine(log.path);
+  if (/code="in-use"/.test(reason) && (await listens(host.replace(/^unix:\/\//, '')))) return;
+  throw unavailable(`the Silo daemon did not start${reason}`, {
     code: 'daemon-start-failed',
-    hint: `its log is ${logPath.path}; \`silo doctor\` checks this machine`,
+    hint: `its log is ${log.path}; \`silo doctor\` checks this machine`,
   });
 }
 
@@ -78,4 +81,28 @@ function lastLine(path: string): string {
   const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
   const last = lines.at(-1) ?? '';
   return last === '' ? '' : `: ${last.slice(0, 500)}`;
+}
+
+/** How long another command's daemon may take from its lock to its socket. */
+const otherStartMs = 15_000;
+
+/** Whether somebody listens at the socket, now or once its folder changes. */
+async function listens(path: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const probe = (): void => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => undefined);
+  };
+  const watcher = watch(dirname(path), probe);
+  const deadline = setTimeout(() => resolve(false), otherStartMs);
+  probe();
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(deadline);
+    watcher.close();
+  }
 }

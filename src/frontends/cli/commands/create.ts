@@ -4,7 +4,7 @@ import { usageExitCode } from '../exit.ts';
 import { reportRunFailure } from '../streams/exit-status.ts';
 import { containerOptions, creationOptions } from './container-options.ts';
 import { createBody } from './create-body.ts';
-import { makeContainer } from './make-container.ts';
+import { checkPullMode, makeContainer } from './make-container.ts';
 
 export const command = defineCommand({
   name: 'create',
@@ -24,6 +24,7 @@ export const command = defineCommand({
     const client = await invocation.client();
     let body: ContainerCreateBody;
     try {
+      checkPullMode(options.pull);
       body = await createBody({ ...invocation, detached: false });
     } catch (error) {
       reportRunFailure(io, 'create', error);

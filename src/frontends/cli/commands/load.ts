@@ -11,7 +11,12 @@ export const command = defineCommand({
   usage: '',
   aliases: ['image load', 'load'],
   options: {
-    input: { kind: 'string', short: 'i', summary: 'Read from tar archive file, instead of STDIN' },
+    input: {
+      kind: 'string',
+      short: 'i',
+      completion: 'files',
+      summary: 'Read from tar archive file, instead of STDIN',
+    },
     platform: {
       kind: 'string',
       summary:

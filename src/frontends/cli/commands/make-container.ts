@@ -19,8 +19,6 @@ export async function makeContainer(
   body: ContainerCreateBody,
   options: OptionValues<typeof creationOptions>,
 ): Promise<string> {
-  if (!pullModes.includes(options.pull))
-    throw invalid(`invalid pull option: '${options.pull}': must be one of "always", "missing" or "never"`);
   await checkCidFile(options.cidfile);
   const image = body.Image ?? '';
   if (!/^[0-9a-f]{64}$/.test(image)) parseReference(image);
@@ -44,6 +42,12 @@ export async function makeContainer(
   for (const warning of created.Warnings ?? []) io.stderr.write(`WARNING: ${warning}\n`);
   if (options.cidfile !== '') await writeCidFile(options.cidfile, created.Id);
   return created.Id;
+}
+
+/** Throws when `--pull` has a value that it does not know. */
+export function checkPullMode(mode: string): void {
+  if (!pullModes.includes(mode))
+    throw invalid(`invalid pull option: '${mode}': must be one of "always", "missing" or "never"`);
 }
 
 const isMissingImage = (error: unknown): boolean =>

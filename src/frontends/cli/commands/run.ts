@@ -8,7 +8,7 @@ import { runSession } from '../streams/session.ts';
 import { followSize, forwardSignals } from '../streams/terminal.ts';
 import { containerOptions, creationOptions } from './container-options.ts';
 import { createBody } from './create-body.ts';
-import { makeContainer } from './make-container.ts';
+import { checkPullMode, makeContainer } from './make-container.ts';
 
 const options = {
   ...containerOptions,
@@ -43,6 +43,7 @@ async function runContainer(invocation: RunInvocation): Promise<number> {
   let body: ContainerCreateBody;
   const client = await invocation.client();
   try {
+    checkPullMode(options.pull);
     body = await createBody({ ...invocation, detached: options.detach });
     if (body.Tty === true && body.AttachStdin === true && io.stdin.isTTY !== true) {
       io.stderr.write('the input device is not a TTY\n');

@@ -5,7 +5,12 @@
 export const completionScripts: Readonly<Record<string, string>> = {
   bash: `# bash completion for silo
 _silo() {
-  local current=\${COMP_WORDS[COMP_CWORD]} line
+  # Bash cuts words at colons; names of images have them, so the line is cut again at blanks only.
+  local before=\${COMP_LINE:0:COMP_POINT} current='' line
+  local -a words
+  read -ra words <<< "$before"
+  if [[ $before == *[[:space:]] ]]; then words+=(''); fi
+  current=\${words[\${#words[@]}-1]}
   COMPREPLY=()
   while IFS= read -r line; do
     if [[ $line == :files ]]; then
@@ -13,11 +18,11 @@ _silo() {
       while IFS= read -r line; do COMPREPLY+=("$line"); done < <(compgen -f -- "$current")
     else
       line=\${line%%$'\\t'*}
-      # Bash takes a colon for a word's end: what stands before it is on the line already.
+      # What stands before the last colon is on the line already.
       if [[ $current == *:* && $COMP_WORDBREAKS == *:* ]]; then line=\${line#"\${current%"\${current##*:}"}"}; fi
       COMPREPLY+=("$line")
     fi
-  done < <("\${COMP_WORDS[0]}" __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  done < <("\${words[0]}" __complete "\${words[@]:1}" 2>/dev/null)
 }
 complete -F _silo silo
 `,

@@ -1,7 +1,7 @@
 import type { JsonMessage, ProgressDetailJson } from '../../../foundation/wire/docker/json-message.ts';
 import type { CliOutput } from '../io.ts';
 import { visible } from './text.ts';
-import { formatAge, formatSize } from './units.ts';
+import { formatSize } from './units.ts';
 
 /**
  * Shows a progress stream: on a terminal one line per layer that is drawn over, otherwise a plain line per step. Lines without an id are
@@ -73,5 +73,14 @@ function timeLeft(
 ): string {
   const started = progress?.start ?? 0;
   if (started <= 0 || current <= 0 || current >= total || columns <= 50) return '';
-  return ` ${formatAge(((Date.now() - started * 1000) / current) * (total - current))}`;
+  const seconds = Math.trunc(((Date.now() / 1000 - started) / current) * (total - current));
+  return ` ${formatSpan(seconds)}`;
+}
+
+/** `1h2m3s`, as Go prints a duration of whole seconds. */
+function formatSpan(seconds: number): string {
+  const [hours, minutes] = [Math.trunc(seconds / 3600), Math.trunc(seconds / 60) % 60];
+  const rest = `${seconds % 60}s`;
+  if (hours > 0) return `${hours}h${minutes}m${rest}`;
+  return minutes > 0 ? `${minutes}m${rest}` : rest;
 }
