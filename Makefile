@@ -14,6 +14,10 @@ test: ## install what tests need; types, lint and every test
 	@sh install/setup.sh test
 	@sh test/run.sh
 
+fresh: ## prove quickstart and test on a fresh Debian in a chroot (root, some minutes)
+	@sh install/setup.sh test
+	@sh test/install/fresh-machine.sh $(FRESH_WORDS)
+
 bench: ## measure against the floor and, where present, Docker and Podman
 	@sh install/setup.sh test
 	@$(BUN) bench/bench.ts $(BENCH_FLAGS)
@@ -33,4 +37,4 @@ build: ## dist/silo, one executable, and dist/client for Node
 clean: ## remove what build and tests made
 	rm -rf dist .cache
 
-.PHONY: help quickstart test bench lint fmt build clean
+.PHONY: help quickstart test fresh bench lint fmt build clean
