@@ -14,14 +14,21 @@ import { exitCodeOf, settleWaiters } from './wait.ts';
 export const createRemove =
   (context: Context): ContainerLifecycle['remove'] =>
   async (nameOrId, options) => {
-    const record = context.store.get(nameOrId);
-    if (options.force) await end(context, record);
-    await context.locks.run(record.id, async () => {
-      const current = context.store.find(record.id);
-      // `--rm` may have been faster.
-      if (!current && options.force) return;
-      await removeLocked(context, context.store.get(record.id), options);
-    });
+    const { id } = context.store.get(nameOrId);
+    if (!options.force)
+      return context.locks.run(id, () => removeLocked(context, context.store.get(id), options));
+    for (let isRemoved = false; !isRemoved;) {
+      const record = context.store.find(id);
+      if (record) await end(context, record);
+      isRemoved = await context.locks.run(id, async () => {
+        const current = context.store.find(id);
+        // Whoever held the lock was starting it.
+        if (current && isRunning(current.state)) return false;
+        // `--rm` may have been faster.
+        if (current) await removeLocked(context, current, options);
+        return true;
+      });
+    }
   };
 
 async function end(context: Context, record: ContainerRecord): Promise<void> {
