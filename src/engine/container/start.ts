@@ -31,8 +31,8 @@ export async function startLocked(context: Context, id: ContainerId): Promise<vo
   live.ended = Promise.withResolvers<void>();
   live.stopRequested = false;
   try {
-    const pid = await launch(context, record);
-    const state = next(starting, { type: 'started', pid, atMs: context.now() });
+    const { pid, startedAtMs } = await launch(context, record);
+    const state = next(starting, { type: 'started', pid, atMs: startedAtMs });
     const started = context.store.updateRunning(id, { state, error: '' });
     faultPoint('container.start.recorded');
     publish(context, started, 'start');
@@ -50,7 +50,10 @@ export async function startLocked(context: Context, id: ContainerId): Promise<vo
 }
 
 /** From record to running process. What each step took is given back when a later one fails. */
-async function launch(context: Context, record: ContainerRecord): Promise<number> {
+async function launch(
+  context: Context,
+  record: ContainerRecord,
+): Promise<{ pid: number; startedAtMs: number }> {
   const { id } = record;
   await using undo = new AsyncDisposableStack();
   undo.defer(() => cleanUpRun(context, id));
@@ -79,10 +82,11 @@ async function launch(context: Context, record: ContainerRecord): Promise<number
   await attachNetwork(context, endpoints, pid);
   faultPoint('container.start.networked');
   await handOverParked(context, record);
+  const startedAtMs = context.now();
   await context.driver.containers.start(id);
   faultPoint('container.start.started');
   undo.move();
-  return pid;
+  return { pid, startedAtMs };
 }
 
 async function mountRootfs(context: Context, id: ContainerId): Promise<string> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { toSiloError } from '../../foundation/base/errors.ts';
@@ -48,12 +48,14 @@ export async function openEngine(
   const { dataRoot, execRoot } = settings;
   for (const directory of [dataRoot, execRoot]) await mkdir(directory, { recursive: true, mode: 0o710 });
   const at = (name: string): string => join(dataRoot, name);
-  await mkdir(at('tmp'), { recursive: true, mode: 0o700 });
+  // The database is opened first: it is the lock on the data root.
+  const database = undo.use(openDatabase(at('silo.db'), { exclusive: true }));
+  await rm(at('tmp'), { recursive: true, force: true });
+  await mkdir(at('tmp'), { mode: 0o700 });
 
   const programs = findPrograms(settings);
   const mode = cgroupMode();
   if (mode === 'hybrid') completeHybridHierarchy();
-  const database = undo.use(openDatabase(at('silo.db'), { exclusive: true }));
   const volatileDatabase = undo.use(
     openDatabase(join(execRoot, 'silo.db'), { exclusive: true, relaxed: true }),
   );
