@@ -7,6 +7,7 @@ import { requestThreadPoolSize } from '../foundation/kernel/thread-pool.ts';
 import { openEngine } from '../engine/host/open-engine.ts';
 import { defaultSettings, type EngineSettings, readSettingsFile } from '../engine/host/settings.ts';
 import { createDockerApi } from '../frontends/api/docker-api.ts';
+import { ensureMountedRoot } from './mounted-root.ts';
 import { unpackCommand } from './unpack-command.ts';
 import { version } from './version.ts';
 import type { DaemonOptions } from '../frontends/cli/deps.ts';
@@ -23,6 +24,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   try {
     await using undo = new AsyncDisposableStack();
     const stopped = untilSignal();
+    ensureMountedRoot(settings.execRoot);
     const engine = undo.use(await openEngine(settings, { log, unpackCommand }));
     const api = createDockerApi(engine, { version, log });
     undo.defer(() => api.close());

@@ -4,6 +4,7 @@
 #   fresh-machine.sh [WORD…]     words of the Makefile, one after the other; default: quickstart, quickstart again, test
 # The machine is a chroot with mount, process and host-name namespaces of its own: its processes and mounts end with it. It shares the network,
 # so that npm and apt reach what they reach here; sources and registries are read from this machine's configuration when it runs.
+# SILO_FRESH_PLAIN=1 leaves the chroot's root without a mount of its own. SILO_FRESH_DIRTY=1 takes changes that are not committed along.
 # SILO_FRESH_SUITE (bookworm) selects the Debian; SILO_FRESH_KEEP=1 leaves the folder for a look. The bare system is kept in .cache/fresh.
 set -eu
 here=$(cd "${0%/*}/../.." && pwd)
@@ -16,6 +17,8 @@ if [ "${1:-}" = --inside ]; then
   machine=$2
   shift 2
   hostname fresh
+  # A chroot whose root is no mount point, as `chroot FOLDER` gives it, is the harder case.
+  [ "${SILO_FRESH_PLAIN:-}" = 1 ] || mount --bind "$machine" "$machine"
   mount -t proc proc "$machine/proc"
   mount --rbind /sys "$machine/sys"
   mount --rbind /dev "$machine/dev"
@@ -72,6 +75,7 @@ for file in "$(npm config get globalconfig 2>/dev/null)" "$(npm config get userc
   [ ! -f "$file" ] || cat "$file" >>"$machine/root/.npmrc"
 done
 git clone -q --no-hardlinks "$here" "$machine/root/silo"
+[ "${SILO_FRESH_DIRTY:-}" != 1 ] || (cd "$here" && git ls-files -z --modified --others --exclude-standard | tar --null --ignore-failed-read -T - -cf - | tar -xf - -C "$machine/root/silo")
 say "a fresh clone of $(git -C "$here" log -1 --format='%h %s') on $suite with node $(chroot "$machine" node --version), npm $(chroot "$machine" npm --version)"
 
 unshare --mount --pid --uts --propagation private --fork --kill-child sh "$0" --inside "$machine" "$@"
