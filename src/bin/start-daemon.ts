@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { forbidden, unavailable } from '../foundation/base/errors.ts';
+import { ownCommand } from './self.ts';
 
 const readyFd = 3;
 const logFolders = ['/var/log/silo', '/run/silo'];
@@ -46,9 +47,8 @@ export async function startDaemon({
 }
 
 function spawnDaemon(log: { fd: number }): ChildProcess {
-  const compiled = import.meta.path.startsWith('/$bunfs/');
-  const words = compiled ? ['daemon'] : [join(import.meta.dir, 'silo.ts'), 'daemon'];
-  const child = spawn(process.execPath, words, {
+  const [program = '', ...words] = ownCommand();
+  const child = spawn(program, [...words, 'daemon'], {
     detached: true,
     cwd: '/',
     stdio: ['ignore', log.fd, log.fd, 'pipe'],

@@ -1,6 +1,4 @@
-import { join } from 'node:path';
+import { ownCommand } from './self.ts';
 
-/** How to run the unpacker process: from source with the same Bun, or the compiled executable with its hidden word. */
-export const unpackCommand: string[] = import.meta.path.startsWith('/$bunfs/')
-  ? [process.execPath, '__unpack']
-  : [process.execPath, join(import.meta.dir, 'unpack.ts')];
+/** How to run the unpacker process. */
+export const unpackCommand: string[] = ownCommand({ file: 'unpack', word: '__unpack' });

@@ -95,7 +95,7 @@ test('a missing controller is told with the limit that needs it', () => {
 test('other engines and our own daemons are recognised', () => {
   const processes = [
     { pid: 7, name: 'dockerd', arguments: ['/usr/bin/dockerd'] },
-    { pid: 8, name: 'bun', arguments: ['/x/bun', '/opt/silo.ts', 'daemon'] },
+    { pid: 8, name: 'bun', arguments: ['/x/bun', '--no-env-file', '/opt/silo.ts', 'daemon'] },
     { pid: 9, name: 'silo', arguments: ['/usr/local/bin/silo', 'daemon', '--debug'] },
     { pid: 10, name: 'silo', arguments: ['/usr/local/bin/silo', 'run', 'silo', 'daemon'] },
   ];

@@ -48,8 +48,9 @@ export function judgeProcesses(processes: readonly RunningProcess[]): Findings {
   return [...others, ...own];
 }
 
-/** `silo daemon`, as the single executable or from source under Bun. */
-function isSiloDaemon({ arguments: words }: RunningProcess): boolean {
-  const program = words.findIndex((word) => /^silo(\.ts)?$/.test(basename(word)));
-  return program >= 0 && program <= 1 && words[program + 1] === 'daemon';
+/** `silo daemon`, as the single executable or from source under Bun, which may have flags of its own before the file. */
+function isSiloDaemon({ arguments: [program = '', ...words] }: RunningProcess): boolean {
+  const rest = words.filter((word) => !word.startsWith('-'));
+  if (basename(program) === 'silo') return rest[0] === 'daemon';
+  return basename(rest[0] ?? '') === 'silo.ts' && rest[1] === 'daemon';
 }
