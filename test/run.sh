@@ -1,21 +1,67 @@
 #!/bin/sh
-# Types, lint, format, then every test; the last line counts them. Extra words go to `bun test`.
+# Types, lint, format, then every test, one process per part so that a crash takes only its own part along. Tests that pass are counted, not
+# listed; the last line is `N passed, N failed`. Words go to `bun test`: sh test/run.sh -t 'name of a test'.
+# A part that runs longer than SILO_TEST_LIMIT (600) seconds is ended and counts as failed.
 set -eu
-cd "$(dirname "$0")/.."
-bun=$(pwd)/node_modules/@oven/bun-linux-$(uname -m | sed 's/x86_64/x64/')/bin/bun
-node_modules/.bin/tsc -p .
-node_modules/.bin/oxlint . >/dev/null || { node_modules/.bin/oxlint .; exit 1; }
-node_modules/.bin/oxfmt --check . >/dev/null || { echo 'format: run make fmt'; exit 1; }
-passed=0 failed=0 status=0
-for part in src test; do
-  log=$(mktemp)
-  "$bun" test --timeout 120000 "./$part/" "$@" 2>&1 | tee "$log" || true
-  count() { sed -n "s/^ *\([0-9][0-9]*\) $1\$/\1/p" "$log" | tail -n 1; }
+case $0 in */*) cd "${0%/*}/.." ;; *) cd .. ;; esac
+here=$(pwd)
+
+# In a plain chroot `/` is no mount point, and container runtimes refuse to work: the tests then run below a bind mount of it.
+if [ "$(id -u)" = 0 ] && ! grep -q '^[^ ]* [^ ]* [^ ]* [^ ]* / ' /proc/self/mountinfo; then
+  below=$(mktemp -d)
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  exec unshare --mount --propagation unchanged sh -c \
+    'below=$1 here=$2; shift 2; mount --rbind / "$below" && exec chroot "$below" sh "$here/test/run.sh" "$@"' sh "$below" "$here" "$@"
+fi
+
+bun=$(echo "$here"/node_modules/@oven/bun-linux-*/bin/bun)
+limit=${SILO_TEST_LIMIT:-600}
+export NO_COLOR=1
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+trap 'exit 130' INT TERM
+passed=0 failed=0
+
+check() {
+  what=$1
+  shift
+  "$@" >"$results/check" 2>&1 || { echo "$what:"; cat "$results/check"; failed=$((failed + 1)); }
+}
+
+# The number in the summary line of `bun test` that ends with this word.
+count() { sed -n "s/^ *\([0-9][0-9]*\) $1s\{0,1\}\$/\1/p" "$results/log" | tail -n 1; }
+
+# Runs the tests of a folder; what it could not run counts as a failure too.
+run_part() {
+  part=$1
+  shift
+  [ -n "$(find "$part" -name '*.test.ts' -print | head -n 1)" ] || return 0
+  { timeout --foreground -k 10 "$limit" "$bun" test --timeout 120000 "./$part/" "$@" 2>&1 </dev/null && echo 0 >"$results/status" || echo $? >"$results/status"; } |
+    tee "$results/log" | grep -Ev '^(\((pass|skip|todo)\) |bun test v|$)' || true
+  status=$(cat "$results/status")
   ran=$(count pass) wrong=$(count fail)
-  [ -n "$ran" ] && [ -n "$wrong" ] || { echo "the tests of $part ended without a summary" >&2; wrong=$((${wrong:-0} + 1)); }
+  sed -n "s|^(skip) |$part: |p; s|^(todo) |$part: to do: |p; s|^skipped: |$part: why: |p" "$results/log" >>"$results/skipped"
+  if [ -z "$ran" ] || ! grep -q '^Ran [0-9]* test' "$results/log"; then
+    case $status in 124 | 137) why="was ended after $limit seconds, or killed" ;; *) why="ended with status $status" ;; esac
+    echo "$part $why, without a summary: what it did not run counts as one failure"
+    wrong=$((${wrong:-0} + 1))
+  elif [ "$status" != 0 ] && [ "${wrong:-0}" = 0 ]; then
+    echo "$part ended with status $status although no test failed: an error between the tests"
+    wrong=1
+  fi
   passed=$((passed + ${ran:-0})) failed=$((failed + ${wrong:-0}))
-  rm -f "$log"
+}
+
+check types node_modules/.bin/tsc -p .
+check lint node_modules/.bin/oxlint .
+check 'format (mend it with make fmt)' node_modules/.bin/oxfmt --check .
+for part in src/* test/*; do
+  [ ! -d "$part" ] || run_part "$part" "$@"
 done
-[ "$failed" = 0 ] || status=1
+if [ -s "$results/skipped" ]; then
+  printf '\nskipped:\n'
+  sort -u "$results/skipped" | sed 's/^/  /'
+fi
+echo
 echo "$passed passed, $failed failed"
-exit $status
+[ "$failed" = 0 ]
