@@ -201,6 +201,13 @@ async function runToEnd(
   return { exitCode, id, ...text };
 }
 
+async function messageOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => '',
+    (error: unknown) => String(error),
+  );
+}
+
 test.skipIf(skip)('a container runs, its output and exit code arrive, and nothing stays behind', async () => {
   const result = await runToEnd(config(['sh', '-c', 'echo out $FROM_IMAGE; echo err >&2; exit 7']));
   expect(result).toMatchObject({ exitCode: 7, stdout: 'out 1\n', stderr: 'err\n' });
@@ -222,7 +229,7 @@ test.skipIf(skip)(
   async () => {
     const { id } = await engine.containers.create({ config: config(['/nosuch']) });
     const waited = engine.containers.wait(id, 'next-exit');
-    await expect(engine.containers.start(id)).rejects.toThrow('no such file or directory');
+    expect(await messageOf(engine.containers.start(id))).toContain('no such file or directory');
     expect((await waited).exitCode).toBe(127);
     expect(engine.containers.get(id)).toMatchObject({ state: { status: 'created', exitCode: 127 } });
     expect(readdirSync(join(directory, 'rootfs'))).toEqual([]);
@@ -298,6 +305,6 @@ test.skipIf(skip)('--rm removes the container after its end, and waiting for tha
 test.skipIf(skip)('--rm removes a container that could not start, too', async () => {
   const { id } = await engine.containers.create({ config: config(['/nosuch'], { autoRemove: true }) });
   const removed = engine.containers.wait(id, 'removed');
-  await expect(engine.containers.start(id)).rejects.toThrow('no such file');
+  expect(await messageOf(engine.containers.start(id))).toContain('no such file');
   expect((await removed).exitCode).toBe(127);
 });

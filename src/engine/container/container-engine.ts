@@ -80,7 +80,10 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     startByPolicy: () => startByPolicy(context),
     [Symbol.dispose]() {
       exits[Symbol.dispose]();
-      for (const { id } of context.store.list()) clearTimeout(context.live.of(id).restartTimer);
+      for (const { id } of context.store.list()) {
+        clearTimeout(context.live.of(id).restartTimer);
+        clearTimeout(context.live.of(id).exitTimer);
+      }
     },
   };
 }

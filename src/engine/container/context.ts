@@ -72,6 +72,8 @@ export interface Live {
   stopRequested: boolean;
   restartDelayMs: number;
   restartTimer?: ReturnType<typeof setTimeout>;
+  /** Until an end that could not be recorded is tried again. */
+  exitTimer?: ReturnType<typeof setTimeout>;
 }
 
 export interface ParkedClient {

@@ -12,13 +12,17 @@ import { cleanUpRun, startContainer } from './start.ts';
 import { isRunning, next } from './state.ts';
 import { settleWaiters } from './wait.ts';
 
+const retryMs = 1_000;
+
 /** Called for every end that the runtime reports. */
 export function handleExit(context: Context, exit: RuntimeExit): void {
   if (exit.execId !== undefined) return endExec(context, exit.execId, exit);
   const recorded = context.locks.run(exit.id, () => recordExit(context, exit.id, exit));
-  recorded.catch((error: unknown) =>
-    context.log.error(`recording the end of container ${exit.id}: ${toSiloError(error).message}`),
-  );
+  recorded.catch((error: unknown) => {
+    context.log.error(`recording the end of container ${exit.id}: ${toSiloError(error).message}`);
+    // The disk may be full: nobody will tell of this end again. One that was recorded is not recorded twice.
+    context.live.of(exit.id).exitTimer = setTimeout(() => handleExit(context, exit), retryMs);
+  });
 }
 
 /**

@@ -108,7 +108,7 @@ async function sweep(context: Context, running: ReadonlySet<ContainerId>): Promi
     if (!running.has(id) && !startedMeanwhile(context, id)) await unmountRootfs(context, id);
   const orphans = (await idsIn(containersDirectory)).filter((id) => !context.store.find(id));
   for (const id of orphans) await rm(join(containersDirectory, id), { recursive: true, force: true });
-  for (const { id } of await context.snapshots.list())
+  for (const id of await context.snapshots.list())
     if (!context.store.find(id)) await context.snapshots.remove(id);
   await sweepDoomedVolumes(context);
 }

@@ -13,7 +13,7 @@ import { writeEtcFiles } from './etc-files.ts';
 import { attachNetwork, reserveNetwork } from './networking.ts';
 import { toSpecInput } from './spec-input.ts';
 import { removeLocked } from './remove.ts';
-import { isRunning, next } from './state.ts';
+import { type ContainerState, isRunning, next } from './state.ts';
 import { settleWaiters } from './wait.ts';
 import { failureExitCode } from './start-failure.ts';
 
@@ -31,16 +31,12 @@ export async function startLocked(context: Context, id: ContainerId): Promise<vo
   live.ended = Promise.withResolvers<void>();
   live.stopRequested = false;
   try {
-    const { pid, startedAtMs } = await launch(context, record);
-    const state = next(starting, { type: 'started', pid, atMs: startedAtMs });
-    const started = context.store.updateRunning(id, { state, error: '' });
-    faultPoint('container.start.recorded');
-    publish(context, started, 'start');
+    publish(context, await launch(context, record, starting), 'start');
   } catch (thrown) {
     const error = toSiloError(thrown);
     const exitCode = failureExitCode(error);
     const state = next(starting, { type: 'start-failed', exitCode, atMs: context.now() });
-    const failed = context.store.update(id, { state, error: error.message });
+    const failed = keepFailure(context, record, { state, error: error.message });
     live.ended.resolve();
     releaseParked(context, record);
     settleWaiters(context, failed, ['next-exit', 'not-running'], { exitCode, error: error.message });
@@ -49,15 +45,30 @@ export async function startLocked(context: Context, id: ContainerId): Promise<vo
   }
 }
 
-/** From record to running process. What each step took is given back when a later one fails. */
+/** On a full disk too, those who wait for the start must hear of its failure. */
+function keepFailure(
+  context: Context,
+  record: ContainerRecord,
+  failure: Pick<ContainerRecord, 'state' | 'error'>,
+): ContainerRecord {
+  try {
+    return context.store.update(record.id, failure);
+  } catch (error) {
+    context.log.error(`recording why container ${record.id} did not start: ${toSiloError(error).message}`);
+    return { ...record, ...failure };
+  }
+}
+
+/** From record to running process, and recorded so. What each step took is given back when a later one fails. */
 async function launch(
   context: Context,
   record: ContainerRecord,
-): Promise<{ pid: number; startedAtMs: number }> {
+  starting: ContainerState,
+): Promise<ContainerRecord> {
   const { id } = record;
   await using undo = new AsyncDisposableStack();
   undo.defer(() => cleanUpRun(context, id));
-  const rootfsPath = await mountRootfs(context, id);
+  const rootfsPath = await mountRootfs(context, record);
   faultPoint('container.start.mounted');
   const endpoints = await reserveNetwork(context, record);
   faultPoint('container.start.reserved');
@@ -85,16 +96,16 @@ async function launch(
   const startedAtMs = context.now();
   await context.driver.containers.start(id);
   faultPoint('container.start.started');
+  const state = next(starting, { type: 'started', pid, atMs: startedAtMs });
+  const started = context.store.updateRunning(id, { state, error: '' });
+  faultPoint('container.start.recorded');
   undo.move();
-  return { pid, startedAtMs };
+  return started;
 }
 
-async function mountRootfs(context: Context, id: ContainerId): Promise<string> {
-  const snapshot = await context.snapshots.find(id);
-  if (!snapshot)
-    throw new SiloError('corrupt', `the writable layer of container ${id} is missing`, {
-      hint: 'its files are gone: remove the container and create it again',
-    });
+async function mountRootfs(context: Context, { id, layers }: ContainerRecord): Promise<string> {
+  // A power cut may have taken what only the death of the engine would not.
+  const snapshot = (await context.snapshots.find(id)) ?? (await context.snapshots.restore(id, layers));
   const target = join(context.settings.rootfsDirectory, id);
   await mkdir(target, { recursive: true, mode: 0o700 });
   mountOverlay({ ...snapshot.mount, target });

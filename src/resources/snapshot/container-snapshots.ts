@@ -1,12 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
-import { mkdir, open, readdir, rename } from 'node:fs/promises';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory } from '../../foundation/base/atomic-file.ts';
-import { conflict, corrupt, notFound } from '../../foundation/base/errors.ts';
+import { writeFileAtomic } from '../../foundation/base/atomic-file.ts';
+import { conflict, notFound } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import { type ContainerId, parseContainerId } from '../../foundation/base/ids.ts';
-import { type ChainId, parseDigest } from '../../foundation/oci/digest.ts';
+import { type ChainId, isDigest } from '../../foundation/oci/digest.ts';
 import type { ContainerSnapshot, ContainerSnapshots, LayerStore } from './snapshot.ts';
 import type { Trash } from './trash.ts';
 
@@ -20,8 +29,6 @@ interface State {
   trash: Trash;
   /** What was read or made; only this process changes the folder. */
   known: Map<ContainerId, ContainerSnapshot>;
-  /** `known` holds all there are. */
-  complete: boolean;
 }
 
 export interface ContainerSnapshotOptions {
@@ -40,10 +47,11 @@ export async function openContainerSnapshots(options: ContainerSnapshotOptions):
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const name of await readdir(directory))
     if (name.startsWith(stagingPrefix)) await trash.discard(join(directory, name));
-  const state: State = { ...options, known: new Map(), complete: false };
+  const state: State = { ...options, known: new Map() };
   return {
     create: (id, layers) => create(state, id, layers),
     find: async (id) => find(state, id),
+    restore: (id, layers) => restore(state, id, layers),
     async remove(id) {
       await trash.discard(join(directory, id));
       state.known.delete(id);
@@ -66,12 +74,11 @@ async function create(state: State, id: ContainerId, layers: readonly ChainId[])
   mkdirSync(join(staging, 'work'), { mode: 0o700 });
   makeUpper(state, join(staging, 'upper'), layers.at(-1));
   faultPoint('snapshot.container.made');
-  await writeDurably(join(staging, 'layers'), `${layers.join('\n')}\n`);
+  writeFileSync(join(staging, 'layers'), formatLayers(layers), { mode: 0o600 });
   faultPoint('snapshot.container.recorded');
   await publish(state, id, staging);
   undo.move();
   faultPoint('snapshot.container.renamed');
-  await syncDirectory(state.directory);
   state.known.set(id, describe(state, id, layers));
 }
 
@@ -84,16 +91,22 @@ function makeUpper(state: State, upper: string, topmost: ChainId | undefined): v
   if (model) utimesSync(upper, model.atimeMs / 1000, model.mtimeMs / 1000);
 }
 
-/** On a journaling file system this sync carries the folders made before it. */
-async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+/** What is there of the container's own files stays; the list of layers is written anew. */
+async function restore(
+  state: State,
+  id: ContainerId,
+  layers: readonly ChainId[],
+): Promise<ContainerSnapshot> {
+  const place = join(state.directory, id);
+  await mkdir(join(place, 'work'), { recursive: true, mode: 0o700 });
+  if (!existsSync(join(place, 'upper'))) makeUpper(state, join(place, 'upper'), layers.at(-1));
+  await writeFileAtomic(join(place, 'layers'), formatLayers(layers));
+  const snapshot = describe(state, id, layers);
+  state.known.set(id, snapshot);
+  return snapshot;
 }
+
+const formatLayers = (layers: readonly ChainId[]): string => `${layers.join('\n')}\n`;
 
 async function publish(state: State, id: ContainerId, staging: string): Promise<void> {
   try {
@@ -123,42 +136,28 @@ function describe(state: State, id: ContainerId, layers: readonly ChainId[]): Co
 /** Synchronous, so that no removal can pass between reading and remembering. */
 function find(state: State, id: ContainerId): ContainerSnapshot | undefined {
   const known = state.known.get(id);
-  if (known || state.complete) return known;
+  if (known) return known;
+  const layers = readLayers(join(state.directory, id, 'layers'));
+  if (layers === undefined) return undefined;
+  const snapshot = describe(state, id, layers);
+  state.known.set(id, snapshot);
+  return snapshot;
+}
+
+/** undefined when the list is missing or damaged: a power cut came soon after it was written. */
+function readLayers(path: string): ChainId[] | undefined {
   try {
-    return remember(state, id, readFileSync(join(state.directory, id, 'layers'), 'utf8'));
+    const text = readFileSync(path, 'utf8');
+    if (!text.endsWith('\n')) return undefined;
+    const lines = text.split('\n').filter((line) => line !== '');
+    return lines.every(isDigest) ? lines : undefined;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }
 
-function remember(state: State, id: ContainerId, text: string): ContainerSnapshot {
-  if (!text.endsWith('\n'))
-    throw corrupt(`the record of container ${id}'s layers is damaged`, { hint: 'remove the container' });
-  const layers = text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => parseDigest(line) as ChainId);
-  const snapshot = describe(state, id, layers);
-  state.known.set(id, snapshot);
-  return snapshot;
-}
-
-/** The event loop gets its turn between slices of this length. */
-const sliceMs = 1.5;
-
-/** Reads the folder once, then answers from memory. Files of a hundred bytes: a synchronous read is cheaper than a hop to a thread. */
-async function list(state: State): Promise<ContainerSnapshot[]> {
-  if (!state.complete) {
-    let sliceEnd = performance.now() + sliceMs;
-    for (const name of readdirSync(state.directory)) {
-      if (!/^[0-9a-f]{64}$/.test(name)) continue;
-      find(state, parseContainerId(name));
-      if (performance.now() < sliceEnd) continue;
-      await new Promise((resolve) => setImmediate(resolve));
-      sliceEnd = performance.now() + sliceMs;
-    }
-    state.complete = true;
-  }
-  return [...state.known.values()];
+async function list({ directory }: State): Promise<ContainerId[]> {
+  const names = await readdir(directory);
+  return names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map(parseContainerId);
 }

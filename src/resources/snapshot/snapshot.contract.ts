@@ -106,7 +106,7 @@ function containerTests(open: OpenSnapshots, root: () => string): void {
         (await layers.find(b))?.path ?? '',
         (await layers.find(a))?.path ?? '',
       ]);
-      expect(await containers.list()).toEqual(snapshot ? [snapshot] : []);
+      expect(await containers.list()).toEqual([id]);
     }
   });
 
@@ -131,6 +131,22 @@ function containerTests(open: OpenSnapshots, root: () => string): void {
     await trash.idle();
     expect(await readdir(upper)).toEqual(['kept']);
     expect((await containers.find(id))?.layers).toEqual([a]);
+  });
+
+  test('a damaged or missing snapshot is not found, and restored with the files that are there', async () => {
+    const { layers, containers } = await open(root());
+    const [id, a] = [newId(), await addLayer(layers, 'a')];
+    await containers.create(id, [a]);
+    const before = await containers.find(id);
+    await writeFile(join(before?.mount.upper ?? '', 'kept'), '');
+    await writeFile(join(before?.mount.upper ?? '', '../layers'), '');
+    const again = await open(root());
+    expect(await again.containers.find(id)).toBeUndefined();
+    expect(await again.containers.restore(id, [a])).toEqual(before ?? (await containers.restore(id, [a])));
+    expect(await readdir(before?.mount.upper ?? '')).toEqual(['kept']);
+    const other = newId();
+    expect((await again.containers.restore(other, [a])).layers).toEqual([a]);
+    expect((await again.containers.list()).toSorted()).toEqual([id, other].toSorted());
   });
 
   test('a snapshot over a layer that is not there is refused', async () => {

@@ -35,12 +35,19 @@ export interface StagedLayer extends AsyncDisposable {
 }
 
 export interface ContainerSnapshots {
-  /** Makes upper and work folders over these layers (lowest first). Records the list; crash-safe; kind `conflict` if it exists. */
+  /**
+   * Makes upper and work folders over these layers (lowest first) and notes the list; kind `conflict` if it exists. Survives the death of the engine;
+   * after that of the machine the folders may be missing or the list damaged, which `restore` mends: the caller keeps the list too.
+   */
   create(id: ContainerId, layers: readonly ChainId[]): Promise<void>;
+  /** undefined when it is not there, or damaged by a power cut. */
   find(id: ContainerId): Promise<ContainerSnapshot | undefined>;
+  /** Makes what is missing and writes the list anew; files of the container that are there stay. */
+  restore(id: ContainerId, layers: readonly ChainId[]): Promise<ContainerSnapshot>;
   /** Renames away at once, deletes in the background. Absent is fine. The caller has unmounted it. */
   remove(id: ContainerId): Promise<void>;
-  list(): Promise<ContainerSnapshot[]>;
+  /** Whose folders there are, sound or not. */
+  list(): Promise<ContainerId[]>;
 }
 
 export interface ContainerSnapshot {
