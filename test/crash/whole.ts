@@ -110,8 +110,9 @@ function differences(what: string, found: readonly string[], wanted: readonly st
 const isId = (name: string): boolean => /^[0-9a-f]{64}$/.test(name);
 
 function folder(engine: TestEngine, path: string): string[] {
+  const place = path.startsWith('data/') ? engine.dataRoot : engine.directory;
   try {
-    return readdirSync(join(engine.directory, path));
+    return readdirSync(join(place, path.replace(/^data\//, '')));
   } catch {
     return [];
   }

@@ -9,6 +9,7 @@ const root = join(import.meta.dir, '../..');
 
 export interface TestEngine extends AsyncDisposable {
   readonly directory: string;
+  readonly dataRoot: string;
   readonly socket: string;
   readonly host: string;
   /** Names on the machine that only this engine uses. */
@@ -40,7 +41,7 @@ export interface Answer {
 export interface EngineOptions {
   args?: string[];
   env?: Record<string, string>;
-  /** Where the two roots are; a temporary folder when absent. */
+  /** A folder of the temporary one when absent. */
   dataRoot?: string;
   /** Later, with the first `start`. */
   stopped?: boolean;
@@ -68,6 +69,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<TestEngi
   };
   const engine: TestEngine = {
     directory,
+    dataRoot,
     socket,
     host,
     footprint,

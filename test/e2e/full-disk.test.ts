@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { skipReason } from '../crash/world.ts';
+import { findLeftovers, storeContents } from '../crash/whole.ts';
+import { imageOf, layerOf } from '../images/samples.ts';
+import { type HostileRegistry, startHostileRegistry } from '../registry/hostile-registry.ts';
+import { startEngine, type TestEngine } from './harness.ts';
+import { ask, bootstrapBusybox, create, exists, inspect, logs, remove, start, wait } from './objects.ts';
+import { eventually } from './footprint.ts';
+import { run } from './run.ts';
+
+if (skipReason) console.log(`skipped: full disk: ${skipReason}`);
+
+/** A data root on a small file system of its own. */
+describe.skipIf(skipReason !== undefined)('when the disk is full', () => {
+  const disk = mkdtempSync(join(tmpdir(), 'silo-disk-'));
+  const resources = new AsyncDisposableStack();
+  let engine: TestEngine;
+  let registry: HostileRegistry;
+  beforeAll(async () => {
+    resources.defer(() => rmSync(disk, { recursive: true }));
+    const mounted = await run(['mount', '-t', 'tmpfs', '-o', 'size=24m', 'silo-full', disk]);
+    expect(mounted.stderr).toBe('');
+    resources.defer(() => run(['umount', '-l', disk]).then(() => undefined));
+    registry = resources.use(await startHostileRegistry());
+    engine = resources.use(await startEngine({ dataRoot: join(disk, 'data') }));
+    await bootstrapBusybox(engine);
+  });
+  afterAll(() => resources.disposeAsync());
+  const fill = (): Promise<unknown> => run(['dd', 'if=/dev/zero', `of=${join(disk, 'fill')}`, 'bs=4k']);
+  const free = (): void => rmSync(join(disk, 'fill'), { force: true });
+
+  test('a pull says so, leaves nothing, and smaller images still come', async () => {
+    const noise = (): { bytes: Buffer; diffId: string } => layerOf({ noise: randomBytes(9_000_000) });
+    registry.add('large', '1', imageOf([noise(), noise()]));
+    registry.add('small', '1', imageOf([layerOf({ a: 'a' })]));
+    const pull = (name: string): Promise<{ text: string }> =>
+      engine.api('POST', `/images/create?fromImage=${encodeURIComponent(`${registry.host}/${name}`)}&tag=1`);
+    const before = storeContents(engine);
+    expect((await pull('large')).text).toMatch(/"errorDetail".*no space left on (the )?device/);
+    expect(await exists(engine, `/images/${registry.host}/large:1/json`)).toBe(false);
+    expect(storeContents(engine)).toEqual(before);
+    expect(await findLeftovers(engine)).toEqual([]);
+    expect((await pull('small')).text).toContain('Downloaded newer image');
+    await ask(engine, 'DELETE', `/images/${registry.host}/small:1`);
+  });
+
+  test('a create says so and makes nothing, reads go on, and with room it works', async () => {
+    await fill();
+    const body = { Image: 'busybox', Cmd: ['echo', 'hello'], Volumes: { '/scratch': {} } };
+    const refused = await engine.api('POST', '/containers/create?name=refused', body);
+    expect([refused.status, refused.text]).toEqual([
+      500,
+      expect.stringMatching(/no space left|disk is full/i),
+    ]);
+    expect(await ask<unknown[]>(engine, 'GET', '/containers/json?all=1')).toEqual([]);
+    expect(await ask<unknown[]>(engine, 'GET', '/images/json')).toHaveLength(1);
+    free();
+    expect(await findLeftovers(engine)).toEqual([]);
+    await create(engine, 'refused', body);
+    await start(engine, 'refused');
+    expect(await wait(engine, 'refused')).toBe(0);
+    await remove(engine, 'refused');
+  });
+
+  test('a start says so and starts nothing, and with room it starts', async () => {
+    await create(engine, 'late', { Cmd: ['sleep', '600'] });
+    await fill();
+    const refused = await engine.api('POST', '/containers/late/start');
+    expect([refused.status, refused.text]).toEqual([
+      500,
+      expect.stringMatching(/no space left|disk is full/i),
+    ]);
+    expect((await inspect(engine, 'late')).State.Running).toBe(false);
+    expect(await findLeftovers(engine)).toEqual([]);
+    free();
+    await start(engine, 'late');
+    await remove(engine, 'late');
+  });
+
+  test('a container that writes its log goes on, and its end is recorded when there is room', async () => {
+    const counting = 'i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); usleep 5000; done; exit 5';
+    await create(engine, 'writer', { Cmd: ['sh', '-c', counting] });
+    await start(engine, 'writer');
+    const { Pid } = (await inspect(engine, 'writer')).State;
+    expect(await eventually(async () => (await logs(engine, 'writer')).includes('line 3\n'))).toBe(true);
+    await fill();
+    // It ends by itself: a log that cannot be written does not hold it up.
+    expect(await eventually(() => !isAlive(Pid))).toBe(true);
+    free();
+    expect(await wait(engine, 'writer')).toBe(5);
+    expect(await logs(engine, 'writer')).toStartWith('line 0\nline 1\n');
+    await remove(engine, 'writer');
+    expect(await findLeftovers(engine)).toEqual([]);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
