@@ -52,8 +52,9 @@ npm_packages() {
     fail "the package $bun is missing: npm leaves it out with --omit=optional; install Silo again without that"
   [ -w "$root" ] || fail "$root cannot be written by $(id -un), and the pinned packages are not there yet: run $root/silo once as its owner"
   case $level in dev | test) kind=--include=dev ;; *) kind=--omit=dev ;; esac
-  # `ci` begins by removing everything, which would pull the runtime from under a daemon that uses it.
-  if [ -d "$root/node_modules" ]; then how="install --no-save"; else how=ci; fi
+  # Not `ci`: it removes everything first, under a daemon that may run from there, and refuses a lock file that leaves out binaries for other
+  # systems which this registry does not have. `install` keeps to the versions of the lock file too.
+  how="install --no-save"
   say "installing the pinned packages with npm (once)"
   log=$(mktemp)
   # shellcheck disable=SC2086 # $how is words
