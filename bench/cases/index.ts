@@ -1,0 +1,41 @@
+import type { Case } from '../case.ts';
+import { cliVersion } from './cli-version.ts';
+import { execTrue } from './exec-true.ts';
+import { idleMemory } from './idle-memory.ts';
+import { killDie } from './kill-die.ts';
+import { load } from './load.ts';
+import { logsRead } from './logs-read.ts';
+import { logsWrite } from './logs-write.ts';
+import { ps500 } from './ps-500.ts';
+import { publishedPort } from './published-port.ts';
+import { pull } from './pull.ts';
+import { runBridge } from './run-bridge.ts';
+import { runNone } from './run-none.ts';
+import { start50 } from './start-50.ts';
+import { start500 } from './start-500.ts';
+
+/** In this order; the last two leave 500 containers in the engines. */
+export const cases: readonly Case[] = [
+  runNone,
+  runBridge,
+  execTrue,
+  killDie,
+  start50,
+  idleMemory,
+  pull,
+  load,
+  logsWrite,
+  logsRead,
+  publishedPort,
+  cliVersion,
+  ps500,
+  start500,
+];
+
+/** Rows of the design page whose operations do not exist yet. */
+export const laterRows: readonly string[] = [
+  'push, cold',
+  'cp 2,000 files in / out',
+  'build, cold / cached',
+  'DNS queries per second on a user network',
+];

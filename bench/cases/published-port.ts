@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process';
+import { type Case, timed } from '../case.ts';
+import { command } from '../command.ts';
+import { launch, remove } from '../containers.ts';
+import { freePort } from '../fixtures/free-port.ts';
+
+const megabytes = 2048;
+const serverPort = 8000;
+/** Serves one connection after the other; what comes is zeroes. */
+const server = (port: number): string[] => [
+  'nc',
+  '-ll',
+  '-p',
+  String(port),
+  '-e',
+  'dd',
+  'if=/dev/zero',
+  'bs=1M',
+  `count=${megabytes}`,
+];
+
+export const publishedPort: Case = {
+  name: 'published-port',
+  title: 'published port, through loopback',
+  unit: 'Gbit/s',
+  target: 15,
+  runs: 5,
+  async prepare(engine) {
+    const { api } = engine;
+    const id = await launch(engine, { cmd: server(serverPort), network: 'bridge', publish: serverPort });
+    const facts = (await api.call('GET', `/containers/${id}/json`)).json() as {
+      NetworkSettings: { Ports: Record<string, { HostPort: string }[]> };
+    };
+    const port = Number(facts.NetworkSettings.Ports[`${serverPort}/tcp`]?.[0]?.HostPort);
+    return { once: () => download(port), cleanup: () => remove(api, id) };
+  },
+  async prepareFloor() {
+    const port = await freePort();
+    const child = spawn('busybox', server(port), { stdio: 'ignore' });
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    return {
+      once: () => download(port),
+      async cleanup() {
+        child.kill();
+        await ended;
+      },
+    };
+  },
+};
+
+async function download(port: number): Promise<number> {
+  const took = await timed(() =>
+    command([
+      'sh',
+      '-c',
+      `test "$(busybox nc 127.0.0.1 ${port} </dev/null | wc -c)" = ${megabytes * 1024 * 1024}`,
+    ]),
+  );
+  return (megabytes * 1024 * 1024 * 8) / 1e6 / took;
+}

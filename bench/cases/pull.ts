@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { type Case, nothing, timed } from '../case.ts';
+import { command } from '../command.ts';
+import { refuseErrors } from '../engines/engine.ts';
+import type { Fixtures } from '../fixtures/fixtures.ts';
+
+export const pull: Case = {
+  name: 'pull',
+  title: 'pull and unpack 5 layers, 104 MB gzip, from loopback',
+  unit: 'ms',
+  target: 1600,
+  runs: 4,
+  async prepare({ api }, fixtures) {
+    const reference = await fixtures.served();
+    const remove = (): Promise<unknown> =>
+      api.call('DELETE', `/images/${reference}?force=true`, { accept: [404] });
+    const separator = reference.lastIndexOf(':');
+    const query = new URLSearchParams({
+      fromImage: reference.slice(0, separator),
+      tag: reference.slice(separator + 1),
+    });
+    return {
+      async once() {
+        await remove();
+        await quietDisk();
+        return await timed(async () => {
+          const reply = await api.call('POST', `/images/create?${query.toString()}`);
+          refuseErrors(reply.text);
+        });
+      },
+      async cleanup() {
+        await remove();
+      },
+    };
+  },
+  prepareFloor: (fixtures) =>
+    unpacking(fixtures, async (folder) => {
+      const { gzips } = await fixtures.layerImage();
+      for (const gzip of gzips) await command(['sh', '-c', `gzip -dc ${gzip} | tar -x -C ${folder}`]);
+    }),
+};
+
+/** What an earlier run wrote or deleted must not be paid by the next. */
+export function quietDisk(): Promise<void> {
+  return command(['sync']);
+}
+
+/** A floor that unpacks into a new folder each time. */
+export async function unpacking(
+  fixtures: Fixtures,
+  unpack: (folder: string) => Promise<void>,
+): Promise<{
+  once(): Promise<number>;
+  cleanup(): Promise<void>;
+}> {
+  await fixtures.layerImage();
+  return {
+    async once() {
+      const folder = await fixtures.emptyFolder();
+      await quietDisk();
+      const took = await timed(() => unpack(folder));
+      await rm(join(folder), { recursive: true });
+      return took;
+    },
+    cleanup: nothing,
+  };
+}

@@ -1,0 +1,71 @@
+import type { Api } from './api.ts';
+import type { Engine } from './engines/engine.ts';
+
+export interface ContainerRequest {
+  cmd: string[];
+  network?: 'none' | 'bridge';
+  /** Container port (TCP) to be published on a port of loopback that the engine chooses. */
+  publish?: number;
+}
+
+/** On every container of the benchmark, so that all can be found and removed. */
+const label = 'silobench';
+
+/** Creates a container of the common busybox image; resolves to its id. */
+export async function create(engine: Engine, request: ContainerRequest): Promise<string> {
+  const port = request.publish === undefined ? undefined : `${request.publish}/tcp`;
+  const body = {
+    Image: engine.image,
+    Cmd: request.cmd,
+    Labels: { [label]: '1' },
+    ...(port === undefined ? {} : { ExposedPorts: { [port]: {} } }),
+    HostConfig: {
+      NetworkMode: request.network ?? 'none',
+      ...(port === undefined ? {} : { PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: '' }] } }),
+    },
+  };
+  const reply = await engine.api.call('POST', '/containers/create', { body });
+  return (reply.json() as { Id: string }).Id;
+}
+
+export async function start(api: Api, id: string): Promise<void> {
+  await api.call('POST', `/containers/${id}/start`);
+}
+
+/** Resolves to the exit code. */
+export async function wait(api: Api, id: string): Promise<number> {
+  const reply = await api.call('POST', `/containers/${id}/wait`);
+  return (reply.json() as { StatusCode: number }).StatusCode;
+}
+
+export async function remove(api: Api, id: string): Promise<void> {
+  await api.call('DELETE', `/containers/${id}?force=true&v=true`, { accept: [404] });
+}
+
+/** Creates and starts. */
+export async function launch(engine: Engine, request: ContainerRequest): Promise<string> {
+  const id = await create(engine, request);
+  await start(engine.api, id);
+  return id;
+}
+
+/** Runs `work` for every item, at most `width` at once. */
+export async function eachOf<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = [...items];
+  const lane = async (): Promise<void> => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: width }, lane));
+}
+
+/** Removes what the benchmark left in the engine, whatever interrupted it. */
+export async function removeAll(api: Api): Promise<void> {
+  const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
+  const listed = (await api.call('GET', `/containers/json?all=true&filters=${filters}`)).json();
+  const ids = (listed as { Id: string }[]).map((container) => container.Id);
+  await eachOf(ids, 4, (id) => remove(api, id));
+}

@@ -1,0 +1,44 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { createApi } from '../api.ts';
+import type { Fixtures } from '../fixtures/fixtures.ts';
+import { createDaemon } from './daemon.ts';
+import { type Engine, furnish, imageName, processesBeside, unfurnish } from './engine.ts';
+
+/** Podman's API service among the peers, with a store of its own. The host's /tmp is /hosttmp there. */
+export async function startPodman(fixtures: Fixtures, peers: string): Promise<Engine> {
+  const directory = join(fixtures.directory, 'podman');
+  const inside = `/hosttmp/${basename(fixtures.directory)}/podman`;
+  const socket = join(directory, 'p.sock');
+  await mkdir(directory);
+  await writeFile(
+    join(directory, 'registries.conf'),
+    `[[registry]]\nlocation = "127.0.0.1:${fixtures.registryPort}"\ninsecure = true\n`,
+  );
+  const storage = ['--root', `${inside}/root`, '--runroot', `${inside}/run`, '--tmpdir', `${inside}/tmp`];
+  const manners = ['--cgroup-manager', 'cgroupfs', '--events-backend', 'file'];
+  const service = ['system', 'service', '--time=0', `unix://${inside}/p.sock`];
+  const daemon = createDaemon({
+    command: [peers, 'run', 'podman', ...storage, ...manners, ...service],
+    env: { CONTAINERS_REGISTRIES_CONF: `${inside}/registries.conf` },
+    socket,
+    log: join(fixtures.directory, 'podman.log'),
+  });
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => rm(directory, { recursive: true, force: true }));
+  undo.defer(() => daemon.stop());
+  await daemon.start();
+  const api = createApi(socket);
+  undo.defer(() => api.reset());
+  const version = await furnish(api, await fixtures.rootfsTar());
+  undo.defer(() => unfurnish(api));
+  const end = undo.move();
+  return {
+    name: 'podman',
+    version,
+    api,
+    image: imageName,
+    processes: () => processesBeside(daemon.pid()),
+    [Symbol.asyncDispose]: () => end.disposeAsync(),
+  };
+}
