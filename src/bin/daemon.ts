@@ -7,7 +7,7 @@ import { requestThreadPoolSize } from '../foundation/kernel/thread-pool.ts';
 import { openEngine } from '../engine/host/open-engine.ts';
 import { defaultSettings, type EngineSettings, readSettingsFile } from '../engine/host/settings.ts';
 import { createDockerApi } from '../frontends/api/docker-api.ts';
-import { ensureMountedRoot } from './mounted-root.ts';
+import { isInChroot, runInOwnRoot } from './own-root.ts';
 import { unpackCommand } from './unpack-command.ts';
 import { version } from './version.ts';
 import type { DaemonOptions } from '../frontends/cli/deps.ts';
@@ -19,12 +19,12 @@ const levels = ['debug', 'info', 'warn', 'error'] as const;
 /** Runs the engine until SIGTERM or SIGINT; containers go on. Resolves to the exit code. */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   requestThreadPoolSize(poolThreads);
+  if (isInChroot()) return runInOwnRoot();
   const { settings, hosts, level } = resolve(options);
   const log = createLog((line) => void process.stderr.write(line), level);
   try {
     await using undo = new AsyncDisposableStack();
     const stopped = untilSignal();
-    ensureMountedRoot(settings.execRoot);
     const engine = undo.use(await openEngine(settings, { log, unpackCommand }));
     const api = createDockerApi(engine, { version, log });
     undo.defer(() => api.close());

@@ -2,9 +2,9 @@
 # Proves that a stranger's machine is enough: a new Debian with only Node, npm, make and git, a fresh clone of this repository's HEAD, and
 # nothing else done to it but the words under test. `make fresh` runs it (as root; some minutes; not part of `make test`).
 #   fresh-machine.sh [WORD…]     words of the Makefile, one after the other; default: quickstart, quickstart again, test
-# The machine is a chroot with mount, process and host-name namespaces of its own: its processes and mounts end with it. It shares the network,
+# The machine is a folder with mount, process and host-name namespaces of its own: its processes and mounts end with it. It shares the network,
 # so that npm and apt reach what they reach here; sources and registries are read from this machine's configuration when it runs.
-# SILO_FRESH_PLAIN=1 leaves the chroot's root without a mount of its own. SILO_FRESH_DIRTY=1 takes changes that are not committed along.
+# SILO_FRESH_CHROOT=1 makes it a mere chroot. SILO_FRESH_DIRTY=1 takes changes that are not committed along.
 # SILO_FRESH_SUITE (bookworm) selects the Debian; SILO_FRESH_KEEP=1 leaves the folder for a look. The bare system is kept in .cache/fresh.
 set -eu
 here=$(cd "${0%/*}/../.." && pwd)
@@ -17,17 +17,22 @@ if [ "${1:-}" = --inside ]; then
   machine=$2
   shift 2
   hostname fresh
-  # A chroot whose root is no mount point, as `chroot FOLDER` gives it, is the harder case.
-  [ "${SILO_FRESH_PLAIN:-}" = 1 ] || mount --bind "$machine" "$machine"
+  mount --bind "$machine" "$machine"
   mount -t proc proc "$machine/proc"
   mount --rbind /sys "$machine/sys"
   mount --rbind /dev "$machine/dev"
+  cd "$machine"
+  mkdir -p run/outer
+  # A container's root is that of its mount namespace; a chroot's is not, and is the harder case.
+  if [ "${SILO_FRESH_CHROOT:-}" = 1 ]; then into="chroot $machine"
+  else pivot_root . run/outer && cd / && umount -l /run/outer && into=''; fi
   for word in "$@"; do
     say "make $word"
     started=$(date +%s)
+    # shellcheck disable=SC2086 # $into is words
     env -i HOME=/root TERM="${TERM:-dumb}" LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
       ${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS="$NODE_EXTRA_CA_CERTS"} \
-      chroot "$machine" make -C /root/silo --no-print-directory "$word" </dev/null || fail "make $word failed"
+      $into make -C /root/silo --no-print-directory "$word" </dev/null || fail "make $word failed"
     say "make $word took $(($(date +%s) - started)) s"
   done
   exit 0

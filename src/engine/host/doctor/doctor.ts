@@ -14,7 +14,6 @@ import { checkNetworkDevices } from './network-devices.ts';
 import { checkNftables } from './nftables.ts';
 import { checkOtherEngines } from './other-engines.ts';
 import { checkOverlay } from './overlay.ts';
-import { checkRootDirectory } from './root-directory.ts';
 import { checkRuntimes } from './runtimes.ts';
 import { checkSeccomp } from './seccomp.ts';
 import { checkSubordinateIds } from './subordinate-ids.ts';
@@ -23,7 +22,6 @@ import { checkUserNamespaces } from './user-namespaces.ts';
 /** In the order in which they are shown. */
 const checks: readonly Check[] = [
   { area: 'kernel', run: checkKernel },
-  { area: 'root directory', run: checkRootDirectory },
   { area: 'overlayfs', needsRoot: true, run: checkOverlay },
   { area: 'user namespaces', needsRoot: true, run: checkUserNamespaces },
   { area: 'idmapped mounts', needsRoot: true, run: checkIdmappedMounts },

@@ -18,6 +18,7 @@ export function checkUserNamespaces(): Findings {
       },
     ];
   } catch (error) {
+    if (isErrno(error, 'EPERM')) return [inChroot];
     return [
       {
         status: 'warning',
@@ -25,10 +26,16 @@ export function checkUserNamespaces(): Findings {
         why: `Without one, root in a container is the host's root, held back by capabilities and seccomp only. ${String(error)}`,
         fix: isErrno(error, 'ENOSPC')
           ? ['sysctl -w user.max_user_namespaces=16384']
-          : [
-              'look for a kernel without CONFIG_USER_NS, or a sandbox around this machine that forbids clone(CLONE_NEWUSER)',
-            ],
+          : ['look for a kernel without CONFIG_USER_NS'],
       },
     ];
   }
 }
+
+/** clone(2): EPERM for anybody whose root directory is not that of its mount namespace. */
+const inChroot: Findings[number] = {
+  status: 'note',
+  title: 'This is a chroot, or a sandbox that forbids user namespaces',
+  why: 'In a chroot containers could reach the system around it: the daemon makes its tree the root of a mount namespace of its own and works there. Mounts made outside of it later are not seen.',
+  fix: ['enter the tree with pivot_root(8), systemd-nspawn or as a container instead of chroot(8)'],
+};
