@@ -9,33 +9,37 @@ import { allProcesses, memoryOf } from '../processes.ts';
 
 const count = 20;
 
-/** What the engine, its monitors and helpers grow by, divided by the containers. The processes inside are not counted. */
+/**
+ * What the engine, its monitors and helpers hold more while the containers are there, divided by the containers; the processes inside are not
+ * counted. Compared with the mean of before and after, so that an engine that only warms up is not charged for it.
+ */
 export const idleMemory: Case = {
   name: 'idle-memory',
   title: `engine-side memory per idle container (PSS, of ${count})`,
   unit: 'MB',
   target: 0.45,
   runs: 3,
-  prepare(engine) {
-    if (engine.processes() === undefined) return Promise.resolve(undefined);
+  async prepare(engine) {
+    if (engine.processes() === undefined) return undefined;
     const measure = (): number => memoryOf(engine.processes() ?? []);
-    return Promise.resolve({
+    const ids: string[] = [];
+    const fill = (): Promise<void> =>
+      eachOf(Array.from({ length: count }), 2, async () => {
+        ids.push(await launch(engine, { cmd: ['sleep', '100000'], network: 'bridge' }));
+      });
+    const empty = (): Promise<void> => eachOf(ids.splice(0), 4, (id) => remove(engine.api, id));
+    await fill();
+    await empty();
+    return {
       async once() {
-        const ids: string[] = [];
-        try {
-          await settle();
-          const before = measure();
-          await eachOf(Array.from({ length: count }), 2, async () => {
-            ids.push(await launch(engine, { cmd: ['sleep', '100000'], network: 'bridge' }));
-          });
-          await settle();
-          return (measure() - before) / count;
-        } finally {
-          await eachOf(ids, 4, (id) => remove(engine.api, id));
-        }
+        const before = await settled(measure);
+        await fill();
+        const full = await settled(measure);
+        await empty();
+        return (full - (before + (await settled(measure))) / 2) / count;
       },
-      cleanup: nothing,
-    });
+      cleanup: empty,
+    };
   },
   /** conmon with crun, one per container. */
   async prepareFloor(fixtures) {
@@ -47,9 +51,8 @@ export const idleMemory: Case = {
         const ids = Array.from({ length: count }, () => bundles.nextId());
         try {
           for (const id of ids) await monitored(folder, bundle, bundles.crun, id);
-          await settle();
           const monitors = allProcesses().filter(({ words }) => words.includes(`${folder}/`));
-          return memoryOf(monitors.map(({ pid }) => pid)) / count;
+          return (await settled(() => memoryOf(monitors.map(({ pid }) => pid)))) / count;
         } finally {
           for (const id of ids) await command([...bundles.crun, 'delete', '--force', id]);
         }
@@ -87,5 +90,14 @@ async function monitored(folder: string, bundle: string, crun: string[], id: str
   await command([...crun, 'start', id]);
 }
 
-/** Lets start-up work end, and collectors run. */
-const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1500));
+/** Asks until nothing changes any more: start-up work ends, collectors run and give memory back to the system. */
+async function settled(measure: () => number): Promise<number> {
+  const seen: number[] = [];
+  for (let ask = 0; ask < 40; ask++) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    seen.push(measure());
+    const last = seen.slice(-6);
+    if (last.length === 6 && Math.max(...last) - Math.min(...last) < 0.3) break;
+  }
+  return seen.at(-1) ?? 0;
+}
