@@ -69,7 +69,9 @@ function partial(after: number, then: Act): Act {
       'content-length': bytes.byteLength - start,
       ...(start > 0 ? { 'content-range': `bytes ${start}-${bytes.byteLength - 1}/${bytes.byteLength}` } : {}),
     });
-    response.write(bytes.subarray(start, start + after), () => then(context));
+    // What is shorter is answered in full, or the connection would hold back the next request.
+    if (start + after >= bytes.byteLength) response.end(bytes.subarray(start));
+    else response.write(bytes.subarray(start, start + after), () => then(context));
   };
 }
 
