@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { eventually } from '../e2e/footprint.ts';
 import { startEngine, type TestEngine } from '../e2e/harness.ts';
 import { bootstrapBusybox, exists, inspect, logs } from '../e2e/objects.ts';
 import { startHostileRegistry } from '../registry/hostile-registry.ts';
@@ -53,7 +54,8 @@ async function keepsPromise(engine: TestEngine, name: string, promised: Promised
   const { State } = await inspect(engine, name);
   if (promised.running !== undefined) expect([name, State.Running]).toEqual([name, promised.running]);
   if (!State.Running) expect((await engine.api('POST', `/containers/${name}/start`)).status).toBe(204);
-  expect(await logs(engine, name)).toMatch(/^(begun\n)+$/);
+  // The program has its first moments still before it when it was started just now.
+  expect(await eventually(async () => /^(begun\n)+$/.test(await logs(engine, name)))).toBe(true);
   expect((await engine.api('DELETE', `/containers/${name}?force=1&v=1`)).status).toBe(204);
 }
 
