@@ -11,13 +11,11 @@ import { type Act, type HostileRegistry, startHostileRegistry } from '../registr
 import * as misbehaviours from '../registry/misbehaviours.ts';
 import { digestOf, type SampleImage, tarOf } from '../registry/sample-image.ts';
 import { eventually } from './footprint.ts';
-import { startEngine, type TestEngine } from './harness.ts';
+import { programs, startEngine, type TestEngine } from './harness.ts';
 import { ask, bootstrapBusybox, create, exists, inspect, launch, logs, remove } from './objects.ts';
 import { rawRequest, upgrade } from './raw-request.ts';
 
 if (skipReason) console.log(`skipped: bad input: ${skipReason}`);
-const hasDocker = existsSync('/usr/bin/docker') || existsSync('/usr/local/bin/docker');
-if (!hasDocker) console.log('skipped: exit codes of the docker CLI: it is not installed');
 
 describe.skipIf(skipReason !== undefined)('bad input', () => {
   let engine: TestEngine;
@@ -154,7 +152,7 @@ describe.skipIf(skipReason !== undefined)('bad input', () => {
     });
   });
 
-  describe.skipIf(!hasDocker)('gives the exit codes that scripts know', () => {
+  describe('gives the exit codes that scripts know', () => {
     test.each<[string, number, string[], RegExp]>([
       ['an unknown command', 127, ['run', '--rm', 'busybox', 'nosuch'], /not found|no such file/],
       ['a file that is no program', 126, ['run', '--rm', 'busybox', '/etc/passwd'], /permission denied/i],
@@ -165,7 +163,7 @@ describe.skipIf(skipReason !== undefined)('bad input', () => {
     ])(
       '%s',
       async (_what, code, args, words) => {
-        for (const program of ['docker', 'silo'] as const) {
+        for (const program of programs) {
           const result = await engine[program](...args);
           expect([program, result.code, result.stderr]).toEqual([
             program,
@@ -182,7 +180,7 @@ describe.skipIf(skipReason !== undefined)('bad input', () => {
     test('exec: not found, not executable, own code, a container that does not run', async () => {
       await launch(engine, 'host', { Cmd: ['sleep', '600'] });
       await create(engine, 'idle', { Cmd: ['true'] });
-      for (const program of ['docker', 'silo'] as const) {
+      for (const program of programs) {
         const codes = await Promise.all(
           [['nosuch'], ['/etc/passwd'], ['sh', '-c', 'exit 33']].map((words) =>
             engine[program]('exec', 'host', ...words),

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeAll, type Footprint } from './footprint.ts';
@@ -17,6 +17,8 @@ export interface TestEngine extends AsyncDisposable {
   /** Output of the daemon so far. */
   log(): string;
   pid(): number;
+  /** The words that run a client against this engine, and what it needs in its environment. */
+  client(program: Program, ...args: string[]): { command: string[]; env: Record<string, string> };
   docker(...args: string[]): Promise<Result>;
   silo(...args: string[]): Promise<Result>;
   /**
@@ -32,6 +34,13 @@ export interface TestEngine extends AsyncDisposable {
   died(): Promise<string>;
   api(method: string, path: string, body?: unknown): Promise<Answer>;
 }
+
+export type Program = 'docker' | 'silo';
+
+/** Clients that are installed here; a test of both says which it did without. */
+export const programs: Program[] =
+  existsSync('/usr/bin/docker') || existsSync('/usr/local/bin/docker') ? ['docker', 'silo'] : ['silo'];
+if (programs.length === 1) console.log('skipped: everything with the docker CLI, which is not installed');
 
 export interface Answer {
   status: number;
@@ -67,6 +76,14 @@ export async function startEngine(options: EngineOptions = {}): Promise<TestEngi
     daemon?.kill(signal);
     await ended;
   };
+  const client: TestEngine['client'] = (program, ...args) => ({
+    command: program === 'docker' ? ['docker', '-H', host, ...args] : siloCommand(...args),
+    env: { SILO_HOST: host, ...cliEnvironment(directory) },
+  });
+  const runClient = (program: Program, args: string[]): Promise<Result> => {
+    const { command, env } = client(program, ...args);
+    return run(command, { env });
+  };
   const engine: TestEngine = {
     directory,
     dataRoot,
@@ -75,8 +92,9 @@ export async function startEngine(options: EngineOptions = {}): Promise<TestEngi
     footprint,
     log: () => output,
     pid: () => daemon?.pid ?? 0,
-    docker: (...args) => run(['docker', '-H', host, ...args], { env: cliEnvironment(directory) }),
-    silo: (...args) => run(siloCommand(...args), { env: { SILO_HOST: host, ...cliEnvironment(directory) } }),
+    client,
+    docker: (...args) => runClient('docker', args),
+    silo: (...args) => runClient('silo', args),
     async start(startOptions = {}) {
       const roots = ['--data-root', dataRoot, '--exec-root', join(directory, 'exec')];
       const names = ['--bridge', name, '--cgroup-parent', footprint.cgroupParent];
