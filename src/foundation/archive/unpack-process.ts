@@ -50,11 +50,17 @@ function startUnpacker(request: UnpackRequest, file: number | undefined): ChildP
   try {
     return spawn(program, [...args, request.target, JSON.stringify(options)], {
       stdio: [file ?? 'pipe', 'pipe', 'pipe'],
-      env: {},
+      env: temporaryFolders(),
     });
   } finally {
     if (file !== undefined) closeSync(file);
   }
+}
+
+/** All of our environment that it gets: a single executable loads its native module from there. */
+function temporaryFolders(): Record<string, string> {
+  const { BUN_TMPDIR, TMPDIR } = process.env;
+  return { ...(BUN_TMPDIR ? { BUN_TMPDIR } : {}), ...(TMPDIR ? { TMPDIR } : {}) };
 }
 
 /** Resolves with the source's failure, if it was the source that broke the pipe. */
