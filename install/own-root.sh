@@ -21,5 +21,5 @@ exec unshare --mount --propagation unchanged nsenter --mount=/proc/self/ns/mnt -
   cd / && /bin/busybox umount -l /run/silo-outer || fail "the system around"
   /bin/busybox rmdir /run/silo-outer 2>/dev/null
   cd "$folder" || fail "$folder"
-  exec "$@"
+  exec /usr/bin/env "$@" # by path: this shell would prefer its own applets
 ' own-root "$(pwd)" "$@"
