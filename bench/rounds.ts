@@ -23,8 +23,8 @@ interface Subject {
 
 /** Short operations get a run that does not count; long ones cannot be told warm from cold. */
 const warmUpFrom = 10;
-/** A run that takes longer has failed. */
-const patienceMs = 120_000;
+/** A run, or a preparation (500 containers of an engine that needs 200 ms for each), that takes longer has failed. */
+const patienceMs = { run: 120_000, prepare: 400_000 };
 
 /** Prepares every subject, lets all take turns, and takes everything away again. A subject that fails leaves the others in. */
 export async function measure(source: Case, options: RoundOptions): Promise<Row> {
@@ -35,7 +35,7 @@ export async function measure(source: Case, options: RoundOptions): Promise<Row>
   for (const [name, prepare] of preparations(source, options)) {
     signal.throwIfAborted();
     try {
-      const trial = await patiently(prepare());
+      const trial = await patiently(prepare(), patienceMs.prepare);
       if (trial === undefined) continue;
       undo.defer(() =>
         trial.cleanup().catch((error: unknown) => say(`  ${name}: cleaning up: ${String(error)}`)),
@@ -82,7 +82,7 @@ function turns(subjects: Subject[], round: number): Subject[] {
 
 async function runOnce(subject: Subject, counts: boolean, say: (text: string) => void): Promise<void> {
   try {
-    const value = await patiently(subject.trial.once());
+    const value = await patiently(subject.trial.once(), patienceMs.run);
     if (counts) subject.samples.push(value);
   } catch (error) {
     subject.failed = String(error);
@@ -90,10 +90,10 @@ async function runOnce(subject: Subject, counts: boolean, say: (text: string) =>
   }
 }
 
-async function patiently<T>(work: Promise<T>): Promise<T> {
+async function patiently<T>(work: Promise<T>, limitMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no end after ${patienceMs / 1000} s`)), patienceMs);
+    timer = setTimeout(() => reject(new Error(`no end after ${limitMs / 1000} s`)), limitMs);
   });
   try {
     return await Promise.race([work, late]);
