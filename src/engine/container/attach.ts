@@ -1,6 +1,6 @@
-import { conflict } from '../../foundation/base/errors.ts';
+import { conflict, isKind } from '../../foundation/base/errors.ts';
 import type { AttachedStreams } from '../../resources/runtime/runtime.ts';
-import type { AttachRequest, ContainerRecord, ContainerStreams } from './container.ts';
+import type { AttachRequest, ContainerRecord, ContainerStreams, OutputSink } from './container.ts';
 import type { Context, ParkedClient } from './context.ts';
 import { publish } from './context.ts';
 import { readLogs } from './logs.ts';
@@ -24,11 +24,49 @@ export const createAttach =
     if (!connection) return { reason: request.signal?.aborted ? 'client-gone' : 'ended' };
     publish(context, record, 'attach');
     const { openStdin } = record.config;
-    const { stdin, ...rest } = request;
-    const outcome = await pump(connection, { ...rest, ...(stdin && openStdin ? { stdin } : {}) });
+    const { stdin, output, ...rest } = request;
+    const seen = output && countingSink(output);
+    const sinceMs = context.now();
+    const outcome = await pump(connection, {
+      ...rest,
+      ...(seen ? { output: seen } : {}),
+      ...(stdin && openStdin ? { stdin } : {}),
+    });
     if (outcome.reason === 'detached') publish(context, record, 'detach');
+    if (outcome.reason === 'ended' && seen?.isUntouched())
+      await replayUnseen(context, record, request, sinceMs);
     return outcome;
   };
+
+function countingSink(output: OutputSink): OutputSink & { isUntouched(): boolean } {
+  let untouched = true;
+  return {
+    write(stream, chunk) {
+      untouched = false;
+      return output.write(stream, chunk);
+    },
+    drained: () => output.drained(),
+    isUntouched: () => untouched,
+  };
+}
+
+/**
+ * A monitor that gets no processor between its first message and its main loop, while a short program ends, never accepts a connection: what was
+ * printed is in the log only. All or nothing, so a client that saw nothing gets the log of the time in which it was connected.
+ */
+async function replayUnseen(
+  context: Context,
+  record: ContainerRecord,
+  request: AttachRequest,
+  sinceMs: number,
+): Promise<void> {
+  try {
+    if (record.config.log.driver !== 'none') await replay(context, record, request, sinceMs);
+  } catch (error) {
+    // `--rm` has taken the log already.
+    if (!isKind(error, 'not-found')) throw error;
+  }
+}
 
 /** Streams of the running container, or of its next run: parked until `start` hands them over. */
 async function connect(
@@ -68,9 +106,19 @@ function park(
   return promise;
 }
 
-async function replay(context: Context, record: ContainerRecord, request: AttachRequest): Promise<void> {
-  const { stdout, stderr, output, signal } = request;
-  const batches = readLogs(context, record, { stdout, stderr, follow: false, ...(signal ? { signal } : {}) });
+async function replay(
+  context: Context,
+  record: ContainerRecord,
+  { stdout, stderr, output, signal }: AttachRequest,
+  sinceMs?: number,
+): Promise<void> {
+  const batches = readLogs(context, record, {
+    stdout,
+    stderr,
+    follow: false,
+    ...(sinceMs === undefined ? {} : { sinceMs }),
+    ...(signal ? { signal } : {}),
+  });
   for await (const batch of batches)
     for (const entry of batch) if (output?.write(entry.stream, entry.text) === false) await output.drained();
 }

@@ -20,6 +20,7 @@ import type { ChainId, Digest, ImageId } from '../../foundation/oci/digest.ts';
 import { createContainerLogs } from '../../resources/logs/container-logs.ts';
 import { createNetworkResources } from '../../resources/network/create-network-resources.ts';
 import { createOciDriver } from '../../resources/runtime/oci/driver.ts';
+import type { RuntimeDriver } from '../../resources/runtime/runtime.ts';
 import { openSnapshots } from '../../resources/snapshot/snapshots.ts';
 import { openVolumes } from '../../resources/volume/volumes.ts';
 import { createEvents } from '../events/bus.ts';
@@ -36,6 +37,8 @@ const directory = mkdtempSync(join(tmpdir(), 'silo-containers-'));
 const resources = new AsyncDisposableStack();
 const events: EngineEvent[] = [];
 let engine: ContainerEngine;
+/** While set, connections to the monitor bring nothing, as those that it never accepted. */
+let deaf = false;
 
 beforeAll(async () => {
   if (skip) return;
@@ -69,7 +72,7 @@ beforeAll(async () => {
       networks: network.networks,
       endpoints: network.endpoints,
       volumes,
-      driver,
+      driver: { ...driver, streams: { ...driver.streams, attach: attachOrNot(driver) } },
       logs: createContainerLogs(),
       events: bus,
       log: silentLog,
@@ -99,6 +102,15 @@ afterAll(async () => {
   await resources.disposeAsync();
   rmSync(directory, { recursive: true, force: true });
 });
+
+function attachOrNot(driver: RuntimeDriver): RuntimeDriver['streams']['attach'] {
+  return async (target, options) => {
+    const streams = await driver.streams.attach(target, options);
+    if (!deaf) return streams;
+    streams.onOutput(() => true);
+    return { ...streams, onOutput: () => undefined };
+  };
+}
 
 async function makeImage(layers: Awaited<ReturnType<typeof openSnapshots>>['layers']): Promise<ImageRecord> {
   const chainId = `sha256:${'1'.repeat(64)}` as ChainId;
@@ -308,3 +320,31 @@ test.skipIf(skip)('--rm removes a container that could not start, too', async ()
   expect(await messageOf(engine.containers.start(id))).toContain('no such file');
   expect((await removed).exitCode).toBe(127);
 });
+
+test.skipIf(skip)(
+  'output of a program that ended before its monitor took the connection comes from the log',
+  async () => {
+    const { id } = await engine.containers.create({ config: config(['sh', '-c', 'echo printed']) });
+    let stdout = '';
+    const output: OutputSink = {
+      write: (_, chunk) => ((stdout += Buffer.from(chunk).toString()), true),
+      drained: async () => undefined,
+    };
+    const ready = Promise.withResolvers<void>();
+    deaf = true;
+    const attached = engine.streams.attach(id, {
+      output,
+      stdout: true,
+      stderr: true,
+      logs: false,
+      stream: true,
+      onReady: () => ready.resolve(),
+    });
+    await ready.promise;
+    await engine.containers.start(id);
+    await attached;
+    deaf = false;
+    expect(stdout).toBe('printed\n');
+    await engine.containers.remove(id, { force: true, volumes: false });
+  },
+);

@@ -165,7 +165,7 @@ export async function openEngine(
     }),
     volumes: createVolumeCommands({ volumes, containers: opened.containers, events }),
     host,
-    startByPolicy: opened.startByPolicy,
+    startByPolicy: () => opened.startByPolicy(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -80,7 +80,12 @@ async function streamLayer(
   const [download] = await Promise.allSettled([context.downloads.join(layer.blob, { signal, onNote }, work)]);
   if (!unpacking) throw download.status === 'rejected' ? download.reason : noUnpack(layer);
   if (download.status === 'fulfilled') flight.note({ phase: 'extracting' });
-  return await unpacking;
+  try {
+    return await unpacking;
+  } catch (error) {
+    // Whichever failed first is the reason; the other only lost its partner.
+    throw download.status === 'rejected' && !stop.signal.aborted ? download.reason : error;
+  }
 }
 
 /** Once more from the beginning when what an earlier run had left of the blob proves damaged. */

@@ -47,4 +47,6 @@ export interface TrackedExec {
   pid: number;
   terminal: boolean;
   exit: PromiseWithResolvers<ExitInfo>;
+  /** Its conmon has exited and writes to the exec's folder no more. */
+  monitorGone: Promise<void>;
 }

@@ -20,7 +20,9 @@ export function createExecs(context: Context): Execs {
   return {
     exec: (request) => exec(context, request),
     async forgetExec(id, execId) {
+      const exec = context.execs.get(execId);
       context.execs.delete(execId);
+      await exec?.monitorGone;
       await rm(context.layout.exec(id, execId).folder, { recursive: true, force: true });
     },
   };
@@ -64,6 +66,7 @@ async function exec(
     pid: 0,
     terminal: process.terminal ?? false,
     exit: Promise.withResolvers<ExitInfo>(),
+    monitorGone: monitor.gone,
   };
   const streams = request.attach ? await parked.attach(tracked) : undefined;
   if (streams) undo.defer(() => streams[Symbol.dispose]());

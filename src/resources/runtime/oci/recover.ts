@@ -80,7 +80,7 @@ async function recoverExec(context: Context, id: ContainerId, execId: ExecId): P
     return undefined;
   }
   const exit = Promise.withResolvers<ExitInfo>();
-  const exec = { id, execId, pid, terminal: await hasTerminal(paths.process), exit };
+  const exec = { id, execId, pid, terminal: await hasTerminal(paths.process), exit, monitorGone: gone };
   context.execs.set(execId, exec);
   void gone.then(() => settleRecoveredExec(context, exec));
   return execId;
