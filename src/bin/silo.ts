@@ -20,6 +20,7 @@ const io: CliIo = {
     process.on(name, listener);
     return { [Symbol.dispose]: () => process.off(name, listener) };
   },
+  passOutputThrough: async () => (await import('../foundation/kernel/terminal.ts')).passOutputThrough(1),
   now: () => Date.now(),
 };
 

@@ -12,5 +12,7 @@ export interface CliIo {
   readonly cwd: string;
   /** Calls the listener at each arrival of the signal, instead of what it would do by default. */
   onSignal(name: NodeJS.Signals, listener: (name: NodeJS.Signals) => void): Disposable;
+  /** Lets the terminal print a container's output as it comes, until disposed. */
+  passOutputThrough?(): Promise<Disposable>;
   now(): number;
 }

@@ -22,7 +22,7 @@ export async function runSession(
   options: SessionOptions,
 ): Promise<'ended' | 'detached'> {
   using restore = new DisposableStack();
-  const detached = options.stdin ? forwardInput(connection, io.stdin, options, restore) : undefined;
+  const detached = options.stdin ? forwardInput(connection, io, options, restore) : undefined;
   const output = copyOutput(connection, io, options);
   if (detached === undefined) {
     await output;
@@ -66,15 +66,21 @@ export function writeOut(out: CliOutput, piece: Uint8Array): Promise<void> | und
 /** Resolves with `detached` when the user types the detach keys; otherwise never. */
 function forwardInput(
   connection: StreamConnection,
-  stdin: CliInput,
+  io: CliIo,
   options: SessionOptions,
   restore: DisposableStack,
 ): Promise<'detached'> {
+  const { stdin }: { stdin: CliInput } = io;
   const { input } = connection;
   const scanner = options.tty ? createDetachScanner(options.detachKeys) : undefined;
   if (options.tty && stdin.isTTY === true && stdin.setRawMode) {
     stdin.setRawMode(true);
     restore.defer(() => void stdin.setRawMode?.(false));
+    void io.passOutputThrough?.().then(
+      (output) => (restore.disposed ? output[Symbol.dispose]() : restore.use(output)),
+      // Doubled line ends are no reason to end a session.
+      () => undefined,
+    );
   }
   return new Promise((resolve) => {
     const onData = (chunk: Buffer): void => {
