@@ -183,7 +183,12 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       const inUse = networks
         .list()
         .filter(({ id }) => live.some(({ endpoint }) => endpoint.networkId === id));
-      for (const network of inUse) await plumbing.bringUp(network);
+      // Records with ports stay until their rules are gone: only a table that was written without them lets them be forgotten.
+      if (all.length > 0)
+        await plumbing.restore(
+          inUse,
+          live.flatMap(({ endpoint }) => publishedPorts(endpoint)),
+        );
       links.rejoin(
         live.map(({ endpoint }) => ({
           endpointId: endpoint.endpointId,
@@ -192,14 +197,6 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       );
       await links.removeStrangers(new Set(live.map(({ endpoint }) => endpoint.endpointId)));
       faultPoint('network.recover.cleaned');
-      // Records with ports stay until their rules are gone: only a table that was written without them lets them be forgotten.
-      if (all.length > 0) {
-        await firewall.change((plan) => ({
-          ...plan,
-          ports: live.flatMap(({ endpoint }) => publishedPorts(endpoint)),
-        }));
-        await firewall.reload();
-      }
       for (const network of inUse) plumbing.allowLoopback(network);
       records.deleteEndpoints(dead.map(({ endpoint }) => endpoint.endpointId));
     },

@@ -9,8 +9,8 @@ import { elementsOf, renderChange, renderTable, type Elements, type FirewallPlan
 export interface Firewall {
   /** Applies the change to the plan; resolves when a transaction that holds it is committed. */
   change(edit: (plan: FirewallPlan) => FirewallPlan): Promise<void>;
-  /** Writes the whole table again on the next transaction, and waits for it. */
-  reload(): Promise<void>;
+  /** As `change`, but writes the whole table, whatever the kernel holds. One transaction: packets meet the old table or the new one. */
+  rewrite(edit: (plan: FirewallPlan) => FirewallPlan): Promise<void>;
 }
 
 export interface FirewallDeps {
@@ -69,7 +69,8 @@ export function createFirewall(initial: FirewallPlan, { runNft, log }: FirewallD
       plan = edit(plan);
       return schedule();
     },
-    reload() {
+    rewrite(edit) {
+      plan = edit(plan);
       rewrite = true;
       return schedule();
     },

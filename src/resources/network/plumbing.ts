@@ -1,6 +1,6 @@
 import type { Log } from '../../foundation/base/log.ts';
 import type { Firewall } from './firewall.ts';
-import type { FilteredNetwork, FirewallPlan } from './firewall-rules.ts';
+import type { FilteredNetwork, FirewallPlan, PublishedPort } from './firewall-rules.ts';
 import {
   allowLoopbackPublishing,
   bridgedTrafficIsFiltered,
@@ -14,6 +14,11 @@ import type { NetworkInfo } from './network.ts';
 export interface Plumbing {
   /** Makes what is missing. Cheap when all is there. */
   bringUp(network: NetworkInfo): Promise<void>;
+  /**
+   * For the start of the engine: as `bringUp` for each of the networks, and publishes exactly these ports. Until the rules of all that is wanted are
+   * exchanged, in one transaction, those of the engine before are in force: a port that was open does not close meanwhile.
+   */
+  restore(networks: readonly NetworkInfo[], ports: readonly PublishedPort[]): Promise<void>;
   /** Lets the host's loopback addresses reach ports of the network. Only once the rules that guard this stand. */
   allowLoopback(network: NetworkInfo): void;
   /** Absent is fine. */
@@ -33,16 +38,27 @@ export function createPlumbing({ links, firewall, log, onFirstNetwork }: Plumbin
   /** Bridges that this engine brought up; the rules say nothing of others. */
   const known = new Set<string>();
   let first = true;
+  const prepare = (network: NetworkInfo): void => {
+    const bridge = bridgeOf(network);
+    const made = links.ensureBridge(network, () => prepareBridge(bridge));
+    if (made) loopbackAllowed.delete(bridge);
+    if (made || first) enableForwarding(log, { ipv6: network.enableIpv6 });
+    known.add(bridge);
+  };
+  const reportFirst = (): void => {
+    if (first) onFirstNetwork();
+    first = false;
+  };
   return {
     async bringUp(network) {
-      const bridge = bridgeOf(network);
-      const made = links.ensureBridge(network, () => prepareBridge(bridge));
-      if (made) loopbackAllowed.delete(bridge);
-      if (made || first) enableForwarding(log, { ipv6: network.enableIpv6 });
-      known.add(bridge);
+      prepare(network);
       await firewall.change((plan) => withNetwork(plan, network));
-      if (first) onFirstNetwork();
-      first = false;
+      reportFirst();
+    },
+    async restore(networks, ports) {
+      for (const network of networks) prepare(network);
+      await firewall.rewrite((plan) => ({ ...networks.reduce(withNetwork, plan), ports }));
+      if (networks.length > 0) reportFirst();
     },
     allowLoopback(network) {
       const bridge = bridgeOf(network);

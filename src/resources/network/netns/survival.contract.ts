@@ -147,6 +147,23 @@ test('the death and the next start of the engine cut no connection, and hold the
   await once(server, 'exit');
 });
 
+for (const fault of ['network.firewall.commit', 'network.firewall.commit:2', 'network.recover.cleaned'])
+  test(`a start of the engine that dies at ${fault} closes no published port`, async () => {
+    const directory = makeDirectory();
+    const machine = await startMachine();
+    const id = containerId();
+    runEngine(directory, id, machine.pid, 'die');
+    await machine.serve(7);
+    const script = `
+      const { openResources } = await import('${join(import.meta.dir, '../test-sandbox.ts')}');
+      const { networks, endpoints } = await openResources({ directory: '${directory}' });
+      await endpoints.recover(new Set(['${id}']));
+      process.kill(process.pid, 'SIGKILL');`;
+    const env = { ...process.env, SILO_FAULT: fault };
+    expect(spawnSync(process.execPath, ['-e', script], { env }).signal).toBe('SIGKILL');
+    expect(await host.ask('127.0.0.1', 8080)).toStartWith('tcp ');
+  });
+
 test('a bridge and rules that vanished while the engine was away come back with their members', async () => {
   const directory = makeDirectory();
   const machine = await startMachine();
