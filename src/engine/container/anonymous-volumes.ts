@@ -4,7 +4,7 @@ import type { VolumeInfo, Volumes } from '../../resources/volume/volume.ts';
 import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
 
-type Deps = Pick<Context, 'store' | 'volumes' | 'log'>;
+type Deps = Pick<Context, 'store' | 'volumes' | 'events' | 'log'>;
 
 /**
  * Volumes for a container being made. Anonymous ones are doomed from before they exist until the container's record is inserted, and removed when
@@ -13,11 +13,16 @@ type Deps = Pick<Context, 'store' | 'volumes' | 'log'>;
 export function volumesFor(context: Deps, undo: AsyncDisposableStack): Pick<Volumes, 'create'> {
   return {
     async create(request): Promise<VolumeInfo> {
-      if (request.name !== undefined) return context.volumes.create(request);
-      const name = randomHexId();
-      context.store.doomedVolumes.add(name);
-      undo.defer(() => removeDoomed(context, name));
-      return context.volumes.create({ ...request, name, anonymous: true });
+      const name = request.name ?? randomHexId();
+      const isNew = !context.volumes.list().some((volume) => volume.name === name);
+      if (request.name === undefined) {
+        context.store.doomedVolumes.add(name);
+        undo.defer(() => removeDoomed(context, name));
+      }
+      const anonymous = request.name === undefined ? { anonymous: true } : {};
+      const volume = await context.volumes.create({ ...request, name, ...anonymous });
+      if (isNew) publishVolume(context, 'create', name);
+      return volume;
     },
   };
 }
@@ -50,6 +55,11 @@ export async function removeDoomed(context: Deps, name: string): Promise<void> {
       return context.log.warn(`removing anonymous volume ${name}: ${toSiloError(error).message}`);
   }
   context.store.doomedVolumes.delete(name);
+  publishVolume(context, 'destroy', name);
+}
+
+function publishVolume({ events }: Deps, action: 'create' | 'destroy', id: string): void {
+  events.publish({ type: 'volume', action, id, attributes: { driver: 'local' } });
 }
 
 /** Removes what a crash between a container and its volumes left. Called while no request is under way. */

@@ -15,6 +15,7 @@ import { createRemove } from './remove.ts';
 import { createRename } from './rename.ts';
 import { createRestart } from './restart.ts';
 import { startContainer } from './start.ts';
+import { createSizeOf } from './size.ts';
 import { isRunning } from './state.ts';
 import { createKill, createStop } from './stop.ts';
 import { createContainerStore } from './store.ts';
@@ -53,6 +54,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
       get: (nameOrId) => context.store.get(nameOrId),
       list: () => context.store.list(),
       networkOf: (id) => describeNetwork(context, context.store.get(id)),
+      sizeOf: createSizeOf(context),
       top: createTop(context),
       create: createCreate(context),
       start,

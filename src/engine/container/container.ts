@@ -49,6 +49,8 @@ export interface ContainerQueries {
   list(): ContainerRecord[];
   /** Addresses and ports while it runs. */
   networkOf(id: ContainerId): ContainerNetwork;
+  /** Size of what it wrote, and with its image; walks its files. */
+  sizeOf(nameOrId: string): Promise<{ writableBytes: number; totalBytes: number }>;
   /** Processes inside, as the host's `/proc` shows them. `conflict` when not running. */
   top(nameOrId: string, psArgs: string): Promise<{ titles: string[]; processes: string[][] }>;
 }

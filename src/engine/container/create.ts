@@ -1,8 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { invalid, isKind } from '../../foundation/base/errors.ts';
+import { invalid, isKind, notFound, toSiloError } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
+import { formatPlatform, normalizePlatform, parsePlatform } from '../../foundation/oci/platform.ts';
 import { type ContainerId, parseContainerId, randomHexId, shortId } from '../../foundation/base/ids.ts';
 import type { ImageRecord } from '../image/image.ts';
 import type { ContainerConfig } from './config.ts';
@@ -26,6 +27,7 @@ export const createCreate =
     const id = parseContainerId(randomHexId());
     using name = reserve(context, request, id);
     const image = context.images.resolve(request.config.image);
+    if (request.platform !== undefined) checkPlatform(image, request.config.image, request.platform);
     const { config, warnings } = settle(context, request, image, id);
     const [path, ...args] = commandLine(config);
     if (path === undefined || path === '')
@@ -39,7 +41,7 @@ export const createCreate =
     undo.defer(() => void context.creating.delete(id));
     const mounts = await resolveMounts(config, {
       volumes: volumesFor(context, undo),
-      containerOf: (name) => context.store.get(name),
+      containerOf: (name) => referenced(context, name),
     });
     faultPoint('container.create.volumes');
     await context.snapshots.create(id, image.layers);
@@ -98,6 +100,11 @@ function settle(
 ): { config: ContainerConfig; warnings: string[] } {
   const merged = mergeImage(request.config, image.config.config ?? {});
   if (merged.stopSignal !== undefined) parseSignal(merged.stopSignal);
+  if (merged.workingDir !== '' && !merged.workingDir.startsWith('/'))
+    throw invalid(
+      `the working directory '${merged.workingDir}' is invalid, it needs to be an absolute path`,
+      { code: 'working-directory' },
+    );
   const usesHostName = merged.network.mode === 'host' || merged.namespaces.uts === 'host';
   const name = merged.hostname || (usesHostName ? hostname() : shortId(id));
   return { config: { ...merged, hostname: name }, warnings: limitWarnings(merged, context.settings) };
@@ -114,12 +121,38 @@ function checkReferences(context: Context, config: ContainerConfig): void {
     });
   for (const mode of [config.network.mode, config.namespaces.pid, config.namespaces.ipc]) {
     const other = /^container:(.*)$/.exec(mode)?.[1];
-    if (other !== undefined) context.store.get(other);
+    if (other !== undefined) referenced(context, other);
   }
   if (config.log.driver !== 'none' && !readableDrivers.has(config.log.driver))
     throw invalid(`logger: no log driver named '${config.log.driver}' is registered`, {
       code: 'unknown-log-driver',
     });
+}
+
+/** A container that the request names. Clients take not-found for the image's absence and would pull it, hence the other kind. */
+function referenced(context: Context, nameOrId: string): ContainerRecord {
+  try {
+    return context.store.get(nameOrId);
+  } catch (error) {
+    if (!isKind(error, 'not-found')) throw error;
+    throw invalid(toSiloError(error).message, { code: 'no-such-container', cause: error });
+  }
+}
+
+/** Not-found, so that clients pull the image for the platform that they want. */
+function checkPlatform(image: ImageRecord, name: string, text: string): void {
+  const wanted = parsePlatform(text);
+  const { os, architecture, variant } = image.config;
+  const actual = normalizePlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) });
+  const fits =
+    wanted.os === actual.os &&
+    wanted.architecture === actual.architecture &&
+    (wanted.variant === undefined || wanted.variant === actual.variant);
+  if (!fits)
+    throw notFound(
+      `image with reference ${name} was found but does not match the specified platform: wanted ${formatPlatform(wanted)}, actual: ${formatPlatform(actual)}`,
+      { code: 'other-platform' },
+    );
 }
 
 const readableDrivers = new Set(['', 'json-file', 'local', 'k8s-file']);

@@ -32,7 +32,7 @@ export function createExecs(context: Context): ContainerExecs {
         ended: Promise.withResolvers<void>(),
       });
       forgetOldest(context);
-      publish(context, record, `exec_create: ${request.args.join(' ')}`, { execID: id });
+      publish(context, record, `exec_create: ${eventWords(request.args)}`, { execID: id });
       return id;
     },
     async start(id, request) {
@@ -44,7 +44,7 @@ export function createExecs(context: Context): ContainerExecs {
       entry.info = { ...entry.info, running: true };
       const streams = await launch(context, record, entry, request);
       if (!request.detach) request.onReady?.();
-      publish(context, record, `exec_start: ${entry.info.request.args.join(' ')}`, { execID: id });
+      publish(context, record, `exec_start: ${eventWords(entry.info.request.args)}`, { execID: id });
       if (request.detach || !streams) return;
       const { stdout, stderr, stdin } = entry.info.request;
       const { stdin: input, ...rest } = request;
@@ -63,6 +63,11 @@ export function createExecs(context: Context): ContainerExecs {
     },
     inspect: (id) => entryOf(id).info,
   };
+}
+
+/** Docker puts a space behind the program even when no argument follows. */
+function eventWords([program = '', ...args]: readonly string[]): string {
+  return `${program} ${args.join(' ')}`;
 }
 
 async function launch(

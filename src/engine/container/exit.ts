@@ -10,6 +10,7 @@ import { scheduleRestart } from './restart.ts';
 import { shouldRestart } from './restart-policy.ts';
 import { cleanUpRun, startContainer } from './start.ts';
 import { isRunning, next } from './state.ts';
+import { publishVolumeUse } from './volume-events.ts';
 import { settleWaiters } from './wait.ts';
 
 const retryMs = 1_000;
@@ -48,6 +49,7 @@ export async function recordExit(context: Context, id: ContainerId, exit: ExitIn
   context.live.of(id).ended.resolve();
   await cleanUpRun(context, id);
   publishDisconnect(context, ended);
+  publishVolumeUse(context, ended, 'unmount');
   faultPoint('container.exit.cleaned');
   if (willRestart) scheduleRestart(context, ended, ranForMs, (again) => startContainer(context, again));
   else if (ended.config.autoRemove) await removeLocked(context, ended, { volumes: true });

@@ -1,4 +1,4 @@
-import { unsupported } from '../../foundation/base/errors.ts';
+import { isKind, unsupported } from '../../foundation/base/errors.ts';
 import type { ContainerRecord, LogsRequest, OutputBatch } from './container.ts';
 import type { Context } from './context.ts';
 import { isRunning } from './state.ts';
@@ -14,5 +14,16 @@ export function readLogs(
   const { follow, ...rest } = request;
   const alive = isRunning(record.state);
   const ended = alive ? context.live.of(record.id).ended.promise : Promise.resolve();
-  return context.logs.read(record.logPath, { ...rest, ...(follow ? { follow: { ended } } : {}) });
+  return emptyWhenMissing(
+    context.logs.read(record.logPath, { ...rest, ...(follow ? { follow: { ended } } : {}) }),
+  );
+}
+
+/** A container that never ran has no log file. */
+async function* emptyWhenMissing(batches: AsyncIterable<OutputBatch>): AsyncIterable<OutputBatch> {
+  try {
+    yield* batches;
+  } catch (error) {
+    if (!isKind(error, 'not-found')) throw error;
+  }
 }

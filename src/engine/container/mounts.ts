@@ -1,6 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { invalid, notFound } from '../../foundation/base/errors.ts';
+import { invalid } from '../../foundation/base/errors.ts';
 import type { Volumes } from '../../resources/volume/volume.ts';
 import type { ContainerConfig, MountRequest } from './config.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
@@ -22,7 +22,7 @@ export function parseBind(word: string): BindWord {
   const [source = '', destination = '', mode = '', ...rest] = word.split(':');
   if (rest.length > 0 || source === '' || destination === '')
     throw invalid(`invalid volume specification: '${word}'`, { code: 'invalid-volume' });
-  checkDestination(destination, word);
+  checkDestination(destination, word, source.startsWith('/') ? 'bind' : 'volume');
   const words = mode === '' ? [] : mode.split(',');
   for (const option of words)
     if (!propagations.has(option) && !ignoredModes.has(option))
@@ -41,10 +41,10 @@ export function parseBind(word: string): BindWord {
   };
 }
 
-function checkDestination(destination: string, word: string): void {
+function checkDestination(destination: string, word: string, type: 'bind' | 'volume'): void {
   if (!destination.startsWith('/'))
     throw invalid(
-      `invalid volume specification: '${word}': invalid mount config for type "volume": invalid mount path: '${destination}' mount path must be absolute`,
+      `invalid volume specification: '${word}': invalid mount config for type "${type}": invalid mount path: '${destination}' mount path must be absolute`,
       {
         code: 'invalid-volume',
       },
@@ -80,7 +80,7 @@ export async function resolveMounts(
     if (!byDestination.has(mount.destination)) byDestination.set(mount.destination, mount);
   for (const word of config.volumes) {
     const destination = posix.normalize(word).replace(/(.)\/$/, '$1');
-    checkDestination(destination, word);
+    checkDestination(destination, word, 'volume');
     if (byDestination.has(destination) || config.tmpfs[destination] !== undefined) continue;
     byDestination.set(
       destination,
@@ -155,8 +155,7 @@ async function resolveMount(request: MountRequest, volumes: Pick<Volumes, 'creat
 function mountsFrom(word: string, containerOf: (nameOrId: string) => ContainerRecord): ResolvedMount[] {
   const [name = '', mode = ''] = word.split(':', 2);
   if (mode !== '' && mode !== 'ro' && mode !== 'rw')
-    throw invalid(`invalid mode for volumes-from: ${mode}`, { code: 'invalid-volume' });
+    throw invalid(`invalid mode: ${mode}`, { code: 'invalid-volume' });
   const record = containerOf(name);
-  if (!record) throw notFound(`No such container: ${name}`);
   return record.mounts.map((mount) => ({ ...mount, readOnly: mount.readOnly || mode === 'ro' }));
 }

@@ -7,7 +7,7 @@ const realTimeMinimum = 34;
 /** Number of `SIGTERM`, `term`, `15`, `RTMIN+3`; Docker's text when unknown. */
 export function parseSignal(text: string): number {
   const number = signalNumber(text.trim().toUpperCase());
-  if (number === undefined) throw invalid(`Invalid signal: ${text}`, { code: 'invalid-signal' });
+  if (number === undefined) throw invalid(`invalid signal: ${text}`, { code: 'invalid-signal' });
   return number;
 }
 

@@ -70,7 +70,10 @@ export function identify(
 ): ReturnType<typeof resolveUser> {
   const passwd = readUserFile(root, '/etc/passwd');
   const group = readUserFile(root, '/etc/group');
-  return resolveUser(user, { ...(passwd ? { passwd } : {}), ...(group ? { group } : {}) }, groupAdd);
+  const files = { ...(passwd ? { passwd } : {}), ...(group ? { group } : {}) };
+  const identity = resolveUser(user, files, groupAdd);
+  // The primary group is a supplementary one too: a program that changes its group must not lose one that files deny (CVE-2022-36109).
+  return { ...identity, additionalGids: [...new Set([identity.gid, ...identity.additionalGids])] };
 }
 
 function readUserFile(root: Root, path: string): string | undefined {
@@ -147,19 +150,17 @@ function resolveNamespaces(context: Context, config: ContainerConfig): Namespace
 function choose(context: Context, mode: string, file: string): NamespaceChoice {
   if (mode === 'host') return 'host';
   const other = /^container:(.*)$/.exec(mode)?.[1];
-  return other === undefined ? 'private' : { path: `/proc/${runningPid(context, other)}/ns/${file}` };
+  return other === undefined ? 'private' : { path: `/proc/${runningPid(context, other, file)}/ns/${file}` };
 }
 
-function runningPid(context: Context, nameOrId: string): number {
+function runningPid(context: Context, nameOrId: string, file: string): number {
   const record = context.store.get(nameOrId);
   if (isRunning(record.state)) return record.state.pid;
-  throw conflict(
-    `cannot join namespace of a non running container: container ${record.id} is ${record.state.status}`,
-    {
-      code: 'not-running',
-      hint: `start it first: silo start ${record.name}`,
-    },
-  );
+  const what = file === 'net' ? 'network' : `${file} namespace`;
+  throw conflict(`cannot join ${what} of a non running container: ${record.id}`, {
+    code: 'not-running',
+    hint: `start it first: silo start ${record.name}`,
+  });
 }
 
 function resolveShm(context: Context, config: ContainerConfig): ShmChoice {
@@ -167,7 +168,7 @@ function resolveShm(context: Context, config: ContainerConfig): ShmChoice {
   if (ipc === 'none') return 'none';
   if (ipc === 'host') return { bindPath: '/dev/shm' };
   const other = /^container:(.*)$/.exec(ipc)?.[1];
-  if (other !== undefined) return { bindPath: `/proc/${runningPid(context, other)}/root/dev/shm` };
+  if (other !== undefined) return { bindPath: `/proc/${runningPid(context, other, 'ipc')}/root/dev/shm` };
   return { sizeBytes: config.shmSizeBytes || defaultShmBytes };
 }
 

@@ -16,6 +16,7 @@ import { removeLocked } from './remove.ts';
 import { type ContainerState, isRunning, next } from './state.ts';
 import { settleWaiters } from './wait.ts';
 import { failureExitCode } from './start-failure.ts';
+import { publishVolumeUse } from './volume-events.ts';
 
 /** Starts a container that does not run; on failure everything of the attempt is undone and the reason kept in the record. */
 export async function startContainer(context: Context, nameOrId: string): Promise<void> {
@@ -93,6 +94,7 @@ async function launch(
   await attachNetwork(context, endpoints, pid);
   faultPoint('container.start.networked');
   await handOverParked(context, record);
+  publishVolumeUse(context, record, 'mount');
   const startedAtMs = context.now();
   await context.driver.containers.start(id);
   faultPoint('container.start.started');

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { conflict, isKind, notModified } from '../../foundation/base/errors.ts';
+import { conflict, isKind, notModified, SiloError, toSiloError } from '../../foundation/base/errors.ts';
 import { withDeadline } from '../../foundation/base/deadline.ts';
 import type { ContainerLifecycle, ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
@@ -74,11 +74,14 @@ async function sendSignal(context: Context, record: ContainerRecord, signal: num
 export const createKill =
   (context: Context): ContainerLifecycle['kill'] =>
   async (nameOrId, signalText) => {
-    const signal = parseSignal(signalText === '' ? 'KILL' : signalText);
-    const record = context.store.get(nameOrId);
-    if (!isRunning(record.state) && !(await cancelRestart(context, record.id)))
-      throw conflict(`cannot kill container: ${nameOrId}: container ${record.id} is not running`, {
-        code: 'not-running',
-      });
-    await sendSignal(context, record, signal);
+    try {
+      const signal = parseSignal(signalText === '' ? 'KILL' : signalText);
+      const record = context.store.get(nameOrId);
+      if (!isRunning(record.state) && !(await cancelRestart(context, record.id)))
+        throw conflict(`container ${record.id} is not running`, { code: 'not-running' });
+      await sendSignal(context, record, signal);
+    } catch (error) {
+      const { kind, code, message } = toSiloError(error);
+      throw new SiloError(kind, `cannot kill container: ${nameOrId}: ${message}`, { code, cause: error });
+    }
   };

@@ -24,6 +24,8 @@ export const since = {
   noImageContainer: 45,
   /** `Commit.Expected` is gone. */
   noExpectedCommit: 49,
+  /** The configuration of an image has no fields of containers. */
+  noContainerFields: 50,
   /** `BridgeNfIptables` and its twin are gone. */
   noBridgeNf: 50,
 } as const;

@@ -1,5 +1,6 @@
 import type { ContainerRecord } from '../../../engine/container/container.ts';
 import type { Engine } from '../../../engine/host/engine.ts';
+import { isRunning } from '../../../engine/container/state.ts';
 import { invalid, isKind } from '../../../foundation/base/errors.ts';
 import { networkModeOf } from '../translate/container-network.ts';
 import { statusWord } from '../translate/container-state.ts';
@@ -132,23 +133,20 @@ function networkFilter(
       );
 }
 
-/** `publish` and `expose`: `80`, `80/udp`, `8000-8010/tcp`. */
+/** Running containers with one of the host's (`publish`) or their own (`expose`) ports: `80`, `80/udp`, `8000-8010/tcp`. */
 function portFilter(filters: Filters, { containers }: FilterSources): (record: ContainerRecord) => boolean {
-  const ranges = (name: 'publish' | 'expose') => filters.get(name)?.map((word) => parseRange(name, word));
+  const ranges = (name: 'publish' | 'expose') =>
+    (filters.get(name) ?? []).map((word) => parseRange(name, word));
   const published = ranges('publish');
   const exposed = ranges('expose');
-  if (!published && !exposed) return () => true;
+  if (published.length + exposed.length === 0) return () => true;
   const inRange = (list: PortRange[], port: number, protocol: string): boolean =>
     list.some((range) => range.protocol === protocol && port >= range.first && port <= range.last);
   return (record) =>
-    (!published ||
-      containers
-        .networkOf(record.id)
-        .ports.some(
-          ({ hostPort, containerPort, protocol }) =>
-            inRange(published, hostPort, protocol) || inRange(published, containerPort, protocol),
-        )) &&
-    (!exposed ||
+    isRunning(record.state) &&
+    (containers
+      .networkOf(record.id)
+      .ports.some(({ hostPort, protocol }) => inRange(published, hostPort, protocol)) ||
       record.config.exposedPorts.some((key) =>
         inRange(exposed, Number.parseInt(key, 10), key.split('/')[1] ?? 'tcp'),
       ));

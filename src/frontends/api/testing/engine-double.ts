@@ -27,6 +27,7 @@ export function engineDouble(
         return found;
       },
       networkOf: () => ({ networks: [], ports: [] }),
+      sizeOf: async () => ({ writableBytes: 3, totalBytes: 8 }),
     },
     images: {
       list: () => images,

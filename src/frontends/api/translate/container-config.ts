@@ -7,6 +7,7 @@ import type {
 } from '../../../foundation/wire/docker/container-config.ts';
 import type { ContainerConfig } from '../../../engine/container/config.ts';
 import { checkHostConfig } from './host-config-checks.ts';
+import { attributeOptions } from './log-attributes.ts';
 import { toMountRequest } from './mount-request.ts';
 import { parsePortKey, toNetworkRequest } from './network-request.ts';
 import { conflicting, defined, refuseUnless } from './refuse.ts';
@@ -83,9 +84,11 @@ export function toContainerConfig(body: ContainerCreateBody, host: { cpus: numbe
 
 /** What the engine will do other than asked, in words for the person who asked. */
 export function createWarnings(config: ContainerConfig): string[] {
-  const warnings = Object.keys(config.log.options).map(
-    (option) => `Log option ${option} is not applied yet: the engine bounds every log by itself.`,
-  );
+  const warnings = Object.keys(config.log.options)
+    .filter((option) => !attributeOptions.has(option))
+    .map((option) => `Log option ${option} is not applied yet: the engine bounds every log by itself.`);
+  if (config.network.mode === 'host' && Object.keys(config.network.ports).length > 0)
+    warnings.push('Published ports are discarded when using host network mode');
   if (config.resources.oomKillDisable && !config.resources.memoryBytes)
     warnings.push(
       'OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.',

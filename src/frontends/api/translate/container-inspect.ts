@@ -2,6 +2,7 @@ import type { ContainerNetwork, ContainerRecord } from '../../../engine/containe
 import type { HostFacts } from '../../../engine/host/engine.ts';
 import type { ContainerInspectJson } from '../../../foundation/wire/docker/container.ts';
 import { toNetworkSettings } from './container-network.ts';
+import { type ContainerSize, toSizeJson } from './container-summary.ts';
 import { toStateJson } from './container-state.ts';
 import { toConfigJson, toHostConfigJson } from './host-config.ts';
 import { toMountPoints } from './mount-points.ts';
@@ -13,7 +14,11 @@ export const storageDriver = 'overlayfs';
 /** `GET /containers/{id}/json`. */
 export function toContainerInspect(
   record: ContainerRecord,
-  view: { network: ContainerNetwork; host: Pick<HostFacts, 'cgroupVersion' | 'defaultRuntime'> },
+  view: {
+    network: ContainerNetwork;
+    host: Pick<HostFacts, 'cgroupVersion' | 'defaultRuntime'>;
+    size?: ContainerSize;
+  },
 ): ContainerInspectJson {
   return {
     Id: record.id,
@@ -33,6 +38,7 @@ export function toContainerInspect(
     AppArmorProfile: '',
     ExecIDs: null,
     HostConfig: toHostConfigJson(record.config, view.host),
+    ...toSizeJson(view.size),
     GraphDriver: { Data: null, Name: storageDriver },
     Mounts: toMountPoints(record),
     Config: toConfigJson(record.config),

@@ -1,4 +1,5 @@
 import type { ContainerNetwork, ContainerRecord } from '../../../engine/container/container.ts';
+import type { Engine } from '../../../engine/host/engine.ts';
 import type { ContainerSummaryJson } from '../../../foundation/wire/docker/container.ts';
 import { networkModeOf, toNetworksJson, toPortsJson } from './container-network.ts';
 import { statusText, statusWord } from './container-state.ts';
@@ -8,7 +9,7 @@ import { toSeconds } from './times.ts';
 /** One line of `ps`. `imageName` is what to show for the image: its name, or its id once the name means another. */
 export function toContainerSummary(
   record: ContainerRecord,
-  view: { network: ContainerNetwork; imageName: string; nowMs: number },
+  view: { network: ContainerNetwork; imageName: string; nowMs: number; size?: ContainerSize },
 ): ContainerSummaryJson {
   return {
     Id: record.id,
@@ -18,6 +19,7 @@ export function toContainerSummary(
     Command: commandText(record),
     Created: toSeconds(record.createdAtMs),
     Ports: toPortsJson(record, view.network),
+    ...toSizeJson(view.size),
     Labels: record.config.labels,
     State: statusWord(record),
     Status: statusText(record, view.nowMs),
@@ -30,6 +32,13 @@ export function toContainerSummary(
     NetworkSettings: { Networks: toNetworksJson(record, view.network) },
     Mounts: toMountPoints(record),
   };
+}
+
+/** What `sizeOf` of the engine tells. */
+export type ContainerSize = Awaited<ReturnType<Engine['containers']['sizeOf']>>;
+
+export function toSizeJson(size: ContainerSize | undefined): { SizeRw?: number; SizeRootFs?: number } {
+  return size ? { SizeRw: size.writableBytes, SizeRootFs: size.totalBytes } : {};
 }
 
 /** Words with spaces in single quotes, as Docker joins them. */

@@ -40,7 +40,10 @@ export function toConfigJson(config: ContainerConfig): ContainerConfigJson {
   };
 }
 
-/** `HostConfig` of inspect: what was asked for, with the defaults that hold on this host. */
+/**
+ * `HostConfig` of inspect: what was asked for, with the defaults that hold on this host. Lists that nobody filled are empty or null as they are for a
+ * request of Docker's CLI.
+ */
 export function toHostConfigJson(
   config: ContainerConfig,
   host: Pick<HostFacts, 'cgroupVersion' | 'defaultRuntime'>,
@@ -68,9 +71,9 @@ export function toHostConfigJson(
     CapDrop: orNull(security.capDrop),
     CgroupnsMode:
       namespaces.cgroup || (host.cgroupVersion === '2' && !security.privileged ? 'private' : 'host'),
-    Dns: orNull(network.dns),
-    DnsOptions: orNull(network.dnsOptions),
-    DnsSearch: orNull(network.dnsSearch),
+    Dns: network.dns,
+    DnsOptions: network.dnsOptions,
+    DnsSearch: network.dnsSearch,
     ExtraHosts: orNull(network.extraHosts),
     GroupAdd: orNull(security.groupAdd),
     IpcMode: namespaces.ipc || 'private',
@@ -91,13 +94,11 @@ export function toHostConfigJson(
     Isolation: '',
     ...fromResources(config.resources),
     CgroupParent: config.cgroupParent,
-    Devices: orNull(
-      config.devices.map(({ hostPath, containerPath, permissions }) => ({
-        PathOnHost: hostPath,
-        PathInContainer: containerPath,
-        CgroupPermissions: permissions,
-      })),
-    ),
+    Devices: config.devices.map(({ hostPath, containerPath, permissions }) => ({
+      PathOnHost: hostPath,
+      PathInContainer: containerPath,
+      CgroupPermissions: permissions,
+    })),
     DeviceCgroupRules: orNull(config.deviceCgroupRules),
     DeviceRequests: null,
     ...(config.mounts.length > 0 ? { Mounts: config.mounts.map(fromMountRequest) } : {}),

@@ -45,6 +45,19 @@ function namesOf(image: ImageRecord, minor: number): { RepoTags: string[]; RepoD
   };
 }
 
+/** What only containers have, and images had in their configuration for older clients. */
+const containerFields = {
+  Hostname: '',
+  Domainname: '',
+  AttachStdin: false,
+  AttachStdout: false,
+  AttachStderr: false,
+  Tty: false,
+  OpenStdin: false,
+  StdinOnce: false,
+  Image: '',
+};
+
 /** `GET /images/{name}/json`. */
 export function toImageInspect(image: ImageRecord, minor: number): ImageInspectJson {
   const { config } = image;
@@ -58,7 +71,10 @@ export function toImageInspect(image: ImageRecord, minor: number): ImageInspectJ
     ...(config.created === undefined ? {} : { Created: config.created }),
     DockerVersion: '',
     Author: config.author ?? '',
-    Config: toRunConfig(config.config ?? {}),
+    Config: {
+      ...(minor < since.noContainerFields ? containerFields : {}),
+      ...toRunConfig(config.config ?? {}),
+    },
     Architecture: config.architecture,
     ...(config.variant === undefined ? {} : { Variant: config.variant }),
     Os: config.os,

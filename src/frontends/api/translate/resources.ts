@@ -55,17 +55,17 @@ export function toResources(json: ResourcesJson, host: { cpus: number }): Resour
 
 /** The reverse, for inspect: every field, with Docker's zero values. */
 export function fromResources(resources: Resources): ResourcesJson {
-  const throttle = (wanted: ThrottleKind): ThrottleDeviceJson[] | null => {
-    const devices = (resources.blkioThrottle ?? []).filter(({ kind }) => kind === wanted);
-    return devices.length === 0 ? null : devices.map(({ path, rate }) => ({ Path: path, Rate: rate }));
-  };
+  const throttle = (wanted: ThrottleKind): ThrottleDeviceJson[] =>
+    (resources.blkioThrottle ?? [])
+      .filter(({ kind }) => kind === wanted)
+      .map(({ path, rate }) => ({ Path: path, Rate: rate }));
   return {
     CpuShares: resources.cpuShares ?? 0,
     Memory: resources.memoryBytes ?? 0,
     NanoCpus: resources.nanoCpus ?? 0,
     BlkioWeight: resources.blkioWeight ?? 0,
     BlkioWeightDevice:
-      resources.blkioWeightDevices?.map(({ path, weight }) => ({ Path: path, Weight: weight })) ?? null,
+      resources.blkioWeightDevices?.map(({ path, weight }) => ({ Path: path, Weight: weight })) ?? [],
     BlkioDeviceReadBps: throttle('read-bps'),
     BlkioDeviceWriteBps: throttle('write-bps'),
     BlkioDeviceReadIOps: throttle('read-iops'),
@@ -77,12 +77,11 @@ export function fromResources(resources: Resources): ResourcesJson {
     CpusetCpus: resources.cpusetCpus ?? '',
     CpusetMems: resources.cpusetMems ?? '',
     MemoryReservation: resources.memoryReservationBytes ?? 0,
-    MemorySwap: resources.memorySwapBytes ?? 0,
+    MemorySwap: resources.memorySwapBytes ?? 2 * (resources.memoryBytes ?? 0),
     MemorySwappiness: resources.memorySwappiness ?? null,
     OomKillDisable: resources.oomKillDisable ?? false,
     PidsLimit: resources.pidsLimit ?? null,
-    Ulimits:
-      resources.ulimits?.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })) ?? null,
+    Ulimits: resources.ulimits?.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })) ?? [],
     CpuCount: 0,
     CpuPercent: 0,
     IOMaximumIOps: 0,

@@ -1,15 +1,16 @@
 import type { ContainerRecord } from '../../../../engine/container/container.ts';
 import type { Engine } from '../../../../engine/host/engine.ts';
 import { isRunning } from '../../../../engine/container/state.ts';
+import { isKind } from '../../../../foundation/base/errors.ts';
 import { ok, type Route } from '../../call.ts';
 import { parseFilters } from '../../input/filters.ts';
 import { queryFlag, queryInteger } from '../../input/query.ts';
 import { containerFilterNames, createContainerFilter, showsStopped } from '../../input/container-filters.ts';
 import { createImageNamer } from '../../translate/image-namer.ts';
-import { toContainerSummary } from '../../translate/container-summary.ts';
+import { type ContainerSize, toContainerSummary } from '../../translate/container-summary.ts';
 
 export type ListEngine = {
-  containers: Pick<Engine['containers'], 'list' | 'get' | 'networkOf'>;
+  containers: Pick<Engine['containers'], 'list' | 'get' | 'networkOf' | 'sizeOf'>;
   images: Pick<Engine['images'], 'resolve'>;
 };
 
@@ -30,25 +31,39 @@ export function listContainers(engine: ListEngine): Route {
             (all || isRunning(record.state) || record.state.status === 'restarting') && isWanted(record),
         )
         .toSorted(newestFirst);
-      return ok(summarize(engine, limit > 0 ? found.slice(0, limit) : found));
+      const shown = limit > 0 ? found.slice(0, limit) : found;
+      return ok(await summarize(engine, shown, { sizes: queryFlag(query, 'size') }));
     },
   };
 }
 
 /** Also what `system/df` shows. */
-export function summarize(
-  engine: { containers: Pick<Engine['containers'], 'networkOf'>; images: Pick<Engine['images'], 'resolve'> },
+export async function summarize(
+  engine: Pick<ListEngine, 'images'> & { containers: Pick<Engine['containers'], 'networkOf' | 'sizeOf'> },
   records: readonly ContainerRecord[],
-): ReturnType<typeof toContainerSummary>[] {
+  options: { sizes: boolean },
+): Promise<ReturnType<typeof toContainerSummary>[]> {
   const nowMs = Date.now();
   const nameOf = createImageNamer(engine.images);
-  return records.map((record) =>
-    toContainerSummary(record, {
+  const sizes = new Map<string, ContainerSize>();
+  for (const { id } of options.sizes ? records : []) {
+    const size = await engine.containers.sizeOf(id).catch(ignoreGone);
+    if (size) sizes.set(id, size);
+  }
+  return records.map((record) => {
+    const size = sizes.get(record.id);
+    return toContainerSummary(record, {
       network: engine.containers.networkOf(record.id),
       imageName: nameOf(record),
       nowMs,
-    }),
-  );
+      ...(size ? { size } : {}),
+    });
+  });
+}
+
+/** A container may be removed while others are measured. */
+function ignoreGone(error: unknown): undefined {
+  if (!isKind(error, 'not-found')) throw error;
 }
 
 function newestFirst(a: ContainerRecord, b: ContainerRecord): number {

@@ -5,9 +5,10 @@ import { answered, type Route } from '../../call.ts';
 import { queryFlag, queryTimeMs } from '../../input/query.ts';
 import { streamType } from '../../output/hijacked-streams.ts';
 import { encodeLogBatch } from '../../output/log-frames.ts';
+import { logAttributes } from '../../translate/log-attributes.ts';
 import { defined } from '../../translate/refuse.ts';
 
-/** The log as a stream, framed unless the container has a terminal. `details` shows attributes of log options, which no log has here. */
+/** The log as a stream, framed unless the container has a terminal. */
 export function readContainerLogs(engine: {
   containers: Pick<Engine['containers'], 'get'>;
   streams: Pick<Engine['streams'], 'logs'>;
@@ -19,7 +20,11 @@ export function readContainerLogs(engine: {
       const { query, exchange } = call;
       const request = toLogsRequest(query, exchange.signal);
       const record = engine.containers.get(call.param('id'));
-      const framing = { framed: !record.config.terminal, timestamps: queryFlag(query, 'timestamps') };
+      const framing = {
+        framed: !record.config.terminal,
+        timestamps: queryFlag(query, 'timestamps'),
+        ...(queryFlag(query, 'details') ? { details: Buffer.from(`${logAttributes(record.config)} `) } : {}),
+      };
       const batches = engine.streams.logs(record.id, request);
       const output = exchange.stream(200, streamType(call.minor, framing.framed));
       for await (const batch of batches)

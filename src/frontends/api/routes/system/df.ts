@@ -10,7 +10,7 @@ import { volumeUsers } from '../volumes/usage.ts';
 const known = ['container', 'image', 'volume', 'build-cache'];
 
 export type DiskUsageEngine = {
-  containers: Pick<Engine['containers'], 'list' | 'networkOf'>;
+  containers: Pick<Engine['containers'], 'list' | 'networkOf' | 'sizeOf'>;
   images: Pick<Engine['images'], 'list' | 'resolve' | 'usage'>;
   volumes: Pick<Engine['volumes'], 'list'>;
 };
@@ -34,7 +34,7 @@ export function diskUsage(engine: DiskUsageEngine): Route {
               Images: imagesInUse(engine.images.list(), containers, minor),
             }
           : {}),
-        ...(wants('container') ? { Containers: summarize(engine, containers) } : {}),
+        ...(wants('container') ? { Containers: await summarize(engine, containers, { sizes: true }) } : {}),
         ...(wants('volume') ? { Volumes: volumesWithUsers(engine) } : {}),
         ...(wants('build-cache') ? { BuildCache: [] } : {}),
       };

@@ -1,5 +1,6 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
 import type { EngineEvent } from '../../../../engine/events/events.ts';
+import { invalid } from '../../../../foundation/base/errors.ts';
 import type { Exchange } from '../../../../foundation/http/http.ts';
 import { answered, type Route } from '../../call.ts';
 import { createEventFilter, eventFilterNames } from '../../input/event-filters.ts';
@@ -17,6 +18,11 @@ export function streamEvents(engine: Pick<Engine, 'events'>): Route {
     async handle({ query, exchange }) {
       const sinceMs = queryTimeMs(query, 'since');
       const untilMs = queryTimeMs(query, 'until');
+      if (sinceMs !== undefined && untilMs !== undefined && sinceMs > untilMs)
+        throw invalid(
+          `\`since\` time (${query.get('since')}) cannot be after \`until\` time (${query.get('until')})`,
+          { code: 'bad-time' },
+        );
       const isWanted = createEventFilter(parseFilters(query, eventFilterNames));
       const writer = createWriter(exchange);
       // Subscribed before the history is read: what happens in between comes by the subscription alone.
