@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { skipReason } from '../crash/world.ts';
@@ -30,7 +30,8 @@ describe.skipIf(skipReason !== undefined)('when the disk is full', () => {
     await bootstrapBusybox(engine);
   });
   afterAll(() => resources.disposeAsync());
-  const fill = (): Promise<unknown> => run(['dd', 'if=/dev/zero', `of=${join(disk, 'fill')}`, 'bs=4k']);
+  const fill = (): Promise<unknown> =>
+    run(['dd', 'if=/dev/zero', `of=${join(disk, 'fill')}`, 'bs=4k', 'oflag=append', 'conv=notrunc']);
   const free = (): void => rmSync(join(disk, 'fill'), { force: true });
 
   test('a pull says so, leaves nothing, and smaller images still come', async () => {
@@ -79,6 +80,32 @@ describe.skipIf(skipReason !== undefined)('when the disk is full', () => {
     free();
     await start(engine, 'late');
     await remove(engine, 'late');
+  });
+
+  test('a container and an image are removed all the same, and that makes room', async () => {
+    registry.add('doomed', '1', imageOf([layerOf({ noise: randomBytes(2_000_000) })]));
+    const image = `${registry.host}/doomed:1`;
+    await ask(engine, 'POST', `/images/create?fromImage=${encodeURIComponent(image)}`);
+    await create(engine, 'doomed', { Cmd: ['true'] });
+    await fill();
+    const refused = await engine.api('POST', '/containers/create?name=other', { Image: 'busybox' });
+    expect([refused.status, JSON.parse(refused.text)]).toMatchObject([
+      500,
+      { hint: expect.stringContaining('free space below') as string },
+    ]);
+    await remove(engine, 'doomed');
+    // What the container occupied is not to help the image.
+    await fill();
+    await ask(engine, 'DELETE', `/images/${image}`);
+    expect(await exists(engine, '/containers/doomed/json')).toBe(false);
+    expect(await exists(engine, `/images/${image}/json`)).toBe(false);
+    expect(await eventually(() => statfsSync(disk).bavail * statfsSync(disk).bsize > 2_000_000)).toBe(true);
+    free();
+    await engine.kill();
+    await engine.start();
+    expect(await ask<unknown[]>(engine, 'GET', '/containers/json?all=1')).toEqual([]);
+    expect(await ask<unknown[]>(engine, 'GET', '/images/json')).toHaveLength(1);
+    expect(await findLeftovers(engine)).toEqual([]);
   });
 
   test('a container that writes its log goes on, and its end is recorded when there is room', async () => {

@@ -70,7 +70,25 @@ export function toSiloError(thrown: unknown): SiloError {
   if (current instanceof DOMException && current.name === 'AbortError')
     return canceled('operation was canceled', { cause: current });
   const message = current instanceof Error ? current.message : String(current);
+  if (isDiskFull(current)) return diskFull(message, pathOf(current) ?? 'the data root', current);
   return internal(message || 'unknown failure', { cause: current });
+}
+
+/** Whether a call failed because the file system, the quota, or the database's file has no room: errno(3) names, or SQLite's result code. */
+export function isDiskFull(thrown: unknown): boolean {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'SQLITE_FULL';
+}
+
+export function diskFull(message: string, place: string, cause: unknown): SiloError {
+  const hint = `free space below ${place}, for example: silo image prune`;
+  return exhausted(message, { code: 'disk-full', hint, cause });
+}
+
+function pathOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && 'path' in thrown && typeof thrown.path === 'string'
+    ? thrown.path
+    : undefined;
 }
 
 function isSuppressed(value: unknown): value is { suppressed: unknown } {
