@@ -3,6 +3,19 @@ import { randomHexId } from '../../foundation/base/ids.ts';
 import type { VolumeInfo, Volumes } from '../../resources/volume/volume.ts';
 import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
+import { prefixed } from './prefixed.ts';
+
+/** Docker's words for a volume that cannot be made. */
+export async function createVolume(
+  volumes: Pick<Volumes, 'create'>,
+  request: Parameters<Volumes['create']>[0],
+): Promise<VolumeInfo> {
+  try {
+    return await volumes.create(request);
+  } catch (error) {
+    throw request.name === undefined ? error : prefixed(`create ${request.name}`, error);
+  }
+}
 
 type Deps = Pick<Context, 'store' | 'volumes' | 'events' | 'log'>;
 
@@ -20,7 +33,7 @@ export function volumesFor(context: Deps, undo: AsyncDisposableStack): Pick<Volu
         undo.defer(() => removeDoomed(context, name));
       }
       const anonymous = request.name === undefined ? { anonymous: true } : {};
-      const volume = await context.volumes.create({ ...request, name, ...anonymous });
+      const volume = await createVolume(context.volumes, { ...request, name, ...anonymous });
       if (isNew) publishVolume(context, 'create', name);
       return volume;
     },
@@ -49,13 +62,13 @@ function isAnonymous({ volumes }: Deps, name: string): boolean {
 export async function removeDoomed(context: Deps, name: string): Promise<void> {
   try {
     await context.volumes.remove(name);
+    publishVolume(context, 'destroy', name);
   } catch (error) {
     // It stays doomed, for the next start.
     if (!isKind(error, 'not-found'))
       return context.log.warn(`removing anonymous volume ${name}: ${toSiloError(error).message}`);
   }
   context.store.doomedVolumes.delete(name);
-  publishVolume(context, 'destroy', name);
 }
 
 function publishVolume({ events }: Deps, action: 'create' | 'destroy', id: string): void {

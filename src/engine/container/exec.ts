@@ -24,7 +24,7 @@ export function createExecs(context: Context): ContainerExecs {
   return {
     async create(nameOrId, request) {
       const record = context.store.get(nameOrId);
-      mustRun(record);
+      mustRun(record, nameOrId);
       if (request.args.length === 0) throw invalid('No exec command specified', { code: 'no-command' });
       const id = parseExecId(randomHexId());
       context.execs.set(id, {
@@ -38,7 +38,7 @@ export function createExecs(context: Context): ContainerExecs {
     async start(id, request) {
       const entry = entryOf(id);
       const record = context.store.get(entry.info.containerId);
-      mustRun(record);
+      mustRun(record, record.id);
       if (entry.info.running || entry.info.exitCode !== undefined)
         throw conflict(`exec ${id} has already run`, { code: 'exec-already-run' });
       entry.info = { ...entry.info, running: true };
@@ -119,9 +119,9 @@ function toProcess(
   });
 }
 
-function mustRun(record: ContainerRecord): void {
+function mustRun(record: ContainerRecord, calledBy: string): void {
   if (record.state.status === 'paused')
-    throw conflict(`Container ${record.id} is paused, unpause the container before exec`, {
+    throw conflict(`Container ${calledBy} is paused, unpause the container before exec`, {
       code: 'container-paused',
     });
   if (record.state.status === 'restarting')

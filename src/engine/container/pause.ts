@@ -13,7 +13,7 @@ export const createPause =
       if (record.state.status === 'paused')
         throw conflict(`Container ${record.id} is already paused`, { code: 'already-paused' });
       if (record.state.status !== 'running')
-        throw conflict(`Container ${record.id} is not running`, { code: 'not-running' });
+        throw conflict(`container ${record.id} is not running`, { code: 'not-running' });
       await freezerOf(context).pause(id);
       publish(context, context.store.update(id, { state: next(record.state, { type: 'paused' }) }), 'pause');
     });

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { conflict, isKind, notModified, SiloError, toSiloError } from '../../foundation/base/errors.ts';
+import { conflict, isKind, notModified } from '../../foundation/base/errors.ts';
 import { withDeadline } from '../../foundation/base/deadline.ts';
 import type { ContainerLifecycle, ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
+import { prefixed } from './prefixed.ts';
 import { cancelRestart } from './restart.ts';
 import { parseSignal } from './signals.ts';
 import { isRunning } from './state.ts';
@@ -81,7 +82,6 @@ export const createKill =
         throw conflict(`container ${record.id} is not running`, { code: 'not-running' });
       await sendSignal(context, record, signal);
     } catch (error) {
-      const { kind, code, message } = toSiloError(error);
-      throw new SiloError(kind, `cannot kill container: ${nameOrId}: ${message}`, { code, cause: error });
+      throw prefixed(`cannot kill container: ${nameOrId}`, error);
     }
   };

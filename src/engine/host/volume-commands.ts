@@ -1,5 +1,6 @@
 import { conflict, isKind } from '../../foundation/base/errors.ts';
 import type { Volumes } from '../../resources/volume/volume.ts';
+import { createVolume } from '../container/anonymous-volumes.ts';
 import type { ContainerQueries } from '../container/container.ts';
 import type { Events } from '../events/events.ts';
 import type { VolumeCommands } from './engine.ts';
@@ -18,7 +19,7 @@ export function createVolumeCommands(deps: {
     get: (name) => volumes.get(name),
     async create(request) {
       const known = new Set(volumes.list().map((volume) => volume.name));
-      const volume = await volumes.create(request);
+      const volume = await createVolume(volumes, request);
       if (!known.has(volume.name)) publish('create', volume.name);
       return volume;
     },

@@ -3,6 +3,9 @@ import type { MountPointJson } from '../../../foundation/wire/docker/container.t
 
 /** `Mounts` of inspect and list: binds, volumes and requested tmpfs, but not `HostConfig.Tmpfs`, as in Docker. */
 export function toMountPoints(record: Pick<ContainerRecord, 'mounts' | 'config'>): MountPointJson[] {
+  // What Docker shows for volumes that were asked for by name, on hosts without SELinux too, is `z`.
+  const isImplied = ({ name, destination }: ContainerRecord['mounts'][number]): boolean =>
+    /^[0-9a-f]{64}$/.test(name ?? '') && record.config.volumes.includes(destination);
   const resolved = record.mounts.map((mount): MountPointJson =>
     mount.kind === 'volume'
       ? {
@@ -11,8 +14,7 @@ export function toMountPoints(record: Pick<ContainerRecord, 'mounts' | 'config'>
           Source: mount.source,
           Destination: mount.destination,
           Driver: 'local',
-          // What Docker shows for volumes on hosts without SELinux too.
-          Mode: mount.mode || 'z',
+          Mode: isImplied(mount) ? '' : mount.mode || 'z',
           RW: !mount.readOnly,
           Propagation: '',
         }
