@@ -26,19 +26,32 @@ export async function startPodman(fixtures: Fixtures, peers: string): Promise<En
   });
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(directory, { recursive: true, force: true }));
-  undo.defer(() => daemon.stop());
+  undo.defer(async () => {
+    // The monitors of ended execs stay for five minutes, to run a clean-up in the folder that goes now.
+    const left = processesBeside(daemon.pid()).filter((pid) => pid !== daemon.pid());
+    await daemon.stop();
+    for (const pid of left) end(pid);
+  });
   await daemon.start();
   const api = createApi(socket);
   undo.defer(() => api.reset());
   const version = await furnish(api, await fixtures.rootfsTar());
   undo.defer(() => unfurnish(api));
-  const end = undo.move();
+  const disposal = undo.move();
   return {
     name: 'podman',
     version,
     api,
     image: imageName,
     processes: () => processesBeside(daemon.pid()),
-    [Symbol.asyncDispose]: () => end.disposeAsync(),
+    [Symbol.asyncDispose]: () => disposal.disposeAsync(),
   };
+}
+
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself.
+  }
 }
