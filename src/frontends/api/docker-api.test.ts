@@ -376,7 +376,7 @@ test('a pull that fails before its first message is an error answer, later an er
   await using api = await serve({
     images: {
       pull: async ({ reference, onProgress }) => {
-        if (reference.tag === 'late') onProgress?.({ kind: 'layer', id: 'a', phase: 'waiting' });
+        if (reference.tag === 'late') onProgress?.({ kind: 'layer', id: 'a', phase: 'downloading' });
         throw notFound(`manifest for x:${reference.tag} not found`);
       },
     },

@@ -20,13 +20,14 @@ const words: Record<LayerPhase, string> = {
 
 /**
  * Progress of a pull in Docker's messages. The first line, `Pulling from …`, waits until there is progress to show: a name that the registry does not
- * know must still become an error answer. Each layer is introduced by `Pulling fs layer`.
+ * know must still become an error answer. What is known of layers is held back until one of them moves: those that are there already are then
+ * told as such, the others are introduced by `Pulling fs layer`. Where nothing moves and nothing changes, no layer is told of at all.
  */
 export function createPullReporter(
   lines: JsonLines<JsonMessage>,
   start: { repository: string; tag: string },
   nowMs: () => number = performance.now.bind(performance),
-): { report(progress: Progress): void; begin(): void } {
+): { report(progress: Progress): void; finish(options: { changed: boolean }): void } {
   const layers = createLayerReporter(lines, nowMs);
   let begun = false;
   const begin = (): void => {
@@ -34,11 +35,24 @@ export function createPullReporter(
     begun = true;
     lines.write({ status: `Pulling from ${start.repository}`, id: start.tag });
   };
+  const held = new Map<string, LayerProgress>();
+  let hasMoved = false;
+  const release = (): void => {
+    hasMoved = true;
+    for (const progress of held.values()) layers(progress);
+    held.clear();
+  };
   return {
-    begin,
+    finish({ changed }) {
+      begin();
+      if (changed) release();
+    },
     report(progress) {
       if (progress.kind === 'layer') {
+        const isStill = progress.phase === 'waiting' || progress.phase === 'exists';
+        if (isStill && !hasMoved) return void held.set(progress.id, progress);
         begin();
+        if (!hasMoved) release();
         layers(progress);
       } else if (progress.kind === 'retrying') {
         begin();

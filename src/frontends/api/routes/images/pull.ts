@@ -1,6 +1,6 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
 import type { PullRequest } from '../../../../engine/image/image.ts';
-import { invalid } from '../../../../foundation/base/errors.ts';
+import { internal, invalid, isKind, toSiloError } from '../../../../foundation/base/errors.ts';
 import { parsePlatform } from '../../../../foundation/oci/platform.ts';
 import { parseDigest } from '../../../../foundation/oci/digest.ts';
 import {
@@ -32,16 +32,22 @@ export async function pullImage(images: Pick<Engine['images'], 'pull'>, call: Ap
       repository: reference.path,
       tag: reference.tag ?? reference.digest ?? 'latest',
     });
-    const { digest, changed } = await images.pull({
-      ...request,
-      onProgress: (progress) => reporter.report(progress),
-    });
-    reporter.begin();
+    const { digest, changed } = await images
+      .pull({ ...request, onProgress: (progress) => reporter.report(progress) })
+      .catch(notAsking);
+    reporter.finish({ changed });
     const what = changed ? 'Downloaded newer image' : 'Image is up to date';
     lines.write({ status: `Digest: ${digest}` });
     lines.write({ status: `Status: ${what} for ${familiarName(reference)}` });
   });
   return answered;
+}
+
+/** Docker's CLI takes 401 for the wish to ask for a password, on whatever its input is; the real engine answers 500. */
+function notAsking(error: unknown): never {
+  if (!isKind(error, 'unauthorized')) throw error;
+  const { code, hint, message } = toSiloError(error);
+  throw internal(message, { code, cause: error, ...(hint === undefined ? {} : { hint }) });
 }
 
 /** `tag` may be a tag or a digest. Without either it is `latest`: pulling every tag of a repository is nobody's wish. */
