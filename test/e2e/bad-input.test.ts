@@ -50,7 +50,7 @@ describe.skipIf(skipReason !== undefined)('bad input', () => {
       ['a volume that is no path', 400, /invalid/, { Image: 'busybox', HostConfig: { Binds: ['a:b:c:d'] } }],
       [
         'a container to share the network of that is not there',
-        404,
+        400,
         /No such container: nosuch/,
         { Image: 'busybox', Cmd: ['true'], HostConfig: { NetworkMode: 'container:nosuch' } },
       ],

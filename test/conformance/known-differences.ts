@@ -1,0 +1,297 @@
+/** A place where Silo's answer is another than Docker's, on purpose or for now. */
+export interface KnownDifference {
+  reason: string;
+  /** Calls where it shows, as `scenario > words`. It must show at each. */
+  at: RegExp;
+  /** Docker's exit code and ours. */
+  code?: Record<number, number>;
+  /** What stands in Docker's answer, and what stands in ours instead. */
+  stdout?: Replacement[];
+  stderr?: Replacement[];
+}
+
+type Replacement = [from: string | RegExp, to: string];
+
+const all = /^[\s\S]*$/;
+const wholly = (text: string): Replacement[] => [[all, text === '' ? '' : `${text}\n`]];
+const notYet = (at: RegExp, what: string): KnownDifference => ({
+  reason: 'belongs to a later issue; the answer says so',
+  at,
+  code: { 0: 1 },
+  stdout: wholly(''),
+  stderr: wholly(`Error response from daemon: ${what} not supported yet`),
+});
+
+export const knownDifferences: KnownDifference[] = [
+  {
+    reason: 'the default runtime is crun',
+    at: /> (run .*(busybox|--entrypoint) \/?nosuch( arg| app:1)?|run --rm busybox \/etc(\/passwd)?|start (-a )?broken)$/,
+    stderr: [['runc create failed', 'crun create failed']],
+  },
+  {
+    reason: 'the default runtime is crun',
+    at: /> inspect kept /,
+    stdout: [['runc create failed', 'crun create failed']],
+  },
+  {
+    reason: 'the default runtime is crun',
+    at: /> inspect (full --format '{{json .HostConfig}}'|plain)$/,
+    stdout: [['"Runtime": "runc"', '"Runtime": "crun"']],
+  },
+  {
+    reason: 'crun has no words of its own for a folder that is to be run',
+    at: /> run --rm busybox \/etc$/,
+    stderr: [['"/etc": is a directory: unknown: permission denied', '"/etc": permission denied: unknown']],
+  },
+  {
+    reason: 'crun looks for the folder where runc looks at its name',
+    at: /> exec -w relative host pwd$/,
+    stdout: [
+      [
+        'Cwd must be an absolute path',
+        'unable to start container process: chdir to cwd ("relative") set in config.json failed: no such file or directory',
+      ],
+    ],
+  },
+  {
+    reason: 'crun makes /dev/core, a link to a masked file',
+    at: /> run --rm busybox sh -c 'ls \/dev /,
+    stdout: [[/^/, 'core ']],
+  },
+  {
+    reason: 'the kernel is asked which processors there are, at the start',
+    at: /> run --rm --cpuset-cpus 999 /,
+    stderr: [
+      [
+        /Requested CPUs are not available - requested 999, available: \S+/,
+        'failed to create task for container: failed to create shim task: OCI runtime create failed: crun create failed: unable to start container process: writing file `cpuset.cpus`: numerical result out of range: unknown',
+      ],
+    ],
+  },
+  {
+    reason: 'what is impossible is refused, whatever this kernel can do',
+    at: /> run --rm --blkio-weight 5 /,
+    code: { 0: 125 },
+    stderr: wholly(
+      `docker: Error response from daemon: Range of blkio weight is from 10 to 1000\n\nRun 'docker run --help' for more information`,
+    ),
+  },
+  {
+    reason: 'the words do not say which of the two lists the capability is in',
+    at: /> run --rm --cap-add NOSUCH /,
+    stderr: [['invalid CapAdd: unknown capability', 'invalid capability']],
+  },
+  {
+    reason: 'a volume is not filled from the image yet',
+    at: /> run --rm (-v seeded:\/data )?--entrypoint ls app:1 (-n )?\/data$/,
+    stdout: [
+      [/total 4\n.*\n/, 'total 0\n'],
+      ['seed\n', ''],
+    ],
+  },
+  {
+    reason: 'the error names the request that failed; there is no ping before it',
+    at: /> (run --rm|pull) 127\.0\.0\.1:1\/missing( true)?$/,
+    stderr: [['/v2/"', '/v2/missing/manifests/latest"']],
+  },
+  {
+    reason: 'an address of the default network may be asked for',
+    at: /> run --rm --ip 1\.2\.3\.4 /,
+    stderr: [
+      [
+        /invalid config for network bridge: [^*]*\*.*\n\*.*/,
+        'invalid address <ip>: it is not in the subnet <ip> of network bridge',
+      ],
+    ],
+  },
+  {
+    reason: 'descendants of an image are found by their layers, not by a record of who built them here',
+    at: /> ps -a --filter ancestor=busybox /,
+    stdout: [['third\n', 'third\nsecond\n']],
+  },
+  {
+    reason: 'the process list comes from /proc, not from a ps whose output is searched for a PID column',
+    at: /> top busy -o comm,args$/,
+    code: { 1: 0 },
+    stdout: wholly('COMMAND  COMMAND\nsleep  sleep 60'),
+    stderr: wholly(''),
+  },
+  {
+    reason: 'the process list comes from /proc, and knows the usual options of ps only',
+    at: /> top busy bogus$/,
+    stderr: [['ps: error: unsupported option (BSD syntax)', 'ps options "bogus" are not supported']],
+  },
+  {
+    reason: 'a filter that is not known is refused here as everywhere else, rather than ignored',
+    at: /> events .*--filter bogus=1/,
+    code: { 0: 1 },
+    stdout: wholly(''),
+    stderr: wholly(`Error response from daemon: invalid filter 'bogus'`),
+  },
+  {
+    reason: 'a signal that does not exist is one wrong signal, whether number or name',
+    at: /> kill -s 999 target$/,
+    stderr: [['the linux daemon does not support signal 999', 'invalid signal: 999']],
+  },
+  {
+    reason: 'links between containers are not made',
+    at: /> rm --link nosuch$/,
+    stderr: [['No such container: nosuch', 'removing a link is not supported yet']],
+  },
+  {
+    reason: 'logs are bounded by the engine; what Docker would do with the option is told, not done',
+    at: /> create --name full /,
+    stderr: [
+      [/^/, 'WARNING: Log option max-size is not applied yet: the engine bounds every log by itself.\n'],
+    ],
+  },
+  {
+    reason: 'one more path is masked, as by Docker since version 28',
+    at: /> inspect (full --format '{{json .HostConfig}}'|plain)$/,
+    stdout: [[/^( +)"\/proc\/kcore",$/m, '$1"/proc/interrupts",\n$&']],
+  },
+  {
+    reason: 'layers are those of an overlay snapshotter of our own, without folders to show',
+    at: /> (inspect full --format '{{.Path}}|inspect plain$|info --format '{{.OSType}}|image inspect app:1$)/,
+    stdout: [
+      [/"Data": \{[^}]*\}/, '"Data": null'],
+      [/"Name": (<hidden>|"overlay2")/, '"Name": "overlayfs"'],
+      [/\boverlay2\b/, 'overlayfs'],
+    ],
+  },
+  {
+    reason: 'every network has IPv6; a field of a later API version is there always',
+    at: /> inspect plain$/,
+    stdout: [
+      [/"GlobalIPv6Address": ""/g, '"GlobalIPv6Address": "<ip6>"'],
+      [/"GlobalIPv6PrefixLen": 0/g, '"GlobalIPv6PrefixLen": 64'],
+      [/"IPv6Gateway": ""/g, '"IPv6Gateway": "<ip6>"'],
+      [/^( +)"IPAMConfig": /m, '$1"GwPriority": 0,\n$&'],
+    ],
+  },
+  {
+    reason: 'the lists name what this engine has',
+    at: /> info --format '{{json .Plugins}}'$/,
+    stdout: [
+      [/"ipvlan","macvlan",|,"overlay"/g, ''],
+      [/"Log":.*\]/, '"Log":["json-file","local","none"]'],
+    ],
+  },
+  {
+    reason: 'containers survive the engine, always; the init is the Debian package tini',
+    at: /> info --format '{{.SecurityOptions}}/,
+    stdout: [['false runc docker-init', 'true crun /usr/bin/tini-static']],
+  },
+  {
+    reason:
+      'loopback is insecure on both address families, and lists are never null, as in later versions of Docker',
+    at: /> info --format '{{.IndexServerAddress}}/,
+    stdout: [
+      ['["127.0.0.0/8"]', '["::1/128","127.0.0.0/8"]'],
+      ['"Mirrors":null', '"Mirrors":[]'],
+    ],
+  },
+  {
+    reason: 'the host has a name in containers; addresses are in their short form; every network has IPv6',
+    at: /> run --rm -h named --add-host other/,
+    stdout: [
+      ['fe00::0 ', 'fe00:: '],
+      ['ff00::0 ', 'ff00:: '],
+      ['127.0.0.9 other', '<ip> host.docker.internal host.containers.internal\n127.0.0.9 other'],
+      [/$/, '<ip6> named\n'],
+    ],
+  },
+  {
+    reason: 'one sentence for a wrong subnet wherever it is given',
+    at: /> network create --subnet bogus /,
+    stderr: [[/invalid network config:\ninvalid subnet bogus: .*/, 'invalid CIDR address: bogus']],
+  },
+  {
+    reason: 'names of networks obey the rule for names of containers',
+    at: /> network create 'bad name'$/,
+    code: { 0: 1 },
+    stdout: wholly(''),
+    stderr: wholly('Error response from daemon: invalid name: bad name'),
+  },
+  {
+    reason: 'a network with such a name was not made',
+    at: /> network prune -f$/,
+    stdout: wholly(''),
+  },
+  {
+    reason: 'the error says what is wrong with the archive',
+    at: /> load$/,
+    stderr: [
+      [/^unexpected EOF/, 'Error response from daemon: archive at offset 22: archive is truncated'],
+      [
+        /^open .*/,
+        'Error response from daemon: the archive holds no image: it has neither "manifest.json" nor "index.json"',
+      ],
+    ],
+  },
+  {
+    reason: 'the error says what is wrong with the archive',
+    at: /> import - other$/,
+    stderr: [['unexpected EOF', 'archive at offset 29: archive is truncated']],
+  },
+  {
+    reason: 'instructions are shown in lower case',
+    at: /> import -c '(BOGUS|RUN) x'/,
+    stderr: [
+      ['BOGUS is', 'bogus is'],
+      ['RUN is', 'run is'],
+    ],
+  },
+  {
+    reason: 'the error shows the form that is wanted',
+    at: /> pull --platform bogus/,
+    stderr: [
+      [
+        '"bogus/bogus/bogus/bogus": cannot parse platform specifier: invalid argument',
+        'invalid platform "bogus/bogus/bogus/bogus": want OS[/ARCH[/VARIANT]], for example linux/arm64',
+      ],
+    ],
+  },
+  {
+    reason: 'there is no pull of all tags: without one, latest is meant',
+    at: /> pull -a {registry}\/base$/,
+    code: { 0: 1 },
+    stdout: wholly(''),
+    stderr: wholly(
+      'Error response from daemon: manifest for {registry}/base:latest not found: manifest unknown: manifest unknown',
+    ),
+  },
+  {
+    reason: 'there is no pull of all tags: without one, latest is meant',
+    at: /> pull -a {registry}\/nosuch$/,
+    stderr: [
+      [
+        'repository {registry}/nosuch not found: name unknown: repository name not known to registry',
+        'manifest for {registry}/nosuch:latest not found: manifest unknown: manifest unknown',
+      ],
+    ],
+  },
+  {
+    reason: 'an image for another platform is refused before its layers are fetched',
+    at: /> pull --platform linux\/s390x /,
+    stdout: wholly(''),
+    stderr: [
+      [
+        'image with reference {registry}/app:1',
+        'Error response from daemon: image with reference {registry}/app',
+      ],
+    ],
+  },
+  {
+    reason: 'the error names the request that failed: the first one',
+    at: /> pull {locked}\/app:1$/,
+    stderr: [['Head "http://{locked}/v2/app/manifests/1"', 'Get "http://{locked}/v2/"']],
+  },
+  notYet(/> save /, 'saving images to an archive is'),
+  notYet(/> cp /, 'copying files from and to containers is'),
+  notYet(/> diff /, 'listing changes of a container is'),
+  notYet(/> export /, 'exporting a container is'),
+  notYet(/> commit /, 'making an image from a container is'),
+  notYet(/> update /, 'changing the limits of an existing container is'),
+  notYet(/> stats /, 'statistics of containers is'),
+];
