@@ -1,3 +1,5 @@
+import type { HealthCheck } from './health/health.ts';
+
 /**
  * What a container is asked to be, in our words: the request joined with nothing else (image defaults are applied at create and kept here, as
  * Docker does in `Config`). Frontends translate to and from it without loss. Sizes in bytes, durations as named.
@@ -22,6 +24,7 @@ export interface ContainerConfig {
   attachStderr: boolean;
   stopSignal?: string;
   stopTimeoutSeconds?: number;
+  health?: HealthCheck;
   /** `80/tcp` that the image or the request declares. */
   exposedPorts: string[];
   /** Destinations that get an anonymous volume. */

@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { ContainerId, ExecId } from '../../foundation/base/ids.ts';
 import type { ChainId, ImageId } from '../../foundation/oci/digest.ts';
 import type { ContainerConfig, Resources } from './config.ts';
+import type { HealthState } from './health/health.ts';
 import type { ContainerState } from './state.ts';
 
 /** A container as it is kept; the file of truth is its row in the database. */
@@ -21,6 +22,8 @@ export interface ContainerRecord {
   args: string[];
   state: ContainerState;
   restartCount: number;
+  /** Of the present run; absent without a health check. */
+  health?: HealthState;
   /** Why the last start failed; Docker's `State.Error`. */
   error: string;
   logPath: string;

@@ -1,0 +1,66 @@
+import type { Readable } from 'node:stream';
+import type { ImageId } from '../../../foundation/oci/digest.ts';
+import type { Reference } from '../../../foundation/oci/reference.ts';
+
+/**
+ * Files of containers from outside: copying, comparing, exporting, committing. Everything inside is hostile: paths are resolved below the container's
+ * root only, nothing from it is executed, and a container that swaps files for links meanwhile reaches nothing outside. A running container shows
+ * what its processes see (volumes and tmpfs included), a stopped one its layer with its mounts in place. None takes the container's lock for the
+ * length of a transfer.
+ */
+export interface ContainerFiles {
+  /** Not-found with Docker's text `Could not find the file P in container C`. A link at the end is not followed, as Docker. */
+  stat(nameOrId: string, path: string): Promise<PathStat>;
+  /** A tar of the path, whose entries start with its last name. Ends with the signal, or when nobody reads. */
+  read(
+    nameOrId: string,
+    path: string,
+    options?: { signal?: AbortSignal },
+  ): Promise<{ stat: PathStat; tar: Readable }>;
+  /** Extracts a tar (plain, gzip, bzip2, xz or zstd) into the directory `path`. What was written until a failure stays, as Docker. */
+  write(nameOrId: string, path: string, tar: Readable, options: WriteFiles): Promise<void>;
+  /** What the container's layer changed, in the order of the paths. */
+  changes(nameOrId: string): Promise<FileChange[]>;
+  /** The whole root file system without mounts, as a tar. */
+  export(nameOrId: string, options?: { signal?: AbortSignal }): Promise<Readable>;
+}
+
+export interface WriteFiles {
+  /** A directory is not replaced by something else, nor the other way round (`noOverwriteDirNonDir`). */
+  keepKinds: boolean;
+  /** Owners of the archive instead of the container's root (`copyUIDGID`). */
+  keepOwners: boolean;
+  signal?: AbortSignal;
+}
+
+/** Docker's `X-Docker-Container-Path-Stat`, in our words. */
+export interface PathStat {
+  name: string;
+  sizeBytes: number;
+  /** `st_mode` of the kernel; the frontend translates it to Go's bits. */
+  mode: number;
+  modifiedAtMs: number;
+  /** Where a link points, resolved in the container's root; empty for others. */
+  linkTarget: string;
+}
+
+export interface FileChange {
+  path: string;
+  kind: 'modified' | 'added' | 'deleted';
+}
+
+/** Makes an image from a container's layer. */
+export interface ContainerCommit {
+  commit(nameOrId: string, request: CommitRequest): Promise<ImageId>;
+}
+
+export interface CommitRequest {
+  reference?: Reference;
+  author: string;
+  comment: string;
+  /** Freeze it meanwhile (Docker's default). */
+  pause: boolean;
+  /** Dockerfile instructions, applied over the container's configuration. */
+  changes: string[];
+  signal?: AbortSignal;
+}
