@@ -1,15 +1,10 @@
-import { conflict, exhausted, invalid, unsupported } from '../../foundation/base/errors.ts';
+import { exhausted, invalid, notFound, unsupported } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
-import { randomHexId, type ContainerId, type NetworkId } from '../../foundation/base/ids.ts';
-import {
-  formatIpAddress,
-  parseIpAddress,
-  parseIpSubnet,
-  subnetContains,
-  type IpAddress,
-} from '../../foundation/base/ip-address.ts';
+import type { ContainerId, NetworkId } from '../../foundation/base/ids.ts';
+import { parseIpAddress, parseIpSubnet, type IpAddress } from '../../foundation/base/ip-address.ts';
 import type { Log } from '../../foundation/base/log.ts';
-import { createAddressPool, macFromIpv4, type AddressPool } from './address-pool.ts';
+import { createAddressPool, type AddressPool } from './address-pool.ts';
+import { describeEndpoint, interfaceNameFor, takeAddress } from './describe-endpoint.ts';
 import type { Firewall } from './firewall.ts';
 import type { PublishedPort } from './firewall-rules.ts';
 import type { HostPorts, PortOwner } from './host-ports.ts';
@@ -42,6 +37,8 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
   const { records, networks, plumbing, firewall, hostPorts, links, log } = deps;
   const byContainer = new Map<ContainerId, EndpointRecord[]>();
   const pools = new Map<NetworkId, AddressPool>();
+  /** Containers that have an interface in their namespace. */
+  const attached = new Set<ContainerId>();
   /** Released, but their interface may still be on the bridge: address and name are not given out again yet. */
   const lingering = new Map<string, Endpoint>();
   let reaper: ReturnType<typeof setTimeout> | undefined;
@@ -98,8 +95,41 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
     byContainer.set(containerId, [...(byContainer.get(containerId) ?? []), record]);
   };
 
+  const recordsOf = (containerId: ContainerId): readonly EndpointRecord[] =>
+    byContainer.get(containerId) ?? [];
+
+  /** Out leads the highest priority, then the first name; internal networks lead nowhere. */
+  const gatewayAmong = (candidates: readonly EndpointRecord[]): EndpointRecord | undefined =>
+    candidates
+      .filter(({ endpoint }) => !networks.get(endpoint.networkId).internal)
+      .toSorted(
+        ({ endpoint: a }, { endpoint: b }) =>
+          b.gatewayPriority - a.gatewayPriority || (a.networkName < b.networkName ? -1 : 1),
+      )[0];
+
+  /** The ports follow the gateway: first the record, then the rules, so that a crash in between is mended by `recover`. */
+  const movePorts = async (containerId: ContainerId, to: EndpointRecord | undefined): Promise<void> => {
+    const from = recordsOf(containerId).find(({ endpoint }) => endpoint.ports.length > 0);
+    if (!from || !to || from === to) return;
+    const given = { ...from, endpoint: { ...from.endpoint, ports: [] } };
+    const taken = { ...to, endpoint: { ...to.endpoint, ports: from.endpoint.ports } };
+    const changed = new Map([
+      [from, given],
+      [to, taken],
+    ]);
+    hostPorts.transfer(from.endpoint.endpointId, ownerOf(to));
+    records.putEndpoints([given, taken]);
+    byContainer.set(
+      containerId,
+      recordsOf(containerId).map((record) => changed.get(record) ?? record),
+    );
+    faultPoint('network.gateway.recorded');
+    await openPorts(taken.endpoint);
+  };
+
   return {
-    find: (containerId) => (byContainer.get(containerId) ?? []).map(({ endpoint }) => endpoint),
+    find: (containerId) => recordsOf(containerId).map(({ endpoint }) => endpoint),
+    gatewayOf: (containerId) => gatewayAmong(recordsOf(containerId))?.endpoint,
     members: (networkId) =>
       [...byContainer.values()]
         .flat()
@@ -110,43 +140,84 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       const known = findOn(request.containerId, request.networkId);
       if (known) return known;
       const network = networks.get(request.networkId);
-      checkLoopback(request.ports);
+      const others = recordsOf(request.containerId).map(({ endpoint }) => endpoint);
+      const wantedPorts =
+        network.internal || others.some(({ ports }) => ports.length > 0) ? [] : request.ports;
+      checkLoopback(wantedPorts);
+      const interfaceName = interfaceNameFor(request, others);
       await using undo = new AsyncDisposableStack();
       const address = await allocate(network, request);
       undo.defer(() => pools.get(network.id)?.release(address));
-      const draft = describe(network, request, address);
+      const draft = describeEndpoint(network, { ...request, interfaceName }, address);
       const ports = hostPorts.reserve(
         ownerOf({ endpoint: draft, containerName: request.containerName }),
-        request.ports,
+        wantedPorts,
       );
       undo.defer(() => hostPorts.release(draft.endpointId));
       const endpoint = { ...draft, ports };
       faultPoint('network.reserve.held');
-      records.putEndpoint({ endpoint, containerName: request.containerName });
+      records.putEndpoints([{ endpoint, containerName: request.containerName }]);
       faultPoint('network.reserve.recorded');
       remember({ endpoint, containerName: request.containerName });
       undo.move();
       return endpoint;
     },
 
-    async attach(endpoint, pid) {
-      const network = networks.get(endpoint.networkId);
+    async attach({ containerId, networkId }, pid) {
+      const endpoint = findOn(containerId, networkId);
+      if (!endpoint) throw notFound(`container ${containerId} has no place on network ${networkId}`);
+      const network = networks.get(networkId);
       await plumbing.bringUp(network);
+      const gateway = gatewayAmong(recordsOf(containerId));
+      const isGateway = gateway?.endpoint.endpointId === endpoint.endpointId;
+      // Another one had the way out until now: only then is there something to take away first.
+      const takesOver = isGateway && attached.has(containerId);
       // The rules and the interface do not need each other: nft works while the kernel makes the pair.
       const opened = openPorts(endpoint);
       try {
         faultPoint('network.attach.begin');
-        await links.connect(endpoint, { bridge: bridgeOf(network), pid, internal: network.internal });
+        await links.connect(endpoint, {
+          bridge: bridgeOf(network),
+          pid,
+          isGateway: isGateway && !takesOver,
+        });
         faultPoint('network.attach.connected');
         await opened;
         faultPoint('network.attach.opened');
+        if (takesOver) {
+          await links.setGateway(pid, endpoint);
+          await movePorts(containerId, gateway);
+        }
+        attached.add(containerId);
       } catch (error) {
         await Promise.allSettled([opened, links.remove([endpoint.endpointId])]);
         throw error;
       }
     },
 
+    async detach({ containerId, networkId, pid }) {
+      const endpoint = findOn(containerId, networkId);
+      if (!endpoint) return;
+      const isOther = (record: EndpointRecord): boolean => record.endpoint.networkId !== networkId;
+      const wasGateway = gatewayAmong(recordsOf(containerId))?.endpoint.endpointId === endpoint.endpointId;
+      await movePorts(containerId, gatewayAmong(recordsOf(containerId).filter(isOther)));
+      const ports = findOn(containerId, networkId)?.ports ?? [];
+      if (ports.length > 0)
+        await firewall.change((plan) => ({ ...plan, ports: without(plan.ports, [{ ...endpoint, ports }]) }));
+      faultPoint('network.detach.closed');
+      records.deleteEndpoints([endpoint.endpointId]);
+      const kept = recordsOf(containerId).filter(isOther);
+      if (kept.length > 0) byContainer.set(containerId, kept);
+      else byContainer.delete(containerId);
+      hostPorts.release(endpoint.endpointId);
+      lingering.set(endpoint.endpointId, endpoint);
+      // The namespace lives on, so the interface does not die by itself.
+      await reap();
+      if (pid !== undefined && wasGateway) await links.setGateway(pid, gatewayAmong(kept)?.endpoint);
+    },
+
     async release(containerId) {
+      attached.delete(containerId);
       const ended = byContainer.get(containerId) ?? [];
       const endpoints = ended.map(({ endpoint }) => endpoint);
       if (endpoints.some(({ ports }) => ports.length > 0)) {
@@ -176,6 +247,7 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       const dead = all.filter((record) => !live.includes(record));
       for (const record of live) {
         remember(record);
+        attached.add(record.endpoint.containerId);
         const network = networks.get(record.endpoint.networkId);
         poolOf(network).take(parseIpAddress(record.endpoint.ipv4.address));
         hostPorts.restore(ownerOf(record), record.endpoint.ports);
@@ -211,57 +283,6 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
     }));
     plumbing.allowLoopback(networks.get(endpoint.networkId));
   }
-}
-
-/** The part of a reservation that does not need ports. */
-function describe(network: NetworkInfo, request: ReserveEndpoint, address: IpAddress): Endpoint {
-  const [ipv4, ipv6] = network.ipam;
-  if (!ipv4) throw invalid(`network ${network.name} gives no addresses to containers`);
-  const subnet = parseIpSubnet(ipv4.subnet);
-  return {
-    endpointId: randomHexId(),
-    containerId: request.containerId,
-    networkId: network.id,
-    networkName: network.name,
-    macAddress: request.macAddress ? checkMac(request.macAddress) : macFromIpv4(address),
-    ipv4: {
-      address: formatIpAddress(address),
-      prefixLength: subnet.prefixLength,
-      gateway: ipv4.gateway,
-    },
-    ...(ipv6 ? { ipv6: ipv6Of(ipv6, address.value - subnet.base) } : {}),
-    ports: [],
-  };
-}
-
-/** The host part is the same in both families, so one allocation serves both. */
-function ipv6Of(block: { subnet: string; gateway: string }, host: bigint): NonNullable<Endpoint['ipv6']> {
-  const subnet = parseIpSubnet(block.subnet);
-  // The gateway is the first address of IPv6 blocks, but any of IPv4 ones: whoever got its number takes the number after all IPv4 ones.
-  const gateway = parseIpAddress(block.gateway).value - subnet.base;
-  const value = subnet.base + (host === gateway ? 1n << 32n : host);
-  return {
-    address: formatIpAddress({ family: 6, value }),
-    prefixLength: subnet.prefixLength,
-    gateway: block.gateway,
-  };
-}
-
-function takeAddress(network: NetworkInfo, pool: AddressPool, text: string): IpAddress {
-  const address = parseIpAddress(text);
-  const subnet = network.ipam[0]?.subnet ?? '';
-  if (!subnetContains(parseIpSubnet(subnet), address))
-    throw invalid(`invalid address ${text}: it is not in the subnet ${subnet} of network ${network.name}`);
-  if (!pool.take(address)) throw conflict('Address already in use', { code: 'address-in-use' });
-  return address;
-}
-
-/** Unicast only: a group address (lowest bit of the first octet) is refused by the kernel. */
-function checkMac(text: string): string {
-  const mac = text.toLowerCase().replaceAll('-', ':');
-  if (!/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/.test(mac))
-    throw invalid(`invalid MAC address: ${JSON.stringify(text.slice(0, 40))}`);
-  return mac;
 }
 
 function checkLoopback(ports: readonly { hostAddress: string }[]): void {

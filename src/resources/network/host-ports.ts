@@ -10,6 +10,8 @@ export interface HostPorts {
   reserve(owner: PortOwner, requests: readonly PortRequest[]): PortRequest[];
   /** Takes the ports of a container that outlived the engine. One that a stranger took meanwhile stays published, and is logged. */
   restore(owner: PortOwner, ports: readonly PortRequest[]): void;
+  /** The ports of one endpoint become those of another one of the same container; the host's side never opens. */
+  transfer(fromEndpointId: string, to: PortOwner): void;
   release(endpointId: string): void;
 }
 
@@ -103,6 +105,10 @@ export function createHostPorts({ log }: { log: Log }): HostPorts {
         }
         add({ endpointId: owner.endpointId, port, held });
       }
+    },
+    transfer(fromEndpointId, to) {
+      for (const claim of [...claims.values()].flat())
+        if (claim.endpointId === fromEndpointId) claim.endpointId = to.endpointId;
     },
     release,
   };

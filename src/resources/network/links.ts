@@ -16,7 +16,7 @@ import {
 } from '../../foundation/kernel/netlink/links.ts';
 import { findInterfaceIndex } from '../../foundation/kernel/netlink/interface-index.ts';
 import { addLocalRoute } from '../../foundation/kernel/netlink/local-route.ts';
-import { addDefaultRoute } from '../../foundation/kernel/netlink/routes.ts';
+import { addDefaultRoute, listRoutes, removeRoute } from '../../foundation/kernel/netlink/routes.ts';
 import { openRouteSocket, type RouteSocket } from '../../foundation/kernel/netlink/socket.ts';
 import { parseIpAddress } from '../../foundation/base/ip-address.ts';
 import { macFromIpv4 } from './address-pool.ts';
@@ -35,8 +35,10 @@ export interface Links extends Disposable {
    * comes up.
    */
   ensureBridge(network: NetworkInfo, prepare: () => void): boolean;
-  /** Makes the endpoint's pair, one end in the bridge, the other configured as `eth0` in the namespace of the process. */
-  connect(endpoint: Endpoint, place: { bridge: string; pid: number; internal: boolean }): Promise<void>;
+  /** Makes the endpoint's pair, one end in the bridge, the other configured in the namespace of the process. */
+  connect(endpoint: Endpoint, place: { bridge: string; pid: number; isGateway: boolean }): Promise<void>;
+  /** Leads the default routes of the namespace through the endpoint, or nowhere. */
+  setGateway(pid: number, endpoint: Endpoint | undefined): Promise<void>;
   /** Puts interfaces that lost their bridge back. */
   rejoin(endpoints: readonly { endpointId: string; bridge: string }[]): void;
   /** Deletes the host's ends; absent is fine. */
@@ -48,8 +50,6 @@ export interface Links extends Disposable {
   allowIpv6Loopback(bridge: string): void;
 }
 
-/** Name of the interface inside. */
-const insideName = 'eth0';
 /** Above every metric in use: our route for `::1` never wins against the one of `lo`. */
 const loopbackMetric = 4096;
 
@@ -86,21 +86,29 @@ export function createLinks({ names }: { names: KernelNames }): Links {
       checked.add(name);
       return true;
     },
-    async connect(endpoint, { bridge, pid, internal }) {
+    async connect(endpoint, { bridge, pid, isGateway }) {
       const name = vethName(names, endpoint.endpointId);
       const namespace = openNamespace(pid, 'net');
       try {
         inNetworkNamespace(namespace, prepareContainer);
         const pair = createVeth({
           host: { name, master: indexOf(bridge), up: true },
-          peer: { name: insideName, address: endpoint.macAddress },
+          peer: { name: endpoint.interfaceName, address: endpoint.macAddress },
           namespace: { fd: namespace },
         });
         await turns.run(() => socket().executeAsync([pair]));
         faultPoint('network.attach.paired');
-        await turns.run(() => configureInside(namespace, endpoint, internal));
+        await turns.run(() => configureInside(namespace, endpoint, isGateway));
         if (bridgedTrafficIsFiltered(4))
           await turns.run(() => socket().executeAsync([setHairpin(indexOf(name), true)]));
+      } finally {
+        closeDescriptor(namespace);
+      }
+    },
+    async setGateway(pid, endpoint) {
+      const namespace = openNamespace(pid, 'net');
+      try {
+        await turns.run(() => leadThrough(namespace, endpoint));
       } finally {
         closeDescriptor(namespace);
       }
@@ -157,16 +165,39 @@ function setGateways(socket: RouteSocket, link: number, network: NetworkInfo): v
   ]);
 }
 
-async function configureInside(namespaceFd: number, endpoint: Endpoint, internal: boolean): Promise<void> {
-  const link = inNetworkNamespace(namespaceFd, () => findInterfaceIndex(insideName) ?? 0);
-  const families = [endpoint.ipv4, ...(endpoint.ipv6 ? [endpoint.ipv6] : [])];
+async function configureInside(namespaceFd: number, endpoint: Endpoint, isGateway: boolean): Promise<void> {
+  const link = indexInside(namespaceFd, endpoint);
+  const families = familiesOf(endpoint);
   using inside = openRouteSocket({ namespaceFd });
   await inside.executeAsync([
     changeLink('lo', { up: true }),
     changeLink(link, { up: true }),
     ...families.map(({ address, prefixLength }) => addAddress({ link, address, prefixLength })),
-    ...(internal ? [] : families.map(({ gateway }) => addDefaultRoute(gateway, link))),
+    ...(isGateway ? families.map(({ gateway }) => addDefaultRoute(gateway, link)) : []),
   ]);
+}
+
+/** What no longer leads anywhere goes first: a route of the other family must not stay behind when the gateway has one family only. */
+async function leadThrough(namespaceFd: number, endpoint: Endpoint | undefined): Promise<void> {
+  using inside = openRouteSocket({ namespaceFd });
+  const old = listRoutes(inside).filter(
+    ({ destination }) => destination === '0.0.0.0/0' || destination === '::/0',
+  );
+  if (old.length > 0) await inside.executeAsync(old.map(removeRoute));
+  if (!endpoint) return;
+  const link = indexInside(namespaceFd, endpoint);
+  await inside.executeAsync(familiesOf(endpoint).map(({ gateway }) => addDefaultRoute(gateway, link)));
+}
+
+function indexInside(namespaceFd: number, { interfaceName }: Endpoint): number {
+  const link = inNetworkNamespace(namespaceFd, () => findInterfaceIndex(interfaceName));
+  if (link === undefined)
+    throw unavailable(`interface ${interfaceName} is missing in the container`, { code: 'link-missing' });
+  return link;
+}
+
+function familiesOf(endpoint: Endpoint): { address: string; prefixLength: number; gateway: string }[] {
+  return [endpoint.ipv4, ...(endpoint.ipv6 ? [endpoint.ipv6] : [])];
 }
 
 function isOurs(link: LinkInfo, names: KernelNames): boolean {

@@ -45,13 +45,26 @@ export interface NetworkInfo {
 }
 
 export interface Endpoints {
-  /** Idempotent per container and network. Errors: `conflict` code `port-allocated` or `address-in-use`, `exhausted` when the pool is used up. */
+  /**
+   * Idempotent per container and network. The host's ports are held by one endpoint of a container: the first that is reserved with ports on a network
+   * with a way out. Errors: `conflict` code `port-allocated` or `address-in-use`, `exhausted` when the pool is used up.
+   */
   reserve(request: ReserveEndpoint): Promise<Endpoint>;
-  /** Moves the interface into the namespace of this process and configures it (name `eth0`, addresses, default route, `lo` up), then opens the ports. */
+  /**
+   * Moves the interface into the namespace of this process and configures it (name, addresses, `lo` up), then opens the ports. The endpoint that is the
+   * container's gateway gets the default routes, and the ports if another one had them.
+   */
   attach(endpoint: Endpoint, pid: number): Promise<void>;
-  /** Closes ports, frees addresses; the interface dies with its namespace. Absent is fine. */
+  /**
+   * Takes one endpoint from a running container (`pid`) or forgets its reservation: closes ports, deletes the interface, frees addresses; routes and ports
+   * go to the endpoint that is the gateway then. Absent is fine.
+   */
+  detach(place: { containerId: ContainerId; networkId: NetworkId; pid?: number }): Promise<void>;
+  /** Closes ports, frees addresses; the interfaces die with their namespace. Absent is fine. */
   release(containerId: ContainerId): Promise<void>;
   find(containerId: ContainerId): Endpoint[];
+  /** The endpoint whose network leads the container out: the highest priority, then the first name; none when all its networks are internal. */
+  gatewayOf(containerId: ContainerId): Endpoint | undefined;
   /** Called once at start with the containers that still run. */
   recover(running: ReadonlySet<ContainerId>): Promise<void>;
 }
@@ -64,6 +77,13 @@ export interface ReserveEndpoint {
   ports: readonly PortRequest[];
   macAddress?: string;
   ipv4Address?: string;
+  ipv6Address?: string;
+  /** Inside; `eth0` or the next free number when absent. */
+  interfaceName?: string;
+  /** Default 0. */
+  gatewayPriority?: number;
+  /** Under which others on the network find it. */
+  names?: readonly string[];
 }
 
 /** `hostPort` 0 asks for a free one. `hostAddress` empty means every address of both families. */
@@ -82,6 +102,9 @@ export interface Endpoint {
   macAddress: string;
   ipv4: { address: string; prefixLength: number; gateway: string };
   ipv6?: { address: string; prefixLength: number; gateway: string };
+  interfaceName: string;
+  gatewayPriority: number;
+  names: string[];
   /** With the real host ports; one entry per host address as Docker shows them (`0.0.0.0` and `::`). */
   ports: PortRequest[];
 }

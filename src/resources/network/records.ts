@@ -29,7 +29,8 @@ export interface NetworkRecords {
   putNetwork(record: NetworkRecord): void;
   deleteNetwork(id: NetworkId): void;
   endpoints(): EndpointRecord[];
-  putEndpoint(record: EndpointRecord): void;
+  /** Insert or change; several in one transaction. */
+  putEndpoints(records: readonly EndpointRecord[]): void;
   deleteEndpoints(endpointIds: readonly string[]): void;
   deleteEndpointsOf(containerId: ContainerId): void;
 }
@@ -79,15 +80,18 @@ export function openNetworkRecords(durable: Database, volatile: Database): Netwo
           },
           containerName: row.container_name,
         })),
-    putEndpoint: ({ endpoint, containerName }) =>
-      void volatile.run(
-        'INSERT INTO endpoint (id, container_id, network_id, container_name, detail) VALUES (?, ?, ?, ?, ?)',
-        endpoint.endpointId,
-        endpoint.containerId,
-        endpoint.networkId,
-        containerName,
-        JSON.stringify(endpoint),
-      ),
+    putEndpoints: (changed) =>
+      volatile.transaction(() => {
+        for (const { endpoint, containerName } of changed)
+          volatile.run(
+            'INSERT OR REPLACE INTO endpoint (id, container_id, network_id, container_name, detail) VALUES (?, ?, ?, ?, ?)',
+            endpoint.endpointId,
+            endpoint.containerId,
+            endpoint.networkId,
+            containerName,
+            JSON.stringify(endpoint),
+          );
+      }),
     deleteEndpoints: (ids) =>
       volatile.transaction(() => {
         for (const id of ids) volatile.run('DELETE FROM endpoint WHERE id = ?', id);
