@@ -81,9 +81,27 @@ export interface NetworkRequest {
   dnsSearch: string[];
   dnsOptions: string[];
   extraHosts: string[];
+  /** `--link` on the default network: `container:alias`. */
+  links: string[];
+  /**
+   * The networks that it joins, by the name or id that was asked for, the one of `mode` first; empty for modes without a place on a network. `connect` and
+   * `disconnect` change it.
+   */
+  endpoints: Record<string, EndpointRequest>;
+}
+
+/** A place on one network, as asked for. */
+export interface EndpointRequest {
+  aliases: string[];
+  /** Names of this container's own for others on the network: `container:alias`. */
   links: string[];
   macAddress?: string;
   ipv4Address?: string;
+  ipv6Address?: string;
+  linkLocalAddresses: string[];
+  driverOptions: Record<string, string>;
+  /** The highest leads the container out. */
+  gatewayPriority: number;
 }
 
 export interface SecurityRequest {

@@ -138,6 +138,14 @@ async function makeImage(layers: Awaited<ReturnType<typeof openSnapshots>>['laye
   };
 }
 
+const place = {
+  aliases: [],
+  links: [],
+  linkLocalAddresses: [],
+  driverOptions: {},
+  gatewayPriority: 0,
+};
+
 const config = (command: string[], change: Partial<ContainerConfig> = {}): ContainerConfig => ({
   image: 'test',
   hostname: '',
@@ -171,6 +179,7 @@ const config = (command: string[], change: Partial<ContainerConfig> = {}): Conta
     dnsOptions: [],
     extraHosts: [],
     links: [],
+    endpoints: {},
   },
   log: { driver: '', options: {} },
   security: { privileged: false, readOnlyRootfs: false, capAdd: [], capDrop: [], groupAdd: [], options: [] },
@@ -296,7 +305,7 @@ test.skipIf(skip)(
     const result = await runToEnd(
       config(
         ['sh', '-c', 'cat /etc/resolv.conf >/dev/null; cat /etc/hosts; cat /sys/class/net/eth0/operstate'],
-        { network: { ...config([]).network, mode: 'bridge' } },
+        { network: { ...config([]).network, mode: 'bridge', endpoints: { bridge: place } } },
       ),
     );
     expect(result.stderr).toBe('');

@@ -2,8 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { createKeyLock } from '../../foundation/base/key-lock.ts';
 import type { ImageUsers } from '../image/image.ts';
 import { createAttach } from './attach.ts';
-import type { ContainerExecs, ContainerLifecycle, ContainerQueries, ContainerStreams } from './container.ts';
+import type {
+  ContainerExecs,
+  ContainerLifecycle,
+  ContainerNetworks,
+  ContainerQueries,
+  ContainerStreams,
+} from './container.ts';
 import { type ContainerDeps, type Context, createLiveContainers } from './context.ts';
+import { createConnect, createDisconnect } from './connect.ts';
 import { createCreate } from './create.ts';
 import { createExecs } from './exec.ts';
 import { handleExit } from './exit.ts';
@@ -25,6 +32,7 @@ import { createWait } from './wait.ts';
 
 export interface ContainerEngine extends Disposable {
   containers: ContainerQueries & ContainerLifecycle;
+  networks: ContainerNetworks;
   streams: ContainerStreams;
   execs: ContainerExecs;
   /** What the image engine must not remove. */
@@ -68,6 +76,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
       wait: createWait(context),
       update: createUpdate(context),
     },
+    networks: { connect: createConnect(context), disconnect: createDisconnect(context) },
     streams: {
       attach: createAttach(context),
       logs: (nameOrId, request) => readLogs(context, context.store.get(nameOrId), request),

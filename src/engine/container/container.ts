@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ContainerId, ExecId } from '../../foundation/base/ids.ts';
 import type { ChainId, ImageId } from '../../foundation/oci/digest.ts';
-import type { ContainerConfig, Resources } from './config.ts';
+import type { ContainerConfig, EndpointRequest, Resources } from './config.ts';
 import type { HealthState } from './health/health.ts';
 import type { ContainerState } from './state.ts';
 
@@ -58,9 +58,21 @@ export interface ContainerQueries {
   top(nameOrId: string, psArgs: string): Promise<{ titles: string[]; processes: string[][] }>;
 }
 
+/** Places on networks, and going on and off them; also while the container runs. */
+export interface ContainerNetworks {
+  /** `forbidden` when it is connected, or shares somebody else's namespace. */
+  connect(network: string, nameOrId: string, request: EndpointRequest): Promise<void>;
+  /** With `force` a container that is not there is fine. */
+  disconnect(network: string, nameOrId: string, options: { force: boolean }): Promise<void>;
+}
+
 export interface ContainerNetwork {
   networks: {
     name: string;
+    request: EndpointRequest;
+    /** Under which the others on the network find it. */
+    names: string[];
+    /** Empty, like all that follows, while the container does not run. */
     networkId: string;
     endpointId: string;
     macAddress: string;

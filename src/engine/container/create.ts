@@ -107,7 +107,30 @@ function settle(
     );
   const usesHostName = merged.network.mode === 'host' || merged.namespaces.uts === 'host';
   const name = merged.hostname || (usesHostName ? hostname() : shortId(id));
-  return { config: { ...merged, hostname: name }, warnings: limitWarnings(merged, context.settings) };
+  const network = { ...merged.network, endpoints: byName(context, merged.network.endpoints) };
+  return {
+    config: { ...merged, network, hostname: name },
+    warnings: limitWarnings(merged, context.settings),
+  };
+}
+
+/** Networks that exist are kept by name, however they were asked for; the others may come until the start. */
+function byName(
+  { networks }: Pick<Context, 'networks'>,
+  endpoints: ContainerConfig['network']['endpoints'],
+): ContainerConfig['network']['endpoints'] {
+  return Object.fromEntries(
+    Object.entries(endpoints).map(([word, request]) => [nameOf(networks, word), request]),
+  );
+}
+
+function nameOf(networks: Context['networks'], word: string): string {
+  try {
+    return networks.get(word).name;
+  } catch (error) {
+    if (!isKind(error, 'not-found')) throw error;
+    return word;
+  }
 }
 
 /** What must exist and make sense at create time, before anything is made. */

@@ -1,6 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { renderHostsFile } from '../../resources/network/hosts-file.ts';
+import { hostsLine, renderHostsFile } from '../../resources/network/hosts-file.ts';
 import type { Endpoint } from '../../resources/network/network.ts';
 import { readHostResolvConf, renderResolvConf } from '../../resources/network/resolv-conf.ts';
 import type { MountInput } from '../../resources/spec/spec.ts';
@@ -18,7 +18,8 @@ export async function writeEtcFiles(
   const other = /^container:(.*)$/.exec(record.config.network.mode)?.[1];
   const owner = other === undefined ? record : context.store.get(other);
   const directory = join(context.settings.containersDirectory, owner.id);
-  if (owner === record) await write(directory, record, endpoints);
+  if (owner === record)
+    await write(directory, record, { endpoints, gateway: context.endpoints.gatewayOf(record.id) });
   return names.map((name) => ({
     type: 'bind',
     source: join(directory, name),
@@ -32,21 +33,54 @@ export async function writeEtcFiles(
 async function write(
   directory: string,
   record: ContainerRecord,
-  endpoints: readonly Endpoint[],
+  { endpoints, gateway }: { endpoints: readonly Endpoint[]; gateway: Endpoint | undefined },
 ): Promise<void> {
   const contents: Record<(typeof names)[number], string> = {
     hostname: `${record.config.hostname}\n`,
-    hosts: await hostsFile(record, endpoints),
+    hosts: await hostsFile(record, endpoints, gateway),
     'resolv.conf': await resolvConf(record),
   };
   await Promise.all(names.map((name) => writeFile(join(directory, name), contents[name], { mode: 0o644 })));
 }
 
-async function hostsFile(record: ContainerRecord, endpoints: readonly Endpoint[]): Promise<string> {
+/** On joining a network while running; what the container itself wrote into the file stays. */
+export async function addToHostsFile(
+  context: Context,
+  record: ContainerRecord,
+  endpoint: Endpoint,
+): Promise<void> {
+  const path = join(context.settings.containersDirectory, record.id, 'hosts');
+  await appendFile(path, hostsLines(record, endpoint).join(''));
+}
+
+export async function removeFromHostsFile(
+  context: Context,
+  record: ContainerRecord,
+  endpoint: Endpoint,
+): Promise<void> {
+  const path = join(context.settings.containersDirectory, record.id, 'hosts');
+  const gone = new Set(hostsLines(record, endpoint));
+  const text = await readFile(path, 'utf8');
+  const kept = text.split(/(?<=\n)/).filter((line) => !gone.has(line));
+  await writeFile(path, kept.join(''));
+}
+
+function hostsLines({ config }: ContainerRecord, { ipv4, ipv6 }: Endpoint): string[] {
+  const { hostname, domainname } = config;
+  return [ipv4.address, ...(ipv6 ? [ipv6.address] : [])].map((address) =>
+    hostsLine(address, { hostname, domainname }),
+  );
+}
+
+async function hostsFile(
+  record: ContainerRecord,
+  endpoints: readonly Endpoint[],
+  gateway: Endpoint | undefined,
+): Promise<string> {
   const { config } = record;
   const { mode, extraHosts } = config.network;
   if (mode === 'host' && extraHosts.length === 0) return readFile('/etc/hosts', 'utf8').catch(() => '');
-  const hostGateway = mode === 'host' ? '127.0.0.1' : endpoints[0]?.ipv4.gateway;
+  const hostGateway = mode === 'host' ? '127.0.0.1' : gateway?.ipv4.gateway;
   return renderHostsFile({
     hostname: config.hostname,
     domainname: config.domainname,

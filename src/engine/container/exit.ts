@@ -5,6 +5,7 @@ import type { ExitInfo, RuntimeExit } from '../../resources/runtime/runtime.ts';
 import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { endExec, endExecsOf } from './exec.ts';
+import { publishDisconnects } from './networking.ts';
 import { removeLocked } from './remove.ts';
 import { scheduleRestart } from './restart.ts';
 import { shouldRestart } from './restart-policy.ts';
@@ -48,7 +49,7 @@ export async function recordExit(context: Context, id: ContainerId, exit: ExitIn
   });
   context.live.of(id).ended.resolve();
   await cleanUpRun(context, id);
-  publishDisconnect(context, ended);
+  publishDisconnects(context, ended);
   publishVolumeUse(context, ended, 'unmount');
   faultPoint('container.exit.cleaned');
   if (willRestart) scheduleRestart(context, ended, ranForMs, (again) => startContainer(context, again));
@@ -71,19 +72,5 @@ function storeExit(context: Context, record: ContainerRecord, exit: ExitInfo): C
   return context.store.update(record.id, {
     state,
     restartCount: willRestart ? restartCount + 1 : restartCount,
-  });
-}
-
-function publishDisconnect(context: Context, record: ContainerRecord): void {
-  const { mode } = record.config.network;
-  if (mode === 'host' || mode === 'none' || mode.startsWith('container:')) return;
-  const network = context.networks.get(
-    mode === '' || mode === 'default' ? context.settings.defaultNetwork : mode,
-  );
-  context.events.publish({
-    type: 'network',
-    action: 'disconnect',
-    id: network.id,
-    attributes: { container: record.id, name: network.name, type: network.driver },
   });
 }

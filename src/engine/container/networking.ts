@@ -1,11 +1,12 @@
 import { faultPoint } from '../../foundation/base/fault.ts';
-import type { Endpoint, PortRequest } from '../../resources/network/network.ts';
+import type { Endpoint, NetworkInfo, PortRequest } from '../../resources/network/network.ts';
 import { invalid } from '../../foundation/base/errors.ts';
-import type { ContainerConfig } from './config.ts';
+import { type ContainerId, shortId } from '../../foundation/base/ids.ts';
+import type { ContainerConfig, EndpointRequest } from './config.ts';
 import type { ContainerNetwork, ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
 
-/** Whether the container has a place on a network, rather than sharing someone's namespace or having none. */
+/** Whether the container has places on networks, rather than sharing someone's namespace or having none. */
 export function usesNetwork(config: Pick<ContainerConfig, 'network'>): boolean {
   const { mode } = config.network;
   return mode !== 'none' && mode !== 'host' && !mode.startsWith('container:');
@@ -16,21 +17,49 @@ export function networkName(context: Pick<Context, 'settings'>, mode: string): s
   return mode === '' || mode === 'default' ? context.settings.defaultNetwork : mode;
 }
 
-/** Reserves address and ports for this run; nothing for `none`, `host` and `container:`. */
+/** Reserves addresses and ports for this run; nothing for `none`, `host` and `container:`. */
 export async function reserveNetwork(context: Context, record: ContainerRecord): Promise<Endpoint[]> {
-  const { config } = record;
-  if (!usesNetwork(config)) return [];
-  const network = context.networks.get(networkName(context, config.network.mode));
-  const { macAddress, ipv4Address } = config.network;
-  const endpoint = await context.endpoints.reserve({
+  if (!usesNetwork(record.config)) return [];
+  const endpoints: Endpoint[] = [];
+  for (const [name, request] of Object.entries(record.config.network.endpoints))
+    endpoints.push(await reserveEndpoint(context, record, context.networks.get(name), request));
+  return endpoints;
+}
+
+export function reserveEndpoint(
+  context: Context,
+  record: ContainerRecord,
+  network: NetworkInfo,
+  request: EndpointRequest,
+): Promise<Endpoint> {
+  const { macAddress, ipv4Address, ipv6Address, gatewayPriority, driverOptions } = request;
+  const interfaceName = driverOptions[interfaceNameOption];
+  return context.endpoints.reserve({
     containerId: record.id,
     networkId: network.id,
     containerName: record.name,
-    ports: requestedPorts(config),
+    ports: requestedPorts(record.config),
+    gatewayPriority,
+    names: namesOn(context, record, network, request),
     ...(macAddress ? { macAddress } : {}),
     ...(ipv4Address ? { ipv4Address } : {}),
+    ...(ipv6Address ? { ipv6Address } : {}),
+    ...(interfaceName ? { interfaceName } : {}),
   });
-  return [endpoint];
+}
+
+/** Docker's driver option for the name of the interface inside. */
+export const interfaceNameOption = 'com.docker.network.endpoint.ifname';
+
+/** Docker's `DNSNames`: on the default network containers have none. */
+export function namesOn(
+  context: Pick<Context, 'settings'>,
+  record: ContainerRecord,
+  network: Pick<NetworkInfo, 'name'>,
+  request: EndpointRequest,
+): string[] {
+  if (network.name === context.settings.defaultNetwork) return [];
+  return [...new Set([record.name, ...request.aliases, shortId(record.id), record.config.hostname])];
 }
 
 export async function attachNetwork(
@@ -41,13 +70,32 @@ export async function attachNetwork(
   for (const endpoint of endpoints) {
     await context.endpoints.attach(endpoint, pid);
     faultPoint('container.start.attached');
-    context.events.publish({
-      type: 'network',
-      action: 'connect',
-      id: endpoint.networkId,
-      attributes: { container: endpoint.containerId, name: endpoint.networkName, type: 'bridge' },
-    });
+    publishNetwork(context, 'connect', context.networks.get(endpoint.networkId), endpoint.containerId);
   }
+}
+
+/** After the end of a run. A network that was removed meanwhile has nobody to tell. */
+export function publishDisconnects(context: Context, record: ContainerRecord): void {
+  if (!usesNetwork(record.config)) return;
+  const all = context.networks.list();
+  for (const name of Object.keys(record.config.network.endpoints)) {
+    const network = all.find((known) => known.name === name || known.id === name);
+    if (network) publishNetwork(context, 'disconnect', network, record.id);
+  }
+}
+
+export function publishNetwork(
+  context: Pick<Context, 'events'>,
+  action: 'connect' | 'disconnect',
+  network: NetworkInfo,
+  containerId: ContainerId,
+): void {
+  context.events.publish({
+    type: 'network',
+    action,
+    id: network.id,
+    attributes: { container: containerId, name: network.name, type: network.driver },
+  });
 }
 
 /** `-p` words, and with `-P` every exposed port that has none. */
@@ -76,21 +124,28 @@ export function parsePort(key: string): Pick<PortRequest, 'containerPort' | 'pro
   return { containerPort, protocol };
 }
 
+/** What was asked for, with what is there while it runs. */
 export function describeNetwork(context: Context, record: ContainerRecord): ContainerNetwork {
-  const endpoints = context.endpoints.find(record.id);
+  const live = context.endpoints.find(record.id);
+  const asked = usesNetwork(record.config) ? Object.entries(record.config.network.endpoints) : [];
   return {
-    networks: endpoints.map((endpoint) => ({
-      name: endpoint.networkName,
-      networkId: endpoint.networkId,
-      endpointId: endpoint.endpointId,
-      macAddress: endpoint.macAddress,
-      gateway: endpoint.ipv4.gateway,
-      address: endpoint.ipv4.address,
-      prefixLength: endpoint.ipv4.prefixLength,
-      ipv6Gateway: endpoint.ipv6?.gateway ?? '',
-      ipv6Address: endpoint.ipv6?.address ?? '',
-      ipv6PrefixLength: endpoint.ipv6?.prefixLength ?? 0,
-    })),
-    ports: endpoints.flatMap((endpoint) => endpoint.ports),
+    networks: asked.map(([name, request]) => {
+      const endpoint = live.find(({ networkName, networkId }) => networkName === name || networkId === name);
+      return {
+        name: endpoint?.networkName ?? name,
+        request,
+        names: endpoint?.names ?? [],
+        networkId: endpoint?.networkId ?? '',
+        endpointId: endpoint?.endpointId ?? '',
+        macAddress: endpoint?.macAddress ?? '',
+        gateway: endpoint?.ipv4.gateway ?? '',
+        address: endpoint?.ipv4.address ?? '',
+        prefixLength: endpoint?.ipv4.prefixLength ?? 0,
+        ipv6Gateway: endpoint?.ipv6?.gateway ?? '',
+        ipv6Address: endpoint?.ipv6?.address ?? '',
+        ipv6PrefixLength: endpoint?.ipv6?.prefixLength ?? 0,
+      };
+    }),
+    ports: live.flatMap((endpoint) => endpoint.ports),
   };
 }

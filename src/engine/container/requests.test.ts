@@ -40,6 +40,7 @@ const empty: ContainerConfig = {
     dnsOptions: [],
     extraHosts: [],
     links: [],
+    endpoints: {},
   },
   log: { driver: '', options: {} },
   security: { privileged: false, readOnlyRootfs: false, capAdd: [], capDrop: [], groupAdd: [], options: [] },

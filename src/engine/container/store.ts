@@ -38,6 +38,15 @@ const tables = [
     record TEXT NOT NULL
   ) WITHOUT ROWID`,
   `CREATE TABLE doomed_volume (name TEXT PRIMARY KEY) WITHOUT ROWID`,
+  // Containers from before they could have several places on networks have the one of their mode.
+  `UPDATE container SET record = json_set(record, '$.config.network.endpoints', iif(
+    record ->> '$.config.network.mode' IN ('none', 'host') OR record ->> '$.config.network.mode' LIKE 'container:%',
+    json_object(),
+    json_object(
+      iif(record ->> '$.config.network.mode' IN ('', 'default'), 'bridge', record ->> '$.config.network.mode'),
+      json('{"aliases":[],"links":[],"linkLocalAddresses":[],"driverOptions":{},"gatewayPriority":0}')
+    )
+  )) WHERE record -> '$.config.network.endpoints' IS NULL`,
 ];
 
 const doom = 'INSERT OR IGNORE INTO doomed_volume (name) VALUES (?)';

@@ -3,6 +3,7 @@ import type { Volumes } from '../../resources/volume/volume.ts';
 import type {
   ContainerExecs,
   ContainerLifecycle,
+  ContainerNetworks,
   ContainerQueries,
   ContainerStreams,
 } from '../container/container.ts';
@@ -21,19 +22,20 @@ export interface Engine extends AsyncDisposable {
   readonly host: HostFacts;
 }
 
-export type NetworkQueries = Pick<Networks, 'list' | 'get' | 'create'> & {
-  /** `forbidden` for predefined networks, `conflict`/`forbidden` when endpoints exist, as Docker. */
-  remove(nameOrId: string): Promise<NetworkInfo>;
-  /** Containers attached to it now. */
-  members(id: string): {
-    containerId: string;
-    name: string;
-    endpointId: string;
-    macAddress: string;
-    ipv4: string;
-    ipv6: string;
-  }[];
-};
+export type NetworkQueries = Pick<Networks, 'list' | 'get' | 'create'> &
+  ContainerNetworks & {
+    /** `forbidden` for predefined networks, `conflict`/`forbidden` when endpoints exist, as Docker. */
+    remove(nameOrId: string): Promise<NetworkInfo>;
+    /** Containers attached to it now. */
+    members(id: string): {
+      containerId: string;
+      name: string;
+      endpointId: string;
+      macAddress: string;
+      ipv4: string;
+      ipv6: string;
+    }[];
+  };
 
 export type VolumeCommands = Pick<Volumes, 'create' | 'get' | 'list'> & {
   /** `conflict` when a container refers to it. */

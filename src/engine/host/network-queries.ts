@@ -1,17 +1,18 @@
 import { forbidden } from '../../foundation/base/errors.ts';
 import type { Endpoints, Networks } from '../../resources/network/network.ts';
-import type { ContainerQueries } from '../container/container.ts';
+import type { ContainerNetworks, ContainerQueries } from '../container/container.ts';
 import type { Events } from '../events/events.ts';
 import type { NetworkQueries } from './engine.ts';
 
 /** Joins networks with the containers on them. */
 export function createNetworkQueries(deps: {
+  places: ContainerNetworks;
   networks: Networks;
   endpoints: Endpoints;
   containers: Pick<ContainerQueries, 'list'>;
   events: Events;
 }): NetworkQueries {
-  const { networks, endpoints, containers, events } = deps;
+  const { networks, endpoints, containers, events, places } = deps;
   const members: NetworkQueries['members'] = (id) =>
     containers.list().flatMap((container) =>
       endpoints
@@ -27,6 +28,7 @@ export function createNetworkQueries(deps: {
         })),
     );
   return {
+    ...places,
     list: () => networks.list(),
     get: (nameOrId) => networks.get(nameOrId),
     members,

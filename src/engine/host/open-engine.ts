@@ -158,6 +158,7 @@ export async function openEngine(
     streams: opened.streams,
     execs: opened.execs,
     networks: createNetworkQueries({
+      places: opened.networks,
       networks: network.networks,
       endpoints: network.endpoints,
       containers: opened.containers,

@@ -24,3 +24,5 @@ export const answered = 'answered' as const;
 export const ok = (json: unknown): Answer => ({ status: 200, json });
 export const created = (json: unknown): Answer => ({ status: 201, json });
 export const noContent: Answer = { status: 204 };
+/** Docker answers some changes with 200 and no body. */
+export const done: Answer = { status: 200 };

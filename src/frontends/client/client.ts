@@ -25,8 +25,10 @@ import type {
 } from '../../foundation/wire/docker/image.ts';
 import type { JsonMessage } from '../../foundation/wire/docker/json-message.ts';
 import type {
+  NetworkConnectBody,
   NetworkCreateBody,
   NetworkCreateResponse,
+  NetworkDisconnectBody,
   NetworkJson,
   NetworksPruneResponse,
 } from '../../foundation/wire/docker/network.ts';
@@ -199,6 +201,8 @@ export interface NetworkCalls {
   inspect(id: string, options?: CallOptions & { verbose?: boolean }): Promise<NetworkJson>;
   create(body: NetworkCreateBody, options?: CallOptions): Promise<NetworkCreateResponse>;
   remove(id: string, options?: CallOptions): Promise<void>;
+  connect(id: string, body: NetworkConnectBody, options?: CallOptions): Promise<void>;
+  disconnect(id: string, body: NetworkDisconnectBody, options?: CallOptions): Promise<void>;
   prune(options?: CallOptions & { filters?: Filters }): Promise<NetworksPruneResponse>;
 }
 

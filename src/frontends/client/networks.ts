@@ -18,6 +18,10 @@ export function createNetworkCalls(transport: Transport): NetworkCalls {
     create: (body, { signal } = {}) =>
       transport.json({ method: 'POST', path: '/networks/create', body, signal }),
     remove: (id, { signal } = {}) => transport.done({ method: 'DELETE', path: at(id), signal }),
+    connect: (id, body, { signal } = {}) =>
+      transport.done({ method: 'POST', path: `${at(id)}/connect`, body, signal }),
+    disconnect: (id, body, { signal } = {}) =>
+      transport.done({ method: 'POST', path: `${at(id)}/disconnect`, body, signal }),
     prune: ({ filters, signal } = {}) =>
       transport.json({
         method: 'POST',

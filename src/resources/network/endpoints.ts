@@ -129,6 +129,15 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
 
   return {
     find: (containerId) => recordsOf(containerId).map(({ endpoint }) => endpoint),
+    rename(containerId, from, to) {
+      const renamed = recordsOf(containerId).map(({ endpoint }) => ({
+        endpoint: { ...endpoint, names: endpoint.names.map((name) => (name === from ? to : name)) },
+        containerName: to,
+      }));
+      if (renamed.length === 0) return;
+      records.putEndpoints(renamed);
+      byContainer.set(containerId, renamed);
+    },
     gatewayOf: (containerId) => gatewayAmong(recordsOf(containerId))?.endpoint,
     members: (networkId) =>
       [...byContainer.values()]

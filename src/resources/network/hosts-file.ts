@@ -29,16 +29,23 @@ export function renderHostsFile(request: HostsFileRequest): string {
   const extra = (request.extraHosts ?? []).map((text) => parseExtraHost(text, request.hostGateway));
   const given = new Set(extra.map(({ name }) => name.toLowerCase()));
   const names = hostNames.filter((name) => !given.has(name));
-  const own = request.domainname
-    ? `${request.hostname}.${request.domainname} ${request.hostname}`
-    : request.hostname;
   const lines = [
     ...fixedLines,
     ...(request.hostGateway && names.length > 0 ? [`${request.hostGateway}\t${names.join(' ')}`] : []),
     ...extra.map(({ name, address }) => `${address}\t${name}`),
-    ...request.addresses.map((address) => `${address}\t${own}`),
   ];
-  return lines.map((line) => `${line}\n`).join('');
+  return [
+    ...lines.map((line) => `${line}\n`),
+    ...request.addresses.map((address) => hostsLine(address, request)),
+  ].join('');
+}
+
+/** The line of one address of the container, with its newline. */
+export function hostsLine(
+  address: string,
+  { hostname, domainname }: Pick<HostsFileRequest, 'hostname' | 'domainname'>,
+): string {
+  return `${address}\t${domainname ? `${hostname}.${domainname} ${hostname}` : hostname}\n`;
 }
 
 /** `name:address` or `name=address`; IPv6 with or without brackets. Refuses what would start a line of its own. */

@@ -63,6 +63,8 @@ export interface Endpoints {
   /** Closes ports, frees addresses; the interfaces die with their namespace. Absent is fine. */
   release(containerId: ContainerId): Promise<void>;
   find(containerId: ContainerId): Endpoint[];
+  /** The container has another name: one of its names on every network changes. */
+  rename(containerId: ContainerId, from: string, to: string): void;
   /** The endpoint whose network leads the container out: the highest priority, then the first name; none when all its networks are internal. */
   gatewayOf(containerId: ContainerId): Endpoint | undefined;
   /** Called once at start with the containers that still run. */

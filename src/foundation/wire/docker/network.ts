@@ -1,3 +1,5 @@
+import type { EndpointSettingsJson } from './container-config.ts';
+
 export interface NetworkJson {
   Name: string;
   Id: string;
@@ -64,4 +66,16 @@ export interface NetworkCreateResponse {
 
 export interface NetworksPruneResponse {
   NetworksDeleted: string[] | null;
+}
+
+/** `POST /networks/{id}/connect`. */
+export interface NetworkConnectBody {
+  Container?: string;
+  EndpointConfig?: EndpointSettingsJson | null;
+}
+
+/** `POST /networks/{id}/disconnect`. */
+export interface NetworkDisconnectBody {
+  Container?: string;
+  Force?: boolean;
 }

@@ -15,6 +15,7 @@ import type {
   RestartPolicyJson,
   ThrottleDeviceJson,
 } from '../../../foundation/wire/docker/container-config.ts';
+import type { NetworkConnectBody, NetworkDisconnectBody } from '../../../foundation/wire/docker/network.ts';
 import type { ExecCreateBody, ExecStartBody } from '../../../foundation/wire/docker/exec.ts';
 import {
   anyObject,
@@ -223,6 +224,16 @@ const endpointSettings = objectOf<EndpointSettingsJson>({
   GlobalIPv6Address: text,
   GlobalIPv6PrefixLen: integer,
   DNSNames: texts,
+});
+
+export const networkConnectBody: Decoder<NetworkConnectBody> = objectOf<NetworkConnectBody>({
+  Container: text,
+  EndpointConfig: endpointSettings,
+});
+
+export const networkDisconnectBody: Decoder<NetworkDisconnectBody> = objectOf<NetworkDisconnectBody>({
+  Container: text,
+  Force: flag,
 });
 
 export const containerCreateBody: Decoder<ContainerCreateBody> = objectOf<ContainerCreateBody>({

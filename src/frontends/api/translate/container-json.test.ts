@@ -70,6 +70,8 @@ const network: ContainerNetwork = {
   networks: [
     {
       name: 'bridge',
+      request: { aliases: [], links: [], linkLocalAddresses: [], driverOptions: {}, gatewayPriority: 0 },
+      names: [],
       networkId: 'n1',
       endpointId: 'e1',
       macAddress: '02:42:ac:1d:00:02',
@@ -85,6 +87,10 @@ const network: ContainerNetwork = {
     { containerPort: 443, protocol: 'tcp', hostAddress: '0.0.0.0', hostPort: 8443 },
     { containerPort: 443, protocol: 'tcp', hostAddress: '::', hostPort: 8443 },
   ],
+};
+const notRunning: ContainerNetwork = {
+  networks: network.networks.map((place) => ({ ...place, networkId: '', endpointId: '', address: '' })),
+  ports: [],
 };
 const running = sampleContainer({ state: { status: 'running', pid: 7, startedAtMs: createdAtMs } });
 
@@ -116,7 +122,7 @@ test('inspect shows ports only while it runs, null for those without a host port
     ],
   });
   expect(alive.NetworkSettings.IPAddress).toBe('172.29.0.2');
-  const stopped = toContainerInspect(sampleContainer(), { network: { networks: [], ports: [] }, host });
+  const stopped = toContainerInspect(sampleContainer(), { network: notRunning, host });
   expect(stopped.NetworkSettings).toMatchObject({ Ports: {}, IPAddress: '', SandboxKey: '' });
   expect(stopped.NetworkSettings.Networks).toMatchObject({ bridge: { IPAddress: '', IPAMConfig: null } });
   expect(stopped.HostConfig).toMatchObject({ CgroupnsMode: 'host', IpcMode: 'private', Runtime: 'crun' });

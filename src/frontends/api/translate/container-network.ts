@@ -23,32 +23,55 @@ export function toNetworksJson(
 ): Record<string, EndpointSettingsJson> {
   const mode = networkModeOf(record.config);
   if (mode.startsWith('container:')) return {};
-  if (network.networks.length === 0) return { [mode]: toEndpointJson(record.config, undefined) };
-  return Object.fromEntries(
-    network.networks.map((endpoint) => [endpoint.name, toEndpointJson(record.config, endpoint)]),
-  );
+  if (mode === 'none' || mode === 'host') return { [mode]: withoutPlace };
+  return Object.fromEntries(network.networks.map((endpoint) => [endpoint.name, toEndpointJson(endpoint)]));
 }
 
-function toEndpointJson(config: ContainerConfig, endpoint: EndpointView | undefined): EndpointSettingsJson {
-  const { ipv4Address } = config.network;
+const withoutPlace: EndpointSettingsJson = {
+  IPAMConfig: null,
+  Links: null,
+  Aliases: null,
+  MacAddress: '',
+  DriverOpts: null,
+  GwPriority: 0,
+  NetworkID: '',
+  EndpointID: '',
+  Gateway: '',
+  IPAddress: '',
+  IPPrefixLen: 0,
+  IPv6Gateway: '',
+  GlobalIPv6Address: '',
+  GlobalIPv6PrefixLen: 0,
+  DNSNames: null,
+};
+
+function toEndpointJson({ request, ...endpoint }: EndpointView): EndpointSettingsJson {
+  const { ipv4Address, ipv6Address, linkLocalAddresses } = request;
+  const addresses = {
+    ...(ipv4Address === undefined ? {} : { IPv4Address: ipv4Address }),
+    ...(ipv6Address === undefined ? {} : { IPv6Address: ipv6Address }),
+    ...(linkLocalAddresses.length === 0 ? {} : { LinkLocalIPs: linkLocalAddresses }),
+  };
   return {
-    IPAMConfig: ipv4Address === undefined ? null : { IPv4Address: ipv4Address },
-    Links: null,
-    Aliases: null,
-    MacAddress: endpoint?.macAddress ?? '',
-    DriverOpts: null,
-    GwPriority: 0,
-    NetworkID: endpoint?.networkId ?? '',
-    EndpointID: endpoint?.endpointId ?? '',
-    Gateway: endpoint?.gateway ?? '',
-    IPAddress: endpoint?.address ?? '',
-    IPPrefixLen: endpoint?.prefixLength ?? 0,
-    IPv6Gateway: endpoint?.ipv6Gateway ?? '',
-    GlobalIPv6Address: endpoint?.ipv6Address ?? '',
-    GlobalIPv6PrefixLen: endpoint?.ipv6PrefixLength ?? 0,
-    DNSNames: null,
+    IPAMConfig: Object.keys(addresses).length === 0 ? null : addresses,
+    Links: orNull(request.links),
+    Aliases: orNull(request.aliases),
+    MacAddress: endpoint.macAddress || (request.macAddress ?? ''),
+    DriverOpts: Object.keys(request.driverOptions).length === 0 ? null : request.driverOptions,
+    GwPriority: request.gatewayPriority,
+    NetworkID: endpoint.networkId,
+    EndpointID: endpoint.endpointId,
+    Gateway: endpoint.gateway,
+    IPAddress: endpoint.address,
+    IPPrefixLen: endpoint.prefixLength,
+    IPv6Gateway: endpoint.ipv6Gateway,
+    GlobalIPv6Address: endpoint.ipv6Address,
+    GlobalIPv6PrefixLen: endpoint.ipv6PrefixLength,
+    DNSNames: orNull(endpoint.names),
   };
 }
+
+const orNull = <T>(list: T[]): T[] | null => (list.length === 0 ? null : list);
 
 /** `NetworkSettings` of inspect; the legacy fields repeat the default bridge. */
 export function toNetworkSettings(record: Place, network: ContainerNetwork): NetworkSettingsJson {

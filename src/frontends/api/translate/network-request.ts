@@ -7,8 +7,8 @@ import type {
   NetworkingConfigJson,
   PortMapJson,
 } from '../../../foundation/wire/docker/container-config.ts';
-import type { NetworkRequest } from '../../../engine/container/config.ts';
-import { conflicting, defined, isEmpty, refused, refuseUnless } from './refuse.ts';
+import type { EndpointRequest, NetworkRequest } from '../../../engine/container/config.ts';
+import { conflicting, defined, isEmpty, refused } from './refuse.ts';
 
 /** Names that clients use for the default network. */
 const defaultNames = new Set(['', 'default', 'bridge']);
@@ -21,13 +21,20 @@ export interface NetworkWords {
 
 /** Everything that a request says about the network, from the three places where Docker's API has it. */
 export function toNetworkRequest({ config, host, networking }: NetworkWords): NetworkRequest {
-  const { mode, endpoint } = chooseNetwork(config, host, networking);
+  const { mode, asked } = chooseNetworks(config, host, networking);
   checkMode(mode, config, host);
-  const macAddress = endpoint?.MacAddress || config.MacAddress || undefined;
-  if (macAddress !== undefined && !/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(macAddress))
-    throw invalid(`invalid config for network ${mode}: invalid MAC address ${macAddress.slice(0, 80)}`, {
-      code: 'bad-mac-address',
-    });
+  const endpoints = hasOwnPlace(mode)
+    ? Object.fromEntries(
+        asked.map(([name, endpoint], index) => [
+          name,
+          toEndpointRequest(name, {
+            ...endpoint,
+            // The older place of the address is that of the first network.
+            MacAddress: endpoint.MacAddress || (index === 0 ? (config.MacAddress ?? '') : ''),
+          }),
+        ]),
+      )
+    : {};
   return defined<NetworkRequest>({
     mode,
     ports: toPorts(host.PortBindings ?? {}),
@@ -37,58 +44,75 @@ export function toNetworkRequest({ config, host, networking }: NetworkWords): Ne
     dnsOptions: checked(host.DnsOptions, isWord, 'invalid dns-option'),
     extraHosts: (host.ExtraHosts ?? []).map(checkExtraHost),
     links: [],
-    macAddress,
-    ipv4Address: endpoint ? ipv4Of(mode, endpoint) : undefined,
+    endpoints,
   });
 }
 
-function chooseNetwork(
+const hasOwnPlace = (mode: string): boolean =>
+  mode !== 'none' && mode !== 'host' && !mode.startsWith('container:');
+
+/** The mode, and the networks with what is asked of each, that of the mode first. */
+function chooseNetworks(
   config: ContainerConfigJson,
   host: HostConfigJson,
   networking: NetworkingConfigJson | null | undefined,
-): { mode: string; endpoint: EndpointSettingsJson | undefined } {
-  const asked = host.NetworkMode ?? '';
-  const entries = Object.entries(networking?.EndpointsConfig ?? {});
-  if (config.NetworkDisabled && defaultNames.has(asked)) return { mode: 'none', endpoint: undefined };
-  const [first, ...further] = entries;
-  const isSame = (name: string): boolean =>
-    name === asked || (defaultNames.has(name) && defaultNames.has(asked));
-  if (first === undefined) return { mode: asked || 'default', endpoint: undefined };
-  // A network that is only named among the endpoints replaces the default one.
-  const mode = defaultNames.has(asked) && !isSame(first[0]) ? first[0] : asked || 'default';
-  refuseUnless(
-    further.length === 0 && (mode === first[0] || isSame(first[0])),
-    'NetworkingConfig.EndpointsConfig with more than one network',
+): { mode: string; asked: [string, EndpointSettingsJson][] } {
+  const wanted = host.NetworkMode ?? '';
+  const entries = Object.entries(networking?.EndpointsConfig ?? {}).map(
+    ([name, endpoint]): [string, EndpointSettingsJson] => [
+      defaultNames.has(name) ? 'bridge' : name,
+      endpoint ?? {},
+    ],
   );
-  const endpoint = first[1] ?? undefined;
-  if (endpoint) refuseEndpointParts(mode, endpoint);
-  return { mode, endpoint };
-}
-
-function refuseEndpointParts(mode: string, endpoint: EndpointSettingsJson): void {
-  const field = 'NetworkingConfig.EndpointsConfig';
-  if (!isEmpty(endpoint.Aliases)) {
-    if (defaultNames.has(mode))
-      throw invalid('network-scoped aliases are only supported for user-defined networks', {
-        code: 'alias-on-default-network',
-      });
-    throw refused(`${field}.Aliases`);
+  if (config.NetworkDisabled && defaultNames.has(wanted)) return { mode: 'none', asked: [] };
+  // Networks that are only named among the endpoints replace the default one.
+  const [first] = entries;
+  const onlyNamed =
+    defaultNames.has(wanted) && first !== undefined && !entries.some(([name]) => name === 'bridge');
+  const mode = onlyNamed ? first[0] : wanted || 'default';
+  const key = defaultNames.has(mode) ? 'bridge' : mode;
+  if (!hasOwnPlace(mode)) {
+    const others = entries.map(([name]) => name).filter((name) => name !== mode);
+    if (others.length > 0)
+      throw conflicting(`container cannot be connected to network endpoints: ${others.join(', ')}`);
+    return { mode, asked: [] };
   }
-  refuseUnless(isEmpty(endpoint.Links), `${field}.Links`);
-  refuseUnless(isEmpty(endpoint.DriverOpts), `${field}.DriverOpts`);
-  refuseUnless(isEmpty(endpoint.GwPriority), `${field}.GwPriority`);
-  refuseUnless(isEmpty(endpoint.IPAMConfig?.IPv6Address), `${field}.IPAMConfig.IPv6Address`);
-  refuseUnless(isEmpty(endpoint.IPAMConfig?.LinkLocalIPs), `${field}.IPAMConfig.LinkLocalIPs`);
+  const own = entries.find(([name]) => name === key) ?? [key, {}];
+  return { mode, asked: [own, ...entries.filter(([name]) => name !== key)] };
 }
 
-function ipv4Of(mode: string, endpoint: EndpointSettingsJson): string | undefined {
-  const address = endpoint.IPAMConfig?.IPv4Address || undefined;
-  if (address === undefined) return undefined;
-  if (isIP(address) !== 4)
-    throw invalid(`invalid config for network ${mode}: invalid IPv4 address: ${address.slice(0, 80)}`, {
-      code: 'bad-address',
+/** What is asked of a place on a network, checked as far as the network need not be known. */
+export function toEndpointRequest(name: string, endpoint: EndpointSettingsJson): EndpointRequest {
+  const wrong = (what: string): Error =>
+    invalid(`invalid config for network ${name}: invalid endpoint settings:\n${what}`, {
+      code: 'bad-endpoint',
     });
-  return address;
+  const macAddress = endpoint.MacAddress || undefined;
+  if (macAddress !== undefined && !/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(macAddress))
+    throw invalid(`invalid config for network ${name}: invalid MAC address ${macAddress.slice(0, 80)}`, {
+      code: 'bad-mac-address',
+    });
+  if (!isEmpty(endpoint.Aliases) && defaultNames.has(name))
+    throw invalid('network-scoped aliases are only supported for user-defined networks', {
+      code: 'alias-on-default-network',
+    });
+  const { IPv4Address, IPv6Address, LinkLocalIPs } = endpoint.IPAMConfig ?? {};
+  if (IPv4Address && isIP(IPv4Address) !== 4)
+    throw wrong(`invalid IPv4 address: ${IPv4Address.slice(0, 80)}`);
+  if (IPv6Address && isIP(IPv6Address) !== 6)
+    throw wrong(`invalid IPv6 address: ${IPv6Address.slice(0, 80)}`);
+  for (const address of LinkLocalIPs ?? [])
+    if (isIP(address) === 0) throw wrong(`invalid link-local IP address: ${address.slice(0, 80)}`);
+  return defined<EndpointRequest>({
+    aliases: checked(endpoint.Aliases, isWord, 'invalid alias'),
+    links: endpoint.Links ?? [],
+    macAddress,
+    ipv4Address: IPv4Address || undefined,
+    ipv6Address: IPv6Address || undefined,
+    linkLocalAddresses: LinkLocalIPs ?? [],
+    driverOptions: endpoint.DriverOpts ?? {},
+    gatewayPriority: endpoint.GwPriority ?? 0,
+  });
 }
 
 /** Docker's conflicts between network modes and other options, in its words. */

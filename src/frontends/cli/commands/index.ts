@@ -51,7 +51,9 @@ const loaders = {
   'image bootstrap': from(() => import('./image/bootstrap.ts')),
   'image inspect': from(() => import('./image/inspect.ts')),
   'image prune': from(() => import('./image/prune.ts')),
+  'network connect': from(() => import('./network/connect.ts')),
   'network create': from(() => import('./network/create.ts')),
+  'network disconnect': from(() => import('./network/disconnect.ts')),
   'network inspect': from(() => import('./network/inspect.ts')),
   'network ls': from(() => import('./network/ls.ts')),
   'network rm': from(() => import('./network/rm.ts')),
@@ -124,8 +126,6 @@ const latecomers = [
   'image build',
   'image push',
   'image save',
-  'network connect',
-  'network disconnect',
   'network prune',
   'system prune',
 ];
@@ -168,7 +168,10 @@ export const commandGroups: Readonly<Record<string, CommandGroup>> = {
     summary: 'Manage images',
     members: ['bootstrap', 'history', 'import', 'inspect', 'load', 'ls', 'prune', 'pull', 'rm', 'tag'],
   },
-  network: { summary: 'Manage networks', members: ['create', 'inspect', 'ls', 'rm'] },
+  network: {
+    summary: 'Manage networks',
+    members: ['connect', 'create', 'disconnect', 'inspect', 'ls', 'rm'],
+  },
   system: { summary: 'Manage Silo', members: ['df', 'events', 'info'] },
   volume: { summary: 'Manage volumes', members: ['create', 'inspect', 'ls', 'prune', 'rm'] },
 };

@@ -1,6 +1,8 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
 import type { Route } from '../../call.ts';
+import { connectNetwork } from './connect.ts';
 import { createNetwork } from './create.ts';
+import { disconnectNetwork } from './disconnect.ts';
 import { inspectNetwork } from './inspect.ts';
 import { listNetworks } from './list.ts';
 import { pruneNetworks } from './prune.ts';
@@ -13,5 +15,7 @@ export function networkRoutes(engine: Engine): Route[] {
     pruneNetworks(engine),
     inspectNetwork(engine),
     removeNetwork(engine),
+    connectNetwork(engine),
+    disconnectNetwork(engine),
   ];
 }

@@ -24,13 +24,6 @@ const missing: readonly [Route['method'], string, string, string?][] = [
   ['GET', '/images/{name:.*}/get', 'saving images to an archive'],
   ['POST', '/images/{name:.*}/push', 'pushing images'],
   ['GET', '/distribution/{name:.*}/json', 'asking registries about images'],
-  [
-    'POST',
-    '/networks/{id}/connect',
-    'connecting an existing container to a network',
-    'create it with --network',
-  ],
-  ['POST', '/networks/{id}/disconnect', 'disconnecting a container from a network'],
 ];
 
 const swarmPaths: readonly [Route['method'], string][] = [
