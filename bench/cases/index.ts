@@ -7,14 +7,16 @@ import { load } from './load.ts';
 import { logsRead } from './logs-read.ts';
 import { logsWrite } from './logs-write.ts';
 import { ps500 } from './ps-500.ts';
+import { ps10000 } from './ps-10000.ts';
 import { publishedPort } from './published-port.ts';
 import { pull } from './pull.ts';
+import { ready10000 } from './ready-10000.ts';
 import { runBridge } from './run-bridge.ts';
 import { runNone } from './run-none.ts';
 import { start50 } from './start-50.ts';
 import { start500 } from './start-500.ts';
 
-/** In this order; the last two leave 500 containers in the engines. */
+/** In this order; the last four leave hundreds and thousands of containers in the engines. */
 export const cases: readonly Case[] = [
   runNone,
   runBridge,
@@ -30,6 +32,8 @@ export const cases: readonly Case[] = [
   cliVersion,
   ps500,
   start500,
+  ps10000,
+  ready10000,
 ];
 
 /** Rows of the design page whose operations do not exist yet. */

@@ -18,6 +18,8 @@ export interface Engine extends AsyncDisposable {
   readonly versionCommand?: string[];
   /** Ends the daemon, starts it again and resolves to the milliseconds until it answered. Absent when it is not ours to restart. */
   readonly restart?: () => Promise<number>;
+  /** Writes copies of a stopped container into the engine's data root while it is down. */
+  readonly seed?: (id: string, count: number) => Promise<void>;
 }
 
 const repository = 'localhost/silobench/busybox';

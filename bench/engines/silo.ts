@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { mkdir } from 'node:fs/promises';
+import { seedContainers } from '../../test/disk/seed.ts';
 import { removeAll } from '../../test/e2e/footprint.ts';
 import { createApi } from '../api.ts';
 import type { Fixtures } from '../fixtures/fixtures.ts';
@@ -58,6 +59,12 @@ export async function startSilo(fixtures: Fixtures, program: Program): Promise<E
       api.reset();
       await daemon.stop();
       return await daemon.start();
+    },
+    async seed(id, count) {
+      api.reset();
+      await daemon.stop();
+      seedContainers(join(directory, 'data'), id, count);
+      await daemon.start();
     },
     [Symbol.asyncDispose]: () => end.disposeAsync(),
   };

@@ -77,8 +77,10 @@ function publishVolume({ events }: Deps, action: 'create' | 'destroy', id: strin
 
 /** Removes what a crash between a container and its volumes left. Called while no request is under way. */
 export async function sweepDoomedVolumes(context: Deps): Promise<void> {
+  const doomed = context.store.doomedVolumes.list();
+  if (doomed.length === 0) return;
   const used = new Set(context.store.list().flatMap(({ mounts }) => mounts.map(({ name }) => name)));
-  for (const name of context.store.doomedVolumes.list()) {
+  for (const name of doomed) {
     if (used.has(name)) context.store.doomedVolumes.delete(name);
     else await removeDoomed(context, name);
   }

@@ -54,6 +54,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     execs: new Map(),
     creating: new Map(),
   };
+  let warming: Disposable | undefined;
   const exits = deps.driver.containers.onExit((exit) => handleExit(context, exit));
   const stop = createStop(context);
   const start = (nameOrId: string): Promise<void> => startContainer(context, nameOrId);
@@ -88,10 +89,14 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     execs: createExecs(context),
     users: createImageUsers(context),
     recover: () => recoverContainers(context),
-    startByPolicy: () => startByPolicy(context),
+    startByPolicy() {
+      startByPolicy(context);
+      warming = context.store.warm();
+    },
     [Symbol.dispose]() {
       exits[Symbol.dispose]();
-      for (const { id } of context.store.list()) {
+      warming?.[Symbol.dispose]();
+      for (const { id } of context.store.active()) {
         clearTimeout(context.live.of(id).restartTimer);
         clearTimeout(context.live.of(id).exitTimer);
       }

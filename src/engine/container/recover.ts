@@ -24,25 +24,27 @@ const lostExitCode = 255;
 export async function recoverContainers(context: Context): Promise<void> {
   const found = new Map((await context.driver.containers.recover()).map(({ id, status }) => [id, status]));
   const running = new Set([...found].filter(([, status]) => status.status === 'running').map(([id]) => id));
-  for (const record of context.store.list())
-    if (running.has(record.id)) adopt(context, record, found.get(record.id));
+  for (const id of running) {
+    const record = context.store.find(id);
+    if (record) adopt(context, record, found.get(id));
+  }
   await context.endpoints.recover(running);
+  const concerned = new Set([...context.store.active().map(({ id }) => id), ...found.keys()]);
   await Promise.all(
-    context.store
-      .list()
-      .filter(({ id }) => !running.has(id))
-      .map((record) =>
-        contained(context, record.id, () => settleStopped(context, record, found.get(record.id))),
-      ),
+    [...concerned].map((id) => {
+      const record = context.store.find(id);
+      if (!record || running.has(id)) return undefined;
+      return contained(context, id, () => settleStopped(context, record, found.get(id)));
+    }),
   );
-  const unknown = [...found.keys()].filter((id) => !context.store.find(id));
+  const unknown = [...found.keys()].filter((id) => !context.store.has(id));
   await Promise.all(unknown.map((id) => contained(context, id, () => cleanUpRun(context, id))));
   await sweep(context, running);
 }
 
 /** Starts what restart policies want, in the background: the engine answers meanwhile. */
 export function startByPolicy(context: Context): void {
-  for (const record of context.store.list()) {
+  for (const record of context.store.active()) {
     const { state, config } = record;
     if (state.status === 'restarting')
       scheduleRestart(context, record, 0, (id) => startContainer(context, id));
@@ -106,10 +108,10 @@ async function sweep(context: Context, running: ReadonlySet<ContainerId>): Promi
   const { containersDirectory, rootfsDirectory } = context.settings;
   for (const id of await idsIn(rootfsDirectory))
     if (!running.has(id) && !startedMeanwhile(context, id)) await unmountRootfs(context, id);
-  const orphans = (await idsIn(containersDirectory)).filter((id) => !context.store.find(id));
-  for (const id of orphans) await rm(join(containersDirectory, id), { recursive: true, force: true });
-  for (const id of await context.snapshots.list())
-    if (!context.store.find(id)) await context.snapshots.remove(id);
+  const [folders, snapshots] = await Promise.all([idsIn(containersDirectory), context.snapshots.list()]);
+  for (const id of folders)
+    if (!context.store.has(id)) await rm(join(containersDirectory, id), { recursive: true, force: true });
+  for (const id of snapshots) if (!context.store.has(id)) await context.snapshots.remove(id);
   await sweepDoomedVolumes(context);
 }
 

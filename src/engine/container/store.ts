@@ -2,17 +2,24 @@ import { conflict, notFound } from '../../foundation/base/errors.ts';
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import type { Database } from '../../foundation/db/database.ts';
 import type { ContainerRecord } from './container.ts';
+import { startsWithEngine } from './restart-policy.ts';
+import { openShelf, shelfSteps } from './shelf.ts';
 
 /**
- * The records: one row each, all of them in memory too, so that reads never touch the disk. `insert` and `remove` of the row are the points at
+ * The records: one row each, all of them in memory too (`shelf.ts`), so that reads do not touch the disk. `insert` and `remove` of the row are the points at
  * which a container begins and ends to exist; files without a row are swept at start.
  */
 export interface ContainerStore {
   /** Full id, name (a leading slash is fine) or unambiguous prefix of an id. Not-found with Docker's text. */
   get(nameOrId: string): ContainerRecord;
   find(id: ContainerId): ContainerRecord | undefined;
+  has(id: ContainerId): boolean;
   /** Newest first. */
   list(): ContainerRecord[];
+  /** Those that are not at rest, newest first: all that run, end, restart or go with their end. */
+  active(): ContainerRecord[];
+  /** Reads the records that nobody asked for yet, in the background. */
+  warm(): Disposable;
   /** Keeps the name for a container being made; `conflict` when taken. Disposing gives it back unless inserted. */
   reserveName(name: string, id: ContainerId): Disposable;
   /** Its volumes are no longer doomed. */
@@ -53,45 +60,60 @@ const doom = 'INSERT OR IGNORE INTO doomed_volume (name) VALUES (?)';
 const spare = 'DELETE FROM doomed_volume WHERE name = ?';
 
 export function createContainerStore(database: Database): ContainerStore {
-  database.migrate('container', tables);
-  const records = new Map<ContainerId, ContainerRecord>();
+  database.migrate('container', [...tables, ...shelfSteps]);
+  const shelf = openShelf(database);
   const names = new Map<string, ContainerId>();
-  const rows = database.all<{ record: string }>('SELECT record FROM container ORDER BY created_at_ms');
-  for (const row of rows) {
-    const record = JSON.parse(row.record) as ContainerRecord;
-    records.set(record.id, record);
-    names.set(record.name, record.id);
-  }
+  for (const [id, { name }] of shelf.entries()) names.set(name, id);
 
   const byPrefix = (prefix: string): ContainerRecord | undefined => {
     if (!/^[0-9a-f]{1,64}$/.test(prefix)) return undefined;
-    let found: ContainerRecord | undefined;
-    for (const [id, record] of records) {
+    let found: ContainerId | undefined;
+    for (const id of shelf.ids()) {
       if (!id.startsWith(prefix)) continue;
       if (found)
         throw notFound(`multiple IDs found with provided prefix: ${prefix}`, { code: 'ambiguous-id' });
-      found = record;
+      found = id;
     }
-    return found;
+    return found && shelf.find(found);
   };
 
   const mustFind = (id: ContainerId): ContainerRecord => {
-    const record = records.get(id);
+    const record = shelf.find(id);
     if (!record) throw notFound(`No such container: ${id}`, { code: 'no-such-container' });
     return record;
   };
 
+  /** The columns of the index only when they change: a row's record changes with every start and end. */
+  const write = (run: Database['run'], before: ContainerRecord, record: ContainerRecord): void => {
+    const atRest = isAtRest(record);
+    const text = JSON.stringify(record);
+    if (before.name === record.name && atRest === shelf.wasAtRest(record.id))
+      run('UPDATE container SET record = ? WHERE id = ?', text, record.id);
+    else
+      run(
+        'UPDATE container SET name = ?, at_rest = ?, record = ? WHERE id = ?',
+        record.name,
+        atRest ? 1 : 0,
+        text,
+        record.id,
+      );
+    shelf.put(record, atRest);
+  };
+
   return {
     get(nameOrId) {
-      const byId = records.get(nameOrId as ContainerId);
+      const byId = shelf.find(nameOrId as ContainerId);
       if (byId) return byId;
       const named = names.get(nameOrId.replace(/^\//, ''));
-      const record = (named && records.get(named)) ?? byPrefix(nameOrId);
+      const record = (named && shelf.find(named)) ?? byPrefix(nameOrId);
       if (!record) throw notFound(`No such container: ${nameOrId}`, { code: 'no-such-container' });
       return record;
     },
-    find: (id) => records.get(id),
-    list: () => [...records.values()].toReversed(),
+    find: (id) => shelf.find(id),
+    has: (id) => shelf.has(id),
+    list: () => shelf.list(),
+    active: () => shelf.active(),
+    warm: () => shelf.warm(),
     reserveName(name, id) {
       const holder = names.get(name);
       if (holder && holder !== id)
@@ -102,40 +124,37 @@ export function createContainerStore(database: Database): ContainerStore {
       names.set(name, id);
       return {
         [Symbol.dispose]() {
-          if (records.get(id)?.name !== name && names.get(name) === id) names.delete(name);
+          if (shelf.nameOf(id) !== name && names.get(name) === id) names.delete(name);
         },
       };
     },
     insert(record) {
+      const atRest = isAtRest(record);
       database.transaction(() => {
         database.run(
-          'INSERT INTO container (id, name, created_at_ms, record) VALUES (?, ?, ?, ?)',
+          'INSERT INTO container (id, name, created_at_ms, record, sequence, at_rest) VALUES (?, ?, ?, ?, ?, ?)',
           record.id,
           record.name,
           record.createdAtMs,
           JSON.stringify(record),
+          shelf.nextSequence(),
+          atRest ? 1 : 0,
         );
         for (const { name } of record.mounts) if (name !== undefined) database.run(spare, name);
       });
-      records.set(record.id, record);
+      shelf.put(record, atRest);
       names.set(record.name, record.id);
     },
     updateRunning(id, change) {
-      const record: ContainerRecord = { ...mustFind(id), ...change };
-      database.runRelaxed('UPDATE container SET record = ? WHERE id = ?', JSON.stringify(record), id);
-      records.set(id, record);
+      const before = mustFind(id);
+      const record: ContainerRecord = { ...before, ...change };
+      write(database.runRelaxed, before, record);
       return record;
     },
     update(id, change) {
       const before = mustFind(id);
       const record: ContainerRecord = { ...before, ...change };
-      database.run(
-        'UPDATE container SET name = ?, record = ? WHERE id = ?',
-        record.name,
-        JSON.stringify(record),
-        id,
-      );
-      records.set(id, record);
+      write(database.run, before, record);
       if (before.name !== record.name && names.get(before.name) === id) names.delete(before.name);
       names.set(record.name, id);
       return record;
@@ -145,9 +164,9 @@ export function createContainerStore(database: Database): ContainerStore {
         database.run('DELETE FROM container WHERE id = ?', id);
         for (const name of doomedVolumes) database.run(doom, name);
       });
-      const record = records.get(id);
-      records.delete(id);
-      if (record && names.get(record.name) === id) names.delete(record.name);
+      const name = shelf.nameOf(id);
+      shelf.delete(id);
+      if (name !== undefined && names.get(name) === id) names.delete(name);
     },
     doomedVolumes: {
       add: (name) => void database.runRelaxed(doom, name),
@@ -155,4 +174,11 @@ export function createContainerStore(database: Database): ContainerStore {
       list: () => database.all<{ name: string }>('SELECT name FROM doomed_volume').map(({ name }) => name),
     },
   };
+}
+
+/** Nothing has to be done for it when the engine starts: it does not run, nobody wants it to, and it does not go with its end. */
+function isAtRest({ state, config }: ContainerRecord): boolean {
+  if (config.autoRemove) return false;
+  if (state.status === 'created') return true;
+  return state.status === 'exited' && !startsWithEngine(config.restart, state);
 }

@@ -10,8 +10,8 @@ export interface ApiCall {
   param(name: string): string;
 }
 
-/** What a route answers: a status with an optional JSON body, or `answered` when it streamed or took the connection over. */
-export type Answer = { status: number; json?: unknown } | 'answered';
+/** What a route answers: a status with an optional JSON body (or its text, for what is too long to make in one go), or `answered` when it streamed or took the connection over. */
+export type Answer = { status: number; json?: unknown } | { status: number; jsonText: string } | 'answered';
 
 /** One verb. `path` has no version; throwing gives an error body with the status of `status.ts`. */
 export interface Route {

@@ -46,8 +46,9 @@ function toCall(exchange: Exchange, minor: number, params: Record<string, string
 
 function send(exchange: Exchange, answer: Answer): void {
   if (answer === 'answered') return;
-  if (answer.json === undefined) exchange.send(answer.status);
-  else exchange.send(answer.status, { type: 'application/json', data: `${JSON.stringify(answer.json)}\n` });
+  const text = 'jsonText' in answer ? answer.jsonText : JSON.stringify(answer.json);
+  if (text === undefined) exchange.send(answer.status);
+  else exchange.send(answer.status, { type: 'application/json', data: `${text}\n` });
 }
 
 function fail(exchange: Exchange, error: SiloError, log: Log): void {

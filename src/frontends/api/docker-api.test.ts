@@ -164,8 +164,8 @@ test('verbs pass their parameters on and answer 204, or 304 when nothing changed
 
 test('the list shows running containers, all on demand, newest first, filtered and limited', async () => {
   const containers = [
-    sampleContainer({ name: 'old', createdAtMs: createdAtMs - 1000 }),
     sampleContainer({ name: 'new', state: { status: 'running', pid: 1, startedAtMs: createdAtMs } }),
+    sampleContainer({ name: 'old', createdAtMs: createdAtMs - 1000 }),
   ];
   await using api = await serve({}, { containers, images: [sampleImage()] });
   const names = async (query: string): Promise<unknown> =>

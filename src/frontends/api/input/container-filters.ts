@@ -29,7 +29,7 @@ export const containerFilterNames: readonly string[] = [
 const statusWords = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
 
 export interface FilterSources {
-  containers: Pick<Engine['containers'], 'get' | 'networkOf'>;
+  containers: Pick<Engine['containers'], 'get' | 'list' | 'networkOf'>;
   images: Pick<Engine['images'], 'resolve'>;
 }
 
@@ -48,7 +48,7 @@ export function createContainerFilter(
   const ids = (filters.get('id') ?? []).map(compileNamePattern);
   const exited = filters.get('exited')?.map(parseExitCode);
   const isOnNetwork = networkFilter(filters, sources);
-  const inTime = timeFilter(filters, sources);
+  const inOrder = orderFilter(filters, sources);
   const isDescendant = ancestorFilter(filters, sources);
   const hasPort = portFilter(filters, sources);
   return (record) =>
@@ -61,7 +61,7 @@ export function createContainerFilter(
     matchesAny(filters, 'isolation', (word) => word === 'default') &&
     booleanFilter(filters, 'is-task') !== true &&
     matchesAny(filters, 'volume', (word) => usesVolume(record, word)) &&
-    inTime(record) &&
+    inOrder(record) &&
     isDescendant(record) &&
     isOnNetwork(record) &&
     hasPort(record);
@@ -89,13 +89,19 @@ function usesVolume(record: ContainerRecord, word: string): boolean {
   return record.mounts.some(({ name, source, destination }) => [name, source, destination].includes(word));
 }
 
-function timeFilter(filters: Filters, { containers }: FilterSources): (record: ContainerRecord) => boolean {
-  const momentsOf = (name: string): number[] =>
-    (filters.get(name) ?? []).map((other) => containers.get(other).createdAtMs);
-  const before = momentsOf('before');
-  const since = momentsOf('since');
-  return ({ createdAtMs }) =>
-    before.every((moment) => createdAtMs < moment) && since.every((moment) => createdAtMs > moment);
+/** In the order of creation, which a clock that jumps does not change. */
+function orderFilter(filters: Filters, { containers }: FilterSources): (record: ContainerRecord) => boolean {
+  if (!filters.has('before') && !filters.has('since')) return () => true;
+  // Newest first.
+  const places = new Map(containers.list().map(({ id }, index) => [id, index]));
+  const placesOf = (name: string): number[] =>
+    (filters.get(name) ?? []).map((other) => places.get(containers.get(other).id) ?? 0);
+  const before = placesOf('before');
+  const since = placesOf('since');
+  return ({ id }) => {
+    const own = places.get(id) ?? 0;
+    return before.every((place) => own > place) && since.every((place) => own < place);
+  };
 }
 
 /** Containers of the image, or of images whose lowest layers are all of the image's. */
