@@ -31,10 +31,10 @@ export async function recoverContainers(context: Context): Promise<void> {
   await context.endpoints.recover(running);
   const concerned = new Set([...context.store.active().map(({ id }) => id), ...found.keys()]);
   await Promise.all(
-    [...concerned].map((id) => {
+    [...concerned].map(async (id) => {
       const record = context.store.find(id);
-      if (!record || running.has(id)) return undefined;
-      return contained(context, id, () => settleStopped(context, record, found.get(id)));
+      if (!record || running.has(id)) return;
+      await contained(context, id, () => settleStopped(context, record, found.get(id)));
     }),
   );
   const unknown = [...found.keys()].filter((id) => !context.store.has(id));

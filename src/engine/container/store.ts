@@ -148,13 +148,13 @@ export function createContainerStore(database: Database): ContainerStore {
     updateRunning(id, change) {
       const before = mustFind(id);
       const record: ContainerRecord = { ...before, ...change };
-      write(database.runRelaxed, before, record);
+      write((sql, ...values) => database.runRelaxed(sql, ...values), before, record);
       return record;
     },
     update(id, change) {
       const before = mustFind(id);
       const record: ContainerRecord = { ...before, ...change };
-      write(database.run, before, record);
+      write((sql, ...values) => database.run(sql, ...values), before, record);
       if (before.name !== record.name && names.get(before.name) === id) names.delete(before.name);
       names.set(record.name, id);
       return record;
