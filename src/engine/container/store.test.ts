@@ -12,7 +12,11 @@ function sample(number: number, changes: Partial<ContainerRecord> = {}): Contain
     id: idOf(number),
     name: `c${number}`,
     createdAtMs: number,
-    config: { autoRemove: false, restart: { name: 'no', maximumRetryCount: 0 } },
+    config: {
+      autoRemove: false,
+      restart: { name: 'no', maximumRetryCount: 0 },
+      network: { mode: 'none' },
+    },
     state: { status: 'created' },
     mounts: [],
     layers: [],
