@@ -23,6 +23,8 @@ import { createRename } from './rename.ts';
 import { createRestart } from './restart.ts';
 import { startContainer } from './start.ts';
 import { createSizeOf } from './size.ts';
+import { createStats } from './stats/create-stats.ts';
+import type { ContainerStats } from './stats/stats.ts';
 import { isRunning } from './state.ts';
 import { createKill, createStop } from './stop.ts';
 import { createContainerStore } from './store.ts';
@@ -35,6 +37,7 @@ export interface ContainerEngine extends Disposable {
   networks: ContainerNetworks;
   streams: ContainerStreams;
   execs: ContainerExecs;
+  stats: ContainerStats;
   /** What the image engine must not remove. */
   users: ImageUsers;
   /** Called once, before the first request: see `recover.ts`. */
@@ -56,6 +59,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
   };
   let warming: Disposable | undefined;
   const exits = deps.driver.containers.onExit((exit) => handleExit(context, exit));
+  const stats = createStats(context);
   const stop = createStop(context);
   const start = (nameOrId: string): Promise<void> => startContainer(context, nameOrId);
   return {
@@ -87,6 +91,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
       },
     },
     execs: createExecs(context),
+    stats,
     users: createImageUsers(context),
     recover: () => recoverContainers(context),
     startByPolicy() {
@@ -95,6 +100,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     },
     [Symbol.dispose]() {
       exits[Symbol.dispose]();
+      stats[Symbol.dispose]();
       warming?.[Symbol.dispose]();
       for (const { id } of context.store.active()) {
         clearTimeout(context.live.of(id).restartTimer);

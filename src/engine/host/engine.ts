@@ -7,6 +7,7 @@ import type {
   ContainerQueries,
   ContainerStreams,
 } from '../container/container.ts';
+import type { ContainerStats } from '../container/stats/stats.ts';
 import type { Events } from '../events/events.ts';
 import type { Bootstrap, ImageNames, ImageQueries, ImageTransfers } from '../image/image.ts';
 
@@ -17,6 +18,7 @@ export interface Engine extends AsyncDisposable {
   readonly containers: ContainerQueries & ContainerLifecycle;
   readonly streams: ContainerStreams;
   readonly execs: ContainerExecs;
+  readonly stats: ContainerStats;
   readonly networks: NetworkQueries;
   readonly volumes: VolumeCommands;
   readonly host: HostFacts;

@@ -157,6 +157,7 @@ export async function openEngine(
     containers: opened.containers,
     streams: opened.streams,
     execs: opened.execs,
+    stats: opened.stats,
     networks: createNetworkQueries({
       places: opened.networks,
       networks: network.networks,

@@ -1,4 +1,6 @@
 import type { ContainerId, ExecId } from '../../foundation/base/ids.ts';
+import type { CgroupUsage } from '../../foundation/kernel/cgroup-usage.ts';
+import type { LinkCounters } from '../../foundation/kernel/link-counters.ts';
 import type { RuntimeSpec, SpecProcess } from '../../foundation/oci/runtime-spec.ts';
 
 /**
@@ -124,6 +126,18 @@ export interface Freezer {
   resume(id: ContainerId): Promise<void>;
 }
 
+/** What a container's processes have used since they were started. A container in a machine of its own tells the same from inside. */
+export interface ContainerUsage extends CgroupUsage {
+  /** By the name of the interface inside; empty without a network namespace of its own. */
+  networks: Record<string, LinkCounters>;
+}
+
+/** Reading usage, where the driver can. */
+export interface UsageReader {
+  /** One reading, at once; `undefined` when it does not run. */
+  read(id: ContainerId): Promise<ContainerUsage | undefined>;
+}
+
 /** What a driver offers; absent abilities make the engine answer kind `unsupported`. */
 export interface RuntimeDriver extends AsyncDisposable {
   readonly name: string;
@@ -131,4 +145,5 @@ export interface RuntimeDriver extends AsyncDisposable {
   readonly streams: Streams;
   readonly execs: Execs;
   readonly freezer?: Freezer;
+  readonly usage?: UsageReader;
 }

@@ -1,46 +1,29 @@
-/** What running containers use, from control groups and `/proc` alone. A sample takes milliseconds and no lock. */
+import type { ContainerId } from '../../../foundation/base/ids.ts';
+import type { ContainerUsage } from '../../../resources/runtime/runtime.ts';
+
+/**
+ * What containers use, from the kernel's counters alone: no process is started, no lock is taken, and nothing is read while nobody asks. Kind
+ * `unsupported` when the runtime driver cannot tell.
+ */
 export interface ContainerStats {
-  /** One sample now; a stopped container gives one without numbers (`undefined`), as Docker gives zeros. */
+  /** One sample now; `undefined` when it does not run. Not-found as `get` of the containers. */
   sample(nameOrId: string): Promise<StatsSample | undefined>;
+  /**
+   * A sample now and one each second (`undefined` while it does not run) until the container is removed or the signal aborts. All watchers of a container
+   * share its samples. A watcher that is slow misses samples; it never gets them late.
+   */
+  watch(nameOrId: string, options?: { signal?: AbortSignal }): AsyncIterable<StatsSample | undefined>;
+  /** One sample of each running container; lets others run in between. */
+  sampleAll(): Promise<ReadonlyMap<ContainerId, StatsSample>>;
 }
 
-export interface StatsSample {
+export interface StatsSample extends ContainerUsage {
   atMs: number;
-  cpu: {
-    totalNs: number;
-    userNs: number;
-    systemNs: number;
-    /** Of the whole host, for percentages. */
-    hostNs: number;
-    onlineCpus: number;
-    perCpuNs?: number[];
-    throttling: { periods: number; throttledPeriods: number; throttledNs: number };
+  /** Of the whole machine, for percentages. */
+  host: {
+    /** Time of all processors since boot, idle time included. */
+    cpuNs: number;
+    cpus: number;
+    memoryBytes: number;
   };
-  memory: {
-    usageBytes: number;
-    /** Without the file cache that can go at once: what `stats` shows. */
-    workingBytes: number;
-    peakBytes?: number;
-    limitBytes: number;
-    failures: number;
-    /** The kernel's own names and numbers (`memory.stat`). */
-    detail: Record<string, number>;
-  };
-  blocks: { major: number; minor: number; operation: 'read' | 'write'; bytes: number; count: number }[];
-  pids: { current: number; limit: number };
-  /** By the name of the interface inside; empty without a network namespace of its own. */
-  networks: Record<string, NetworkCounters>;
-  /** Pressure stall totals in microseconds where the kernel has them. */
-  pressure?: Record<'cpu' | 'memory' | 'io', { someUs: number; fullUs: number }>;
-}
-
-export interface NetworkCounters {
-  receivedBytes: number;
-  receivedPackets: number;
-  receivedErrors: number;
-  receivedDropped: number;
-  sentBytes: number;
-  sentPackets: number;
-  sentErrors: number;
-  sentDropped: number;
 }

@@ -46,10 +46,9 @@ export function engineDouble(
   const part = (name: keyof Engine): object => guarded(String(name), { ...defaults[name], ...parts[name] });
   return {
     ...(Object.fromEntries(
-      (['images', 'containers', 'streams', 'execs', 'networks', 'volumes', 'host'] as const).map((name) => [
-        name,
-        part(name),
-      ]),
+      (['images', 'containers', 'streams', 'execs', 'stats', 'networks', 'volumes', 'host'] as const).map(
+        (name) => [name, part(name)],
+      ),
     ) as unknown as Engine),
     events: createEvents(() => 1_767_323_045_670),
     [Symbol.asyncDispose]: async () => undefined,

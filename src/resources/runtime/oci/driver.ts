@@ -13,6 +13,7 @@ import { createLayout } from './layout.ts';
 import { recover } from './recover.ts';
 import { createRuntimePrograms, runRuntime } from './runtime-program.ts';
 import { createSeccompCache } from './seccomp-cache.ts';
+import { createUsageReader } from './usage.ts';
 
 export interface OciDriverOptions {
   /** The driver's own folder (0700), below the exec root: it must not outlive a reboot. */
@@ -69,6 +70,7 @@ export async function createOciDriver(options: OciDriverOptions): Promise<Runtim
     streams: createStreams(context),
     execs: createExecs(context),
     freezer: { pause: (id) => freeze(id, 'pause'), resume: (id) => freeze(id, 'resume') },
+    usage: createUsageReader(context),
     [Symbol.asyncDispose]() {
       listeners.clear();
       exits[Symbol.dispose]();

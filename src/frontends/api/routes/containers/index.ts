@@ -13,6 +13,7 @@ import { renameContainer } from './rename.ts';
 import { resizeContainer } from './resize.ts';
 import { restartContainer } from './restart.ts';
 import { startContainer } from './start.ts';
+import { streamStats } from './stats.ts';
 import { stopContainer } from './stop.ts';
 import { topContainer } from './top.ts';
 import { unpauseContainer } from './unpause.ts';
@@ -38,6 +39,7 @@ export function containerRoutes(engine: Engine): Route[] {
     resizeContainer(engine),
     readContainerLogs(engine),
     topContainer(engine),
+    streamStats(engine),
     removeContainer(engine),
   ];
 }

@@ -9,7 +9,6 @@ const missing: readonly [Route['method'], string, string, string?][] = [
   ['POST', '/auth', 'logging in to a registry', 'give the credentials with each pull'],
   ['GET', '/containers/{id}/changes', 'listing changes of a container'],
   ['GET', '/containers/{id}/export', 'exporting a container'],
-  ['GET', '/containers/{id}/stats', 'statistics of containers'],
   ['HEAD', '/containers/{id}/archive', 'copying files from and to containers'],
   ['GET', '/containers/{id}/archive', 'copying files from and to containers'],
   ['PUT', '/containers/{id}/archive', 'copying files from and to containers'],
