@@ -29,6 +29,10 @@ async function main(argv: readonly string[]): Promise<number> {
     const { runUnpack } = await import('../foundation/archive/unpack.ts');
     return await runUnpack(argv.slice(1));
   }
+  if (argv[0] === '__pack') {
+    const { runPack } = await import('../foundation/archive/pack.ts');
+    return await runPack(argv.slice(1));
+  }
   // `silo ps | head`: who reads no longer has no use for the rest.
   process.stdout.on('error', () => process.exit(0));
   const exitCode = await runCli(argv, io, {

@@ -2,3 +2,5 @@ import { ownCommand } from './self.ts';
 
 /** How to run the unpacker process. */
 export const unpackCommand: string[] = ownCommand({ file: 'unpack', word: '__unpack' });
+/** How to run the packer process. */
+export const packCommand: string[] = ownCommand({ file: 'pack', word: '__pack' });

@@ -289,9 +289,6 @@ export const knownDifferences: KnownDifference[] = [
   },
   notYet(/> save /, 'saving images to an archive is'),
   notYet(/> cp /, 'copying files from and to containers is'),
-  notYet(/> diff /, 'listing changes of a container is'),
-  notYet(/> export /, 'exporting a container is'),
-  notYet(/> commit /, 'making an image from a container is'),
   notYet(/> update /, 'changing the limits of an existing container is'),
   notYet(/> stats /, 'statistics of containers is'),
 ];

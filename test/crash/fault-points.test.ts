@@ -9,16 +9,18 @@ import { bystander, openWorld, skipReason, type World } from './world.ts';
 
 /** Which operations pass the points whose names begin so; the longest beginning counts. Each point is died at in each of them. */
 const plan: Record<string, ScenarioName[]> = {
+  'container.commit.': ['commit'],
   'container.create.': ['create'],
   'container.exit.': ['stop', 'autoRemove', 'endedMeanwhile'],
   'container.remove.': ['remove', 'forcedRemove'],
   'container.start.': ['start'],
   'content.': ['pull', 'load'],
   'distribution.': ['pull'],
+  'image.compose.': ['commit'],
   'image.import.': ['import'],
   'image.layer.': ['pull', 'load'],
   'image.load.': ['load'],
-  'image.publish.': ['pull', 'load'],
+  'image.publish.': ['pull', 'load', 'commit'],
   'image.pull.': ['pull'],
   'image.remove.': ['removeImage'],
   'image.sweep.': ['removeImage'],
@@ -34,7 +36,7 @@ const plan: Record<string, ScenarioName[]> = {
   'runtime.exec.': ['exec'],
   'runtime.start.': ['start'],
   'snapshot.container.': ['create'],
-  'snapshot.layer.': ['pull', 'import'],
+  'snapshot.layer.': ['pull', 'import', 'commit'],
   'snapshot.trash.': ['remove'],
   'volume.create.': ['create', 'createVolume'],
   'volume.remove.': ['removeVolume'],

@@ -119,6 +119,20 @@ export const scenarios = {
       await importedRuns(world);
     },
   },
+  commit: {
+    prepare: startSubject,
+    act: commitSubject,
+    async verify(world) {
+      const { engine } = world;
+      const { State } = await inspect(engine, 'subject');
+      expectOneOf(State.Status, ['running']);
+      if (await exists(engine, '/images/committed:1/json')) await committedRuns(world);
+      // It is not frozen: it answers.
+      await execInSubject(engine);
+      await commitSubject(world);
+      await committedRuns(world);
+    },
+  },
   removeImage: {
     prepare: pull,
     act: ({ engine, reference }) => ask(engine, 'DELETE', `/images/${reference}`),
@@ -175,6 +189,7 @@ export async function tidy(world: World): Promise<void> {
     `/images/${reference}?force=1`,
     '/images/archived:1?force=1',
     '/images/imported:1?force=1',
+    '/images/committed:1?force=1',
   ]) {
     const answer = await engine.api('DELETE', path);
     if (answer.status >= 400 && answer.status !== 404)
@@ -249,6 +264,16 @@ async function importedRuns({ engine }: World): Promise<void> {
   const body = { Image: 'imported:1', Cmd: ['/bin/busybox', 'cat', '/etc/greeting'] };
   const { code, output } = await runOnce(engine, 'check', body);
   if (code !== 0 || output !== 'imported\n') throw new Error(`the imported image gave ${code}: ${output}`);
+}
+
+function commitSubject({ engine }: World): Promise<unknown> {
+  return ask(engine, 'POST', '/commit?container=subject&repo=committed&tag=1');
+}
+
+async function committedRuns({ engine }: World): Promise<void> {
+  const body = { Image: 'committed:1', Cmd: ['cat', '/written'], Volumes: {} };
+  const { code, output } = await runOnce(engine, 'check', body);
+  if (code !== 0 || output !== 'begun\n') throw new Error(`the committed image gave ${code}: ${output}`);
 }
 
 async function networkWorks({ engine }: World): Promise<void> {

@@ -80,7 +80,7 @@ export async function openWorld(): Promise<World> {
 
 /** A container that says that it began and then stays. */
 export const staying = {
-  Cmd: ['sh', '-c', 'echo begun; exec sleep 600'],
+  Cmd: ['sh', '-c', 'echo begun > /written; cat /written; exec sleep 600'],
   Volumes: { '/scratch': {} },
   HostConfig: {
     Binds: ['subject-volume:/data'],

@@ -49,6 +49,26 @@ describe.skipIf(skipReason !== undefined)('when the disk is full', () => {
     await ask(engine, 'DELETE', `/images/${registry.host}/small:1`);
   });
 
+  test('a commit says so, leaves nothing, and the container is not frozen', async () => {
+    const script = 'dd if=/dev/urandom of=/noise bs=1M count=7; echo written; exec sleep 600';
+    await create(engine, 'noisy', { Cmd: ['sh', '-c', script] });
+    await start(engine, 'noisy');
+    await eventually(async () => (await logs(engine, 'noisy')).includes('written'));
+    const before = storeContents(engine);
+    const refused = await engine.api('POST', '/commit?container=noisy&repo=noisy');
+    expect([refused.status, refused.text]).toEqual([
+      500,
+      expect.stringMatching(/no space left|disk is full/i),
+    ]);
+    expect(storeContents(engine)).toEqual(before);
+    expect(await exists(engine, '/images/noisy/json')).toBe(false);
+    expect((await inspect(engine, 'noisy')).State.Status).toBe('running');
+    await ask(engine, 'POST', '/containers/noisy/kill');
+    expect(await wait(engine, 'noisy')).toBe(137);
+    await remove(engine, 'noisy');
+    expect(await findLeftovers(engine)).toEqual([]);
+  });
+
   test('a create says so and makes nothing, reads go on, and with room it works', async () => {
     await fill();
     const body = { Image: 'busybox', Cmd: ['echo', 'hello'], Volumes: { '/scratch': {} } };

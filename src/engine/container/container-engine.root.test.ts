@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pack } from '../../foundation/archive/pack-process.ts';
 import { silentLog } from '../../foundation/base/log.ts';
 import { openDatabase } from '../../foundation/db/database.ts';
 import { cgroupMode, completeHybridHierarchy } from '../../foundation/kernel/cgroup.ts';
@@ -67,7 +68,9 @@ beforeAll(async () => {
   engine = resources.use(
     createContainerEngine({
       database,
-      images: { resolve: () => image },
+      images: { resolve: () => image, compose: async () => image },
+      pack: (request) =>
+        pack({ ...request, command: [process.execPath, join(import.meta.dir, '../../bin/pack.ts')] }),
       snapshots: snapshots.containers,
       networks: network.networks,
       endpoints: network.endpoints,

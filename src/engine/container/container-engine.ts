@@ -14,6 +14,10 @@ import { createConnect, createDisconnect } from './connect.ts';
 import { createCreate } from './create.ts';
 import { createExecs } from './exec.ts';
 import { handleExit } from './exit.ts';
+import { createChanges } from './files/changes.ts';
+import { createCommit } from './files/commit.ts';
+import { createExport } from './files/export.ts';
+import type { ContainerChanges, ContainerCommit } from './files/files.ts';
 import { readLogs } from './logs.ts';
 import { describeNetwork } from './networking.ts';
 import { createPause, createResume } from './pause.ts';
@@ -38,6 +42,7 @@ export interface ContainerEngine extends Disposable {
   streams: ContainerStreams;
   execs: ContainerExecs;
   stats: ContainerStats;
+  changes: ContainerChanges & ContainerCommit;
   /** What the image engine must not remove. */
   users: ImageUsers;
   /** Called once, before the first request: see `recover.ts`. */
@@ -92,6 +97,11 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     },
     execs: createExecs(context),
     stats,
+    changes: {
+      changes: createChanges(context),
+      export: createExport(context),
+      commit: createCommit(context),
+    },
     users: createImageUsers(context),
     recover: () => recoverContainers(context),
     startByPolicy() {

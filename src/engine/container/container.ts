@@ -30,6 +30,8 @@ export interface ContainerRecord {
   runtimeName: string;
   /** Resolved mounts, as reserved at create. */
   mounts: ResolvedMount[];
+  /** A commit froze it and will thaw it; a commit that died left that to the next start of the engine. */
+  frozenForCommit?: boolean;
 }
 
 export type ResolvedMount = {

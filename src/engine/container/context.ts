@@ -2,6 +2,7 @@ import type { KeyLock } from '../../foundation/base/key-lock.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import type { ContainerId, ExecId } from '../../foundation/base/ids.ts';
 import type { ChainId, ImageId } from '../../foundation/oci/digest.ts';
+import type { PackRequest } from '../../foundation/archive/pack-process.ts';
 import type { Database } from '../../foundation/db/database.ts';
 import type { ContainerLogs } from '../../resources/logs/logs.ts';
 import type { Endpoints, Networks } from '../../resources/network/network.ts';
@@ -10,14 +11,16 @@ import type { HostFacts as SpecHost } from '../../resources/spec/spec.ts';
 import type { ContainerSnapshots } from '../../resources/snapshot/snapshot.ts';
 import type { Volumes } from '../../resources/volume/volume.ts';
 import type { Events } from '../events/events.ts';
-import type { ImageQueries } from '../image/image.ts';
+import type { ImageComposition, ImageQueries } from '../image/image.ts';
 import type { ContainerRecord, ExecInfo, WaitCondition } from './container.ts';
 import type { ContainerStore } from './store.ts';
 
 /** What the container engine is made from. */
 export interface ContainerDeps {
   database: Database;
-  images: Pick<ImageQueries, 'resolve'>;
+  images: Pick<ImageQueries, 'resolve'> & Pick<ImageComposition, 'compose'>;
+  /** `pack` with its command. */
+  pack: (request: Omit<PackRequest, 'command'>) => AsyncGenerator<Buffer>;
   snapshots: ContainerSnapshots;
   networks: Networks;
   endpoints: Endpoints;

@@ -7,6 +7,7 @@ import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { sweepDoomedVolumes } from './anonymous-volumes.ts';
 import { recordExit } from './exit.ts';
+import { thawAfterCommits } from './files/freeze.ts';
 import { scheduleRestart } from './restart.ts';
 import { removeLocked } from './remove.ts';
 import { startsWithEngine } from './restart-policy.ts';
@@ -28,6 +29,7 @@ export async function recoverContainers(context: Context): Promise<void> {
     const record = context.store.find(id);
     if (record) adopt(context, record, found.get(id));
   }
+  await thawAfterCommits(context);
   await context.endpoints.recover(running);
   const concerned = new Set([...context.store.active().map(({ id }) => id), ...found.keys()]);
   await Promise.all(

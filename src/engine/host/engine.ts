@@ -8,6 +8,7 @@ import type {
   ContainerStreams,
 } from '../container/container.ts';
 import type { ContainerStats } from '../container/stats/stats.ts';
+import type { ContainerChanges, ContainerCommit } from '../container/files/files.ts';
 import type { Events } from '../events/events.ts';
 import type { Bootstrap, ImageNames, ImageQueries, ImageTransfers } from '../image/image.ts';
 
@@ -19,6 +20,7 @@ export interface Engine extends AsyncDisposable {
   readonly streams: ContainerStreams;
   readonly execs: ContainerExecs;
   readonly stats: ContainerStats;
+  readonly changes: ContainerChanges & ContainerCommit;
   readonly networks: NetworkQueries;
   readonly volumes: VolumeCommands;
   readonly host: HostFacts;

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { toSiloError } from '../../foundation/base/errors.ts';
 import type { Log } from '../../foundation/base/log.ts';
+import { pack } from '../../foundation/archive/pack-process.ts';
 import { unpackLayer } from '../../foundation/archive/unpack-process.ts';
 import { openDatabase } from '../../foundation/db/database.ts';
 import { cgroupMode, completeHybridHierarchy } from '../../foundation/kernel/cgroup.ts';
@@ -41,9 +42,9 @@ export interface OpenedEngine extends Engine {
  */
 export async function openEngine(
   settings: EngineSettings,
-  deps: { log: Log; unpackCommand: readonly string[] },
+  deps: { log: Log; unpackCommand: readonly string[]; packCommand: readonly string[] },
 ): Promise<OpenedEngine> {
-  const { log, unpackCommand } = deps;
+  const { log, unpackCommand, packCommand } = deps;
   await using undo = new AsyncDisposableStack();
   const { dataRoot, execRoot } = settings;
   for (const directory of [dataRoot, execRoot]) await mkdir(directory, { recursive: true, mode: 0o710 });
@@ -118,6 +119,7 @@ export async function openEngine(
     createContainerEngine({
       database,
       images,
+      pack: (request) => pack({ ...request, command: packCommand }),
       snapshots: snapshots.containers,
       networks: network.networks,
       endpoints: network.endpoints,
@@ -158,6 +160,7 @@ export async function openEngine(
     streams: opened.streams,
     execs: opened.execs,
     stats: opened.stats,
+    changes: opened.changes,
     networks: createNetworkQueries({
       places: opened.networks,
       networks: network.networks,

@@ -51,7 +51,7 @@ test('a healthcheck can be taken away, and keeps the exec form', () => {
 });
 
 test.each([
-  ['RUN true', 'run is not a valid change command'],
+  ['RUN true', 'RUN is not a valid change command'],
   ['constructor x', 'constructor is not a valid change command'],
   ['', ' is not a valid change command'],
   ['ENV', 'ENV requires at least one argument'],

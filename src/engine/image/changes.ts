@@ -10,12 +10,16 @@ type Change = (config: ImageRunConfig, rest: string) => void;
 /** `--change` of import and commit: Dockerfile instructions that only touch the configuration. Kind `invalid` with the instruction. */
 export function applyChanges(config: ImageRunConfig, changes: readonly string[]): ImageRunConfig {
   const result = structuredClone(config);
+  let setsCommand = false;
   for (const text of changes) {
     const [, instruction = '', rest = ''] = /^\s*(\S+)\s*([^]*)$/.exec(text) ?? [];
     const name = instruction.toUpperCase();
     const change = Object.hasOwn(instructions, name) ? instructions[name] : undefined;
     if (!change) throw notAChange(instruction);
     change(result, rest.trim());
+    // As in a build: a command that was meant for another entrypoint goes.
+    setsCommand ||= name === 'CMD';
+    if (name === 'ENTRYPOINT' && !setsCommand) delete result.Cmd;
   }
   return result;
 }

@@ -1,7 +1,8 @@
 import { bootstrapImage } from './bootstrap/bootstrap.ts';
+import { composeImage } from './compose.ts';
 import { createContext, type ImageDeps } from './context.ts';
 import { imageHistory } from './history.ts';
-import type { Bootstrap, ImageNames, ImageQueries, ImageTransfers } from './image.ts';
+import type { Bootstrap, ImageComposition, ImageNames, ImageQueries, ImageTransfers } from './image.ts';
 import { importRootfs } from './import.ts';
 import { loadArchive } from './load.ts';
 import { pullImage } from './pull.ts';
@@ -10,7 +11,7 @@ import { resolveImage } from './resolve.ts';
 import { sweep, usage } from './sweep.ts';
 import { tagImage } from './tag.ts';
 
-export type ImageEngine = ImageQueries & ImageTransfers & ImageNames & Bootstrap;
+export type ImageEngine = ImageQueries & ImageTransfers & ImageNames & ImageComposition & Bootstrap;
 
 /** Opens the image records of the database. One engine per content and layer store. */
 export function createImageEngine(deps: ImageDeps): ImageEngine {
@@ -26,6 +27,7 @@ export function createImageEngine(deps: ImageDeps): ImageEngine {
     tag: async (nameOrId, target) => tagImage(context, nameOrId, target),
     remove: (nameOrId, options) => removeImage(context, nameOrId, options),
     sweep: () => sweep(context),
+    compose: (request) => composeImage(context, request),
     bootstrap: (request) => bootstrapImage(context, request),
   };
 }

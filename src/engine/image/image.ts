@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Platform } from '../../foundation/oci/descriptor.ts';
 import type { ChainId, Digest, ImageId } from '../../foundation/oci/digest.ts';
-import type { ImageConfig } from '../../foundation/oci/image-config.ts';
+import type { ImageConfig, ImageRunConfig } from '../../foundation/oci/image-config.ts';
 import type { Reference } from '../../foundation/oci/reference.ts';
 import type { RegistryCredentials } from '../../resources/distribution/distribution.ts';
 
@@ -30,6 +30,8 @@ export interface ImageRecord {
   /** Canonical names with digest, known from pulls and pushes. */
   digests: string[];
   config: ImageConfig;
+  /** The image that this one was made from here; it may be gone. */
+  parent?: ImageId;
   /** Chain ids of the layers, lowest first; all are unpacked. */
   layers: ChainId[];
   /** Sum of the layers' unpacked sizes. */
@@ -116,6 +118,32 @@ export interface ImageNames {
   remove(nameOrId: string, options: { force: boolean; prune: boolean }): Promise<RemovedImage[]>;
   /** Deletes blobs and layers that nothing reaches. */
   sweep(): Promise<{ reclaimedBytes: number }>;
+}
+
+export interface ImageComposition {
+  /**
+   * A new layer on a base becomes an image: the bytes are stored and unpacked, then the image appears, and its name last. For commits and builds. The
+   * same base, layer, configuration and time give the same ids. Nothing stays behind when it fails.
+   */
+  compose(request: ComposeRequest): Promise<ImageRecord>;
+}
+
+export interface ComposeRequest {
+  /** Absent: the layer is all there is. */
+  base?: ImageId;
+  /** Uncompressed layer archive; absent when nothing changed but the configuration. It is read to its end before anything else is done. */
+  layer?: AsyncIterable<Uint8Array>;
+  /** The whole run configuration; the base's is not joined. */
+  run: ImageRunConfig;
+  /** Of an image without a base; the host's when absent. */
+  platform?: Platform;
+  createdAtMs: number;
+  author?: string;
+  /** What `history` shows. */
+  createdBy?: string;
+  comment?: string;
+  reference?: Reference;
+  signal?: AbortSignal;
 }
 
 export type RemovedImage = { untagged: string } | { deleted: string };

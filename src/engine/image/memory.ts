@@ -20,6 +20,7 @@ export type ImageMemory = Pick<
 interface Entry {
   manifestDigest: Digest;
   config: ImageConfig;
+  parent: ImageId | undefined;
   layers: readonly StoredLayer[];
   blobs: Set<Digest>;
   tags: Set<string>;
@@ -79,6 +80,7 @@ export function createImageMemory(): ImageMemory {
       const entry: Entry = {
         manifestDigest: known?.manifestDigest ?? image.manifestDigest,
         config: known?.config ?? image.config,
+        parent: known?.parent ?? image.parent,
         layers: image.layers,
         blobs: new Set([...(known?.blobs ?? []), ...image.blobs]),
         tags: known?.tags ?? new Set(),
@@ -123,6 +125,7 @@ function toRecord(id: ImageId, entry: Entry): ImageRecord {
     tags: [...entry.tags].toSorted(),
     digests: [...entry.digests].toSorted(),
     config: entry.config,
+    ...(entry.parent ? { parent: entry.parent } : {}),
     layers: entry.layers.map((layer) => layer.chainId),
     sizeBytes: entry.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0),
     createdAtMs: entry.createdAtMs,

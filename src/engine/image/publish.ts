@@ -21,6 +21,7 @@ export interface CheckedImage {
   manifest: Manifest;
   manifestDigest: Digest;
   config: ImageConfig;
+  parent?: ImageId;
   /** Indexes above the manifest. */
   above?: readonly Digest[];
 }
@@ -45,6 +46,7 @@ export async function completeImage(
       id: image.id,
       manifestDigest: image.manifestDigest,
       config,
+      ...(image.parent ? { parent: image.parent } : {}),
       layers,
       blobs: [
         ...(image.above ?? []),

@@ -41,6 +41,7 @@ export interface NewImage {
   id: ImageId;
   manifestDigest: Digest;
   config: ImageConfig;
+  parent?: ImageId;
   layers: StoredLayer[];
   /** Everything in the content store that belongs to it. */
   blobs: Digest[];

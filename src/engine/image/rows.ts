@@ -29,6 +29,7 @@ export const tables: readonly string[] = [
     name TEXT NOT NULL,
     PRIMARY KEY (image, name)
   ) WITHOUT ROWID`,
+  'ALTER TABLE image ADD COLUMN parent TEXT',
 ];
 
 export interface Rows {
@@ -41,6 +42,7 @@ interface ImageRow {
   id: ImageId;
   manifest: Digest;
   config: string;
+  parent: ImageId | null;
   layers: string;
   created_at_ms: number;
   tagged_at_ms: number | null;
@@ -61,6 +63,7 @@ export function readRows(database: Database): Rows {
         id: row.id,
         manifestDigest: row.manifest,
         config: JSON.parse(row.config) as ImageConfig,
+        ...(row.parent === null ? {} : { parent: row.parent }),
         layers: JSON.parse(row.layers) as NewImage['layers'],
         blobs: blobs.get(row.id) ?? [],
       },
@@ -79,11 +82,12 @@ export function writeImage(
   digests: readonly string[],
 ): void {
   database.run(
-    `INSERT INTO image (id, manifest, config, layers, created_at_ms) VALUES (?, ?, ?, ?, ?)
+    `INSERT INTO image (id, manifest, config, parent, layers, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET layers = excluded.layers`,
     image.id,
     image.manifestDigest,
     JSON.stringify(image.config),
+    image.parent ?? null,
     JSON.stringify(image.layers),
     createdAtMs,
   );

@@ -54,7 +54,7 @@ function undeletable(image: ImageId, force: string, why: string, hint: string): 
 }
 
 export function notAChange(instruction: string): SiloError {
-  return invalid(`${instruction.slice(0, 60).toLowerCase()} is not a valid change command`, {
+  return invalid(`${instruction.slice(0, 60)} is not a valid change command`, {
     code: 'invalid-change',
     hint: 'a change is one of CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR',
   });

@@ -1,6 +1,7 @@
 import { closeSync, read, readSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { unsupported } from '../base/errors.ts';
 import { openat, readlinkat } from '../kernel/at.ts';
 import {
   O_DIRECTORY,
@@ -25,27 +26,12 @@ import type { TarType } from './tar-entry.ts';
 import { contentPadding, endOfArchive, formatMember, type TarMember } from './tar-writer.ts';
 import { type UpperNode, walkUpper } from './upper-walk.ts';
 
-/** One line of `docker diff`: added, changed, deleted. The path is absolute, one character a byte. */
-export interface Change {
-  kind: 'A' | 'C' | 'D';
-  path: string;
-}
-
-/** What an upper folder changes in the lower ones (topmost first), in byte order; folders that hold changes count as changed. */
-export function listChanges(upper: string, lowers: readonly string[]): Change[] {
-  const changes: Change[] = [];
-  for (const { path, kind, existsBelow } of walkUpper(upper, lowers)) {
-    if (path === '') continue;
-    if (kind !== 'whiteout') changes.push({ kind: existsBelow ? 'C' : 'A', path: `/${path}` });
-    else if (existsBelow) changes.push({ kind: 'D', path: `/${path}` });
-  }
-  return changes;
-}
-
 export interface DiffOptions {
   /** Turns the owner on disk into the one in the archive (a user namespace's mapping, inverted). */
   mapUid?: (uid: number) => number;
   mapGid?: (gid: number) => number;
+  /** Leaves the entry of the root itself out, as archives of whole file systems have it. */
+  withoutRoot?: boolean;
 }
 
 /**
@@ -61,6 +47,7 @@ export async function* diffLayer(upper: string, options: DiffOptions = {}): Asyn
       await nextTurn();
       sliceEnd = performance.now() + sliceMs;
     }
+    if (node.path === '' && options.withoutRoot) continue;
     if (node.kind === 'whiteout')
       yield formatMember(marker(joinPath(parentOf(node.path), whiteoutPrefix + node.name), node.status));
     else yield* formatNode(node, firstNames, options);
@@ -165,11 +152,18 @@ async function* content(fd: number, size: number): AsyncGenerator<Buffer> {
 function attributes(fd: number): Pick<TarMember, 'xattrs'> {
   const xattrs = new Map<string, Buffer>();
   for (const name of listXattrs(fd)) {
+    if (elsewhere.has(name))
+      throw unsupported(`a folder of overlayfs has the attribute ${name}: its content is in another layer`, {
+        hint: 'mount with redirect_dir=off and metacopy=off (module options of overlay)',
+      });
     const value = isAllowedXattr(name) ? getXattr(fd, name) : undefined;
     if (value) xattrs.set(Buffer.from(name).toString('latin1'), value);
   }
   return xattrs.size > 0 ? { xattrs } : {};
 }
+
+/** With these marks a part of what is shown stays in a lower layer (overlayfs documentation, "redirect_dir" and "metacopy"). */
+const elsewhere = new Set(['trusted.overlay.redirect', 'trusted.overlay.metacopy']);
 
 function typeOf(status: FileStatus): TarType | undefined {
   switch (status.mode & S_IFMT) {

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { SiloError, type ErrorKind, canceled, internal } from '../base/errors.ts';
 import { throwIfAborted } from '../base/deadline.ts';
+import { collect, helperEnvironment } from './helper-process.ts';
 import type { UnpackOptions, UnpackReport, UnpackResult } from './unpack.ts';
 
 export interface UnpackRequest extends Omit<UnpackOptions, 'parentPid'> {
@@ -50,17 +51,11 @@ function startUnpacker(request: UnpackRequest, file: number | undefined): ChildP
   try {
     return spawn(program, [...args, request.target, JSON.stringify(options)], {
       stdio: [file ?? 'pipe', 'pipe', 'pipe'],
-      env: temporaryFolders(),
+      env: helperEnvironment(),
     });
   } finally {
     if (file !== undefined) closeSync(file);
   }
-}
-
-/** All of our environment that it gets: a single executable loads its native module from there. */
-function temporaryFolders(): Record<string, string> {
-  const { BUN_TMPDIR, TMPDIR } = process.env;
-  return { ...(BUN_TMPDIR ? { BUN_TMPDIR } : {}), ...(TMPDIR ? { TMPDIR } : {}) };
 }
 
 /** Resolves with the source's failure, if it was the source that broke the pipe. */
@@ -93,8 +88,6 @@ interface Outcome {
   ending: string;
 }
 
-const keptBytes = 64 * 1024;
-
 function outcomeOf(child: ChildProcess): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const output = collect(child.stdout);
@@ -106,14 +99,6 @@ function outcomeOf(child: ChildProcess): Promise<Outcome> {
       resolve({ output: output(), diagnostics: diagnostics(), ending: signal ?? `exit code ${code}` });
     });
   });
-}
-
-function collect(stream: Readable | null): () => string {
-  let text = '';
-  stream?.setEncoding('utf8').on('data', (chunk: string) => {
-    if (text.length < keptBytes) text += chunk;
-  });
-  return () => text;
 }
 
 function readReport({ output, diagnostics, ending }: Outcome): UnpackResult {

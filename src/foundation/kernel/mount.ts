@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { invalid } from '../base/errors.ts';
 import { closeDescriptor, openat } from './at.ts';
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from './flags.ts';
@@ -59,6 +60,34 @@ export function mountOverlay(request: MountOverlay): void {
   };
   mountAt({ type: 'overlay', options, target: request.target, attributes: readOnly ? { readOnly } : {} });
 }
+
+/**
+ * A read-only overlay of these folders (topmost first), attached nowhere: the descriptor of its root is the caller's. `scratch` is an empty folder
+ * that older kernels need for an instant.
+ */
+export function openOverlay(request: { lower: readonly string[]; scratch: string }): number {
+  using opened = new DisposableStack();
+  const { lower, scratch } = request;
+  if (supportsLayerParameter()) {
+    const name = (path: string): string => (fitsParameter(path) ? path : byDescriptor(path, opened));
+    const options = { source: 'overlay', 'lowerdir+': lower.map(name) };
+    return createDetachedMount('overlay', options, { readOnly: true });
+  }
+  mountOverlayByDescriptors({ lower, target: scratch, readOnly: true }, opened);
+  opened.defer(() => unmount(scratch, { detach: true }));
+  return openat(AT_FDCWD, scratch, O_PATH | O_DIRECTORY);
+}
+
+/** The overlay that is mounted at the path, without what is mounted below it; undefined when none is. The descriptor of its root is the caller's. */
+export function cloneOverlay(path: string): number | undefined {
+  const fd = cloneMount(path);
+  if (statfsSync(`/proc/self/fd/${fd}`).type === overlayMagic) return fd;
+  closeDescriptor(fd);
+  return undefined;
+}
+
+/** <linux/magic.h> */
+const overlayMagic = 0x794c7630;
 
 /** Values of fsconfig(2) end at 255 bytes, and overlayfs takes backslashes for escapes. */
 function fitsParameter(path: string): boolean {

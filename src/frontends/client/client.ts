@@ -1,4 +1,7 @@
-import type { ContainerCreateBody } from '../../foundation/wire/docker/container-config.ts';
+import type {
+  ContainerConfigJson,
+  ContainerCreateBody,
+} from '../../foundation/wire/docker/container-config.ts';
 import type {
   ContainerCreateResponse,
   ContainerInspectJson,
@@ -6,6 +9,7 @@ import type {
   ContainerSummaryJson,
   ContainerUpdateBody,
   ContainerUpdateResponse,
+  FilesystemChangeJson,
   TopResponse,
   WaitResponse,
 } from '../../foundation/wire/docker/container.ts';
@@ -112,6 +116,12 @@ export interface ContainerCalls {
   /** Resolves when the daemon has connected the streams; call it before `start` to get everything. */
   attach(id: string, options?: CallOptions & AttachOptions): Promise<StreamConnection>;
   resize(id: string, size: TerminalSize, options?: CallOptions): Promise<void>;
+  /** What it changed in its files; empty for nothing. */
+  changes(id: string, options?: CallOptions): Promise<FilesystemChangeJson[]>;
+  /** Its whole root file system as a tar; read it to the end or leave it. */
+  export(id: string, options?: CallOptions): Promise<AsyncIterable<Buffer>>;
+  /** Makes an image of it. `config` goes over the container's. */
+  commit(id: string, request?: CommitOptions, options?: CallOptions): Promise<IdResponse>;
   logs(id: string, options?: CallOptions & LogOptions): Promise<OutputStream>;
   prune(options?: CallOptions & { filters?: Filters }): Promise<ContainersPruneResponse>;
 }
@@ -127,6 +137,18 @@ export interface AttachOptions {
   stderr?: boolean;
   logs?: boolean;
   detachKeys?: string;
+}
+
+export interface CommitOptions {
+  repo?: string;
+  tag?: string;
+  comment?: string;
+  author?: string;
+  /** Freeze it meanwhile; true when absent. */
+  pause?: boolean;
+  /** Dockerfile instructions. */
+  changes?: readonly string[];
+  config?: ContainerConfigJson;
 }
 
 export interface LogOptions {

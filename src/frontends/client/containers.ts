@@ -1,5 +1,6 @@
-import type { WaitResponse } from '../../foundation/wire/docker/container.ts';
+import type { FilesystemChangeJson, WaitResponse } from '../../foundation/wire/docker/container.ts';
 import type { ContainerCalls } from './client.ts';
+import { formatChanges } from './changes.ts';
 import { formatFilters } from './filters.ts';
 import { multiplexing } from './stream-connection.ts';
 import type { Transport } from './transport.ts';
@@ -50,6 +51,22 @@ export function createContainerCalls(transport: Transport): ContainerCalls {
         signal,
       }),
     resize: (id, size, { signal } = {}) => post(id, '/resize', { h: size.rows, w: size.columns }, signal),
+    changes: async (id, { signal } = {}) =>
+      (await transport.json<FilesystemChangeJson[] | null>({
+        method: 'GET',
+        path: at(id, '/changes'),
+        signal,
+      })) ?? [],
+    export: async (id, { signal } = {}) =>
+      (await transport.send({ method: 'GET', path: at(id, '/export'), signal })).body,
+    commit: (container, { config, changes, ...query } = {}, { signal } = {}) =>
+      transport.json({
+        method: 'POST',
+        path: `/commit${formatChanges(changes)}`,
+        query: { container, ...query },
+        ...(config ? { body: config } : {}),
+        signal,
+      }),
     async logs(id, { signal, ...query } = {}) {
       const answer = await transport.send({
         method: 'GET',

@@ -2,6 +2,7 @@ import type { AuthConfigJson } from '../../foundation/wire/docker/image.ts';
 import type { JsonMessage } from '../../foundation/wire/docker/json-message.ts';
 import type { BootstrapMessage } from '../../foundation/wire/silo/bootstrap.ts';
 import type { ImageCalls } from './client.ts';
+import { formatChanges } from './changes.ts';
 import { errorOfStream } from './errors.ts';
 import { formatFilters } from './filters.ts';
 import { readJsonLines } from './json-lines.ts';
@@ -78,13 +79,6 @@ export function createImageCalls(transport: Transport): ImageCalls {
         signal,
       }),
   };
-}
-
-/** `changes` repeats, which a record of query parameters cannot express. */
-function formatChanges(changes: readonly string[] = []): string {
-  return changes
-    .map((change, index) => `${index === 0 ? '?' : '&'}changes=${encodeURIComponent(change)}`)
-    .join('');
 }
 
 function authHeader(auth: AuthConfigJson | undefined): Record<string, string> {

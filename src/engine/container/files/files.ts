@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
+import type { ImageRunConfig } from '../../../foundation/oci/image-config.ts';
 import type { Reference } from '../../../foundation/oci/reference.ts';
 
 /**
@@ -19,6 +20,10 @@ export interface ContainerFiles {
   ): Promise<{ stat: PathStat; tar: Readable }>;
   /** Extracts a tar (plain, gzip, bzip2, xz or zstd) into the directory `path`. What was written until a failure stays, as Docker. */
   write(nameOrId: string, path: string, tar: Readable, options: WriteFiles): Promise<void>;
+}
+
+/** What a container did to its root file system. */
+export interface ContainerChanges {
   /** What the container's layer changed, in the order of the paths. */
   changes(nameOrId: string): Promise<FileChange[]>;
   /** The whole root file system without mounts, as a tar. */
@@ -58,9 +63,11 @@ export interface CommitRequest {
   reference?: Reference;
   author: string;
   comment: string;
-  /** Freeze it meanwhile (Docker's default). */
+  /** Freeze a running container while its files are read (Docker's default). */
   pause: boolean;
-  /** Dockerfile instructions, applied over the container's configuration. */
+  /** Dockerfile instructions, applied over the configuration. */
   changes: string[];
+  /** Goes over the container's configuration, field by field as Docker joins them. */
+  config?: ImageRunConfig;
   signal?: AbortSignal;
 }

@@ -242,6 +242,8 @@ export const containerCreateBody: Decoder<ContainerCreateBody> = objectOf<Contai
   NetworkingConfig: objectOf<NetworkingConfigJson>({ EndpointsConfig: mapOf(nullable(endpointSettings)) }),
 });
 
+export const commitBody: Decoder<ContainerConfigJson> = objectOf<ContainerConfigJson>(configFields);
+
 export const containerUpdateBody: Decoder<ContainerUpdateBody> = objectOf<ContainerUpdateBody>({
   ...resourceFields,
   RestartPolicy: restartPolicy,

@@ -1,7 +1,9 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
 import type { Route } from '../../call.ts';
 import { attachContainer } from './attach.ts';
+import { listContainerChanges } from './changes.ts';
 import { createContainer } from './create.ts';
+import { exportContainer } from './export.ts';
 import { inspectContainer } from './inspect.ts';
 import { killContainer } from './kill.ts';
 import { listContainers } from './list.ts';
@@ -40,6 +42,8 @@ export function containerRoutes(engine: Engine): Route[] {
     readContainerLogs(engine),
     topContainer(engine),
     streamStats(engine),
+    listContainerChanges(engine),
+    exportContainer(engine),
     removeContainer(engine),
   ];
 }

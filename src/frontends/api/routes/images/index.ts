@@ -1,6 +1,7 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
 import type { Route } from '../../call.ts';
 import { bootstrapImage } from './bootstrap.ts';
+import { commitContainer } from './commit.ts';
 import { createImage } from './create.ts';
 import { historyOfImage } from './history.ts';
 import { inspectImage } from './inspect.ts';
@@ -14,6 +15,7 @@ export function imageRoutes(engine: Engine): Route[] {
   return [
     listImages(engine),
     createImage(engine),
+    commitContainer(engine),
     loadImages(engine),
     pruneImages(engine),
     inspectImage(engine),

@@ -7,8 +7,6 @@ const swarmText =
 /** Routes of Docker's API that this engine does not serve yet, each with a sentence that says so. */
 const missing: readonly [Route['method'], string, string, string?][] = [
   ['POST', '/auth', 'logging in to a registry', 'give the credentials with each pull'],
-  ['GET', '/containers/{id}/changes', 'listing changes of a container'],
-  ['GET', '/containers/{id}/export', 'exporting a container'],
   ['HEAD', '/containers/{id}/archive', 'copying files from and to containers'],
   ['GET', '/containers/{id}/archive', 'copying files from and to containers'],
   ['PUT', '/containers/{id}/archive', 'copying files from and to containers'],
@@ -17,7 +15,6 @@ const missing: readonly [Route['method'], string, string, string?][] = [
   ['POST', '/build/cancel', 'building images'],
   ['POST', '/session', 'building images'],
   ['POST', '/grpc', 'building images'],
-  ['POST', '/commit', 'making an image from a container'],
   ['GET', '/images/search', 'searching registries'],
   ['GET', '/images/get', 'saving images to an archive'],
   ['GET', '/images/{name:.*}/get', 'saving images to an archive'],

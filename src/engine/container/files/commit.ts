@@ -1,0 +1,76 @@
+import { lstat, readdir } from 'node:fs/promises';
+import { conflict, invalid } from '../../../foundation/base/errors.ts';
+import { familiarName, familiarRepository, withDefaultTag } from '../../../foundation/oci/reference.ts';
+import type { OverlayMount } from '../../../resources/snapshot/snapshot.ts';
+import type { ContainerRecord } from '../container.ts';
+import { type Context, publish } from '../context.ts';
+import { mustBeThere, snapshotOf } from './changes.ts';
+import { imageConfigOf } from './commit-config.ts';
+import type { CommitRequest, ContainerCommit } from './files.ts';
+import { freezeForCommit } from './freeze.ts';
+
+/** The container is frozen only while its files are read; the rest goes on beside it. */
+export const createCommit =
+  (context: Context): ContainerCommit['commit'] =>
+  async (nameOrId, request) => {
+    const record = context.store.get(nameOrId);
+    check(record, request);
+    const base = context.images.resolve(record.imageId);
+    const run = imageConfigOf(record.config, base.config.config ?? {}, request);
+    const { mount } = await snapshotOf(context, record);
+    await using frozen = await freezeForCommit(context, record, request.pause);
+    const isSame = await isUnchanged(mount);
+    const { author, comment, reference, signal } = request;
+    const image = await context.images.compose({
+      base: base.id,
+      ...(isSame ? {} : { layer: readLayer(context, record, { upper: mount.upper, frozen, signal }) }),
+      run,
+      createdAtMs: context.now(),
+      author,
+      comment,
+      createdBy: (record.config.command ?? []).join(' '),
+      ...(reference ? { reference } : {}),
+      ...(signal ? { signal } : {}),
+    });
+    publish(context, record, 'commit', {
+      comment,
+      imageID: image.id,
+      imageRef: reference ? familiarName(withDefaultTag(reference)) : '',
+    });
+    return image.id;
+  };
+
+function check(record: ContainerRecord, { reference }: CommitRequest): void {
+  if (reference?.digest !== undefined)
+    throw invalid('cannot import digest reference', { code: 'tag-with-digest' });
+  if (reference && familiarRepository(reference) === 'sha256')
+    throw invalid('refusing to create an ambiguous tag using digest algorithm as name', {
+      code: 'ambiguous-tag',
+    });
+  if (record.state.status === 'removing')
+    throw conflict(`You cannot commit container ${record.id} which is being removed`, {
+      code: 'being-removed',
+    });
+}
+
+/** Nothing was written, and the root has still the attributes that the topmost layer gave it: such an image needs no layer. */
+async function isUnchanged({ upper, lower }: OverlayMount): Promise<boolean> {
+  if ((await readdir(upper)).length > 0) return false;
+  // The topmost is the init layer, whose root does not count.
+  const below = lower[1];
+  const [now, before] = [await lstat(upper), below === undefined ? undefined : await lstat(below)];
+  if (!before) return (now.mode & 0o7777) === 0o755 && now.uid === 0 && now.gid === 0;
+  return now.mode === before.mode && now.uid === before.uid && now.gid === before.gid;
+}
+
+async function* readLayer(
+  context: Context,
+  { id }: ContainerRecord,
+  from: { upper: string; frozen: AsyncDisposable; signal: AbortSignal | undefined },
+): AsyncGenerator<Buffer> {
+  const { upper, frozen, signal } = from;
+  yield* context.pack({ job: { kind: 'layer', upper }, signal });
+  mustBeThere(context, id);
+  // After a failure it is thawed later, when the disk has its room again.
+  await frozen[Symbol.asyncDispose]();
+}

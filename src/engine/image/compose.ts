@@ -1,0 +1,127 @@
+import { faultPoint } from '../../foundation/base/fault.ts';
+import type { Descriptor } from '../../foundation/oci/descriptor.ts';
+import { type DiffId, type ImageId, sha256 } from '../../foundation/oci/digest.ts';
+import type { ImageConfig, ImageHistory } from '../../foundation/oci/image-config.ts';
+import { type Manifest, manifestLimits, parseManifest } from '../../foundation/oci/manifest.ts';
+import { mediaTypes } from '../../foundation/oci/media-types.ts';
+import { hostPlatform } from '../../foundation/oci/platform.ts';
+import { formatReference, withDefaultTag } from '../../foundation/oci/reference.ts';
+import type { BlobInfo } from '../../resources/content/content.ts';
+import { announceTag } from './announce.ts';
+import type { Context } from './context.ts';
+import type { ComposeRequest, ImageRecord } from './image.ts';
+import { ingestStream } from './ingest-stream.ts';
+import type { Lease } from './lease.ts';
+import { completeImage, underLease } from './publish.ts';
+import { manifestOf } from './rootfs-image.ts';
+import { putSmall } from './small-blobs.ts';
+import { noSuchImage } from './texts.ts';
+
+interface Base {
+  id: ImageId;
+  config: ImageConfig;
+  manifest: Manifest;
+}
+
+/**
+ * The layer is kept uncompressed: its digest is then its diff id, so that one pass over the stream is enough. It is unpacked from the blob like any
+ * layer that came from elsewhere, so that the image holds here what it will hold anywhere.
+ */
+export function composeImage(context: Context, request: ComposeRequest): Promise<ImageRecord> {
+  const { signal } = request;
+  return underLease(context, async (lease) => {
+    const base = request.base && (await holdBase(context, lease, request.base));
+    const layer =
+      request.layer && (await ingestStream(context, lease, request.layer, { signal, what: 'the commit' }));
+    faultPoint('image.compose.layer-stored');
+    const config = configOf(request, base?.config, layer?.digest);
+    const configBytes = Buffer.from(JSON.stringify(config));
+    const id = sha256(configBytes);
+    const manifest = manifestAbove(base?.manifest, { id, size: configBytes.byteLength }, layer);
+    const manifestBytes = Buffer.from(JSON.stringify(manifest));
+    const manifestDigest = sha256(manifestBytes);
+    for (const [digest, bytes] of [[id, configBytes] as const, [manifestDigest, manifestBytes] as const]) {
+      await lease.hold(digest);
+      await putSmall(context, bytes, digest);
+    }
+    faultPoint('image.compose.config-stored');
+    const name = request.reference && withDefaultTag(request.reference);
+    const image = await completeImage(
+      context,
+      lease,
+      { id, manifest, manifestDigest, config, ...(base ? { parent: base.id } : {}) },
+      {
+        signal,
+        names: { tags: name ? [formatReference(name)] : [], digests: [] },
+        noteFor: () => () => undefined,
+      },
+    );
+    if (name) announceTag(context, image, name);
+    return image;
+  });
+}
+
+/** The base cannot go while the lease lasts. */
+async function holdBase(context: Context, lease: Lease, id: ImageId): Promise<Base> {
+  const record = context.store.find(id);
+  if (!record) throw noSuchImage(id);
+  for (const digest of [...context.store.blobsOf(id), ...record.layers]) await lease.hold(digest);
+  const document = await context.content.readSmall(record.manifestDigest, manifestLimits.documentBytes);
+  return { id, config: record.config, manifest: parseManifest(document) };
+}
+
+function configOf(
+  request: ComposeRequest,
+  base: ImageConfig | undefined,
+  diffId: DiffId | undefined,
+): ImageConfig {
+  const { author, createdBy, comment } = request;
+  const created = new Date(request.createdAtMs).toISOString();
+  const step: ImageHistory = {
+    created,
+    ...(author ? { author } : {}),
+    ...(createdBy ? { created_by: createdBy } : {}),
+    ...(comment ? { comment } : {}),
+    ...(diffId ? {} : { empty_layer: true }),
+  };
+  const start: ImageConfig = base ?? {
+    ...(request.platform ?? hostPlatform()),
+    rootfs: { type: 'layers', diff_ids: [] },
+  };
+  const { author: _author, created: _created, config: _config, rootfs, history, ...platform } = start;
+  return {
+    created,
+    ...(author ? { author } : {}),
+    ...platform,
+    config: request.run,
+    rootfs: { type: 'layers', diff_ids: [...rootfs.diff_ids, ...(diffId ? [diffId] : [])] },
+    history: [...(history ?? []), step],
+  };
+}
+
+/** In the family of media types of the base: registries and old clients do not like them mixed. */
+function manifestAbove(
+  base: Manifest | undefined,
+  config: { id: ImageId; size: number },
+  layer: BlobInfo | undefined,
+): Manifest {
+  const isDocker = base?.mediaType === mediaTypes.dockerManifest;
+  const top: Descriptor[] = layer
+    ? [
+        {
+          mediaType: isDocker ? mediaTypes.dockerLayer : mediaTypes.ociLayer,
+          digest: layer.digest,
+          size: layer.sizeBytes,
+        },
+      ]
+    : [];
+  const manifest = manifestOf(
+    {
+      mediaType: isDocker ? mediaTypes.dockerConfig : mediaTypes.ociConfig,
+      digest: config.id,
+      size: config.size,
+    },
+    [...(base?.layers ?? []), ...top],
+  );
+  return isDocker ? { ...manifest, mediaType: mediaTypes.dockerManifest } : manifest;
+}

@@ -1,0 +1,82 @@
+import { writeSync } from 'node:fs';
+import { canceled, toSiloError } from '../base/errors.ts';
+import { dieWithParent, forbidNewPrivileges } from '../kernel/confine.ts';
+import { setNonBlocking } from '../kernel/io.ts';
+import { diffLayer } from './diff.ts';
+import { listChanges } from './list-changes.ts';
+
+/*
+ * The packer process: it walks a tree, which may be large, changing and hostile, and writes what it finds to standard output. Each step of a
+ * walk opens one component below a descriptor and follows no link.
+ */
+
+export type PackJob =
+  /** An overlay upper folder as a layer archive. */
+  | { kind: 'layer'; upper: string }
+  /** The directory on standard input as an archive of a whole file system. */
+  | { kind: 'tree' }
+  /** What the upper folder changes: records of kind, path and a zero byte. */
+  | { kind: 'changes'; upper: string; lowers: readonly string[] };
+
+/** What a packer that fails writes to standard error, as JSON. */
+export interface PackFailure {
+  kind: string;
+  code: string;
+  message: string;
+  hint?: string;
+}
+
+/** Main function of the packer: `argv` is the job and the parent's process id. Resolves with the exit code. */
+export async function runPack(argv: readonly string[]): Promise<number> {
+  try {
+    const [job = '', parent = ''] = argv;
+    dieWithParent();
+    if (process.ppid !== Number(parent)) throw canceled('the engine that started the packer is gone');
+    forbidNewPrivileges();
+    setNonBlocking(1, 'blocking');
+    await write(JSON.parse(job) as PackJob);
+    return 0;
+  } catch (thrown) {
+    const { kind, code, message, hint } = toSiloError(thrown);
+    const failure: PackFailure = { kind, code, message, ...(hint === undefined ? {} : { hint }) };
+    writeSync(2, JSON.stringify(failure));
+    return 1;
+  }
+}
+
+async function write(job: PackJob): Promise<void> {
+  const output = createOutput();
+  if (job.kind === 'changes')
+    for (const { kind, path } of listChanges(job.upper, job.lowers))
+      output.write(Buffer.from(`${kind}${path}\0`, 'latin1'));
+  else {
+    const pieces =
+      job.kind === 'layer' ? diffLayer(job.upper) : diffLayer('/proc/self/fd/0', { withoutRoot: true });
+    for await (const piece of pieces) output.write(piece);
+  }
+  output.flush();
+}
+
+const gatheredBytes = 1 << 18;
+
+/** Small pieces go out together; a write waits until the reader takes it. */
+function createOutput(): { write(piece: Buffer): void; flush(): void } {
+  const buffer = Buffer.allocUnsafeSlow(gatheredBytes);
+  let length = 0;
+  const flush = (): void => {
+    writeAll(buffer.subarray(0, length));
+    length = 0;
+  };
+  return {
+    write(piece) {
+      if (length + piece.length > buffer.length) flush();
+      if (piece.length > buffer.length / 2) writeAll(piece);
+      else length += piece.copy(buffer, length);
+    },
+    flush,
+  };
+}
+
+function writeAll(bytes: Buffer): void {
+  for (let done = 0; done < bytes.length;) done += writeSync(1, bytes, done);
+}
