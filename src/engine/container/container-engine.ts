@@ -13,6 +13,8 @@ import { type ContainerDeps, type Context, createLiveContainers } from './contex
 import { createConnect, createDisconnect } from './connect.ts';
 import { createCreate } from './create.ts';
 import { createExecs } from './exec.ts';
+import { createHealthMonitors } from './health/monitors.ts';
+import { createOnUnhealthy } from './health/on-failure.ts';
 import { handleExit } from './exit.ts';
 import { createChanges } from './files/changes.ts';
 import { createCommit } from './files/commit.ts';
@@ -30,7 +32,7 @@ import { createSizeOf } from './size.ts';
 import { createStats } from './stats/create-stats.ts';
 import type { ContainerStats } from './stats/stats.ts';
 import { isRunning } from './state.ts';
-import { createKill, createStop } from './stop.ts';
+import { createKill, createStop, endUnhealthy, killUnhealthy } from './stop.ts';
 import { createContainerStore } from './store.ts';
 import { createTop } from './top.ts';
 import { createUpdate } from './update.ts';
@@ -61,12 +63,22 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     live: createLiveContainers(),
     execs: new Map(),
     creating: new Map(),
+    get health() {
+      return health;
+    },
   };
   let warming: Disposable | undefined;
   const exits = deps.driver.containers.onExit((exit) => handleExit(context, exit));
   const stats = createStats(context);
   const stop = createStop(context);
-  const start = (nameOrId: string): Promise<void> => startContainer(context, nameOrId);
+  const health = createHealthMonitors(context, {
+    onUnhealthy: createOnUnhealthy(context, {
+      stop: (id) => stop(id, {}),
+      restart: (id) => endUnhealthy(context, id),
+      kill: (id) => killUnhealthy(context, id),
+    }),
+  });
+  const start = (nameOrId: string): Promise<void> => startContainer(context, nameOrId, 'user');
   return {
     containers: {
       get: (nameOrId) => context.store.get(nameOrId),
@@ -111,6 +123,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     [Symbol.dispose]() {
       exits[Symbol.dispose]();
       stats[Symbol.dispose]();
+      health[Symbol.dispose]();
       warming?.[Symbol.dispose]();
       for (const { id } of context.store.active()) {
         clearTimeout(context.live.of(id).restartTimer);

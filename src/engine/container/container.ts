@@ -21,7 +21,10 @@ export interface ContainerRecord {
   path: string;
   args: string[];
   state: ContainerState;
+  /** By its policy, since its user started it. */
   restartCount: number;
+  /** Its user told the present run to end (`stop`, `kill`): restart policies leave it alone, whoever finds its end. */
+  stopRequested?: boolean;
   /** Of the present run; absent without a health check. */
   health?: HealthState;
   /** Why the last start failed; Docker's `State.Error`. */

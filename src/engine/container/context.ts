@@ -13,6 +13,7 @@ import type { Volumes } from '../../resources/volume/volume.ts';
 import type { Events } from '../events/events.ts';
 import type { ImageComposition, ImageQueries } from '../image/image.ts';
 import type { ContainerRecord, ExecInfo, WaitCondition } from './container.ts';
+import type { HealthMonitors } from './health/health.ts';
 import type { ContainerStore } from './store.ts';
 
 /** What the container engine is made from. */
@@ -60,6 +61,7 @@ export interface Context extends ContainerDeps {
   locks: KeyLock;
   live: LiveContainers;
   execs: Map<ExecId, ExecEntry>;
+  readonly health: HealthMonitors;
   /** Images of containers that are being created but have no record yet: image id per container id. */
   creating: Map<ContainerId, { imageId: ImageId; layers: readonly ChainId[] }>;
 }
@@ -71,8 +73,12 @@ export interface Live {
   /** Attach requests that wait for the next start. */
   parked: Set<ParkedClient>;
   waiters: Set<Waiter>;
-  /** Set while a stop or forced removal is under way: the end is the user's wish. */
-  stopRequested: boolean;
+  /** `restart` commands that have not started it again yet. */
+  restartsUnderWay: number;
+  /** What `kill` sent last to the present run. */
+  lastSignal?: number;
+  /** A check of the present run has passed. */
+  wasHealthy: boolean;
   restartDelayMs: number;
   restartTimer?: ReturnType<typeof setTimeout>;
   /** Until an end that could not be recorded is tried again. */
@@ -111,7 +117,8 @@ export function createLiveContainers(): LiveContainers {
           ended: Promise.withResolvers<void>(),
           parked: new Set(),
           waiters: new Set(),
-          stopRequested: false,
+          restartsUnderWay: 0,
+          wasHealthy: false,
           restartDelayMs: 0,
         };
         entries.set(id, live);

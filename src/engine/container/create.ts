@@ -11,6 +11,7 @@ import type { ContainerLifecycle, ContainerRecord, CreateRequest } from './conta
 import { type Context, publish } from './context.ts';
 import { volumesFor } from './anonymous-volumes.ts';
 import { commandLine, mergeImage } from './merge-image.ts';
+import { hasTest } from './health/health-check.ts';
 import { resolveMounts } from './mounts.ts';
 import { parseContainerName, randomContainerName } from './names.ts';
 import { limitWarnings } from './limits.ts';
@@ -107,6 +108,7 @@ function settle(
     );
   const usesHostName = merged.network.mode === 'host' || merged.namespaces.uts === 'host';
   const name = merged.hostname || (usesHostName ? hostname() : shortId(id));
+  checkFailureAction(merged);
   const network = { ...merged.network, endpoints: byName(context, merged.network.endpoints) };
   return {
     config: { ...merged, network, hostname: name },
@@ -131,6 +133,19 @@ function nameOf(networks: Context['networks'], word: string): string {
     if (!isKind(error, 'not-found')) throw error;
     return word;
   }
+}
+
+function checkFailureAction({ health, autoRemove }: ContainerConfig): void {
+  const action = health?.onFailure ?? 'none';
+  if (action !== 'none' && !hasTest(health))
+    throw invalid('an on-failure action of the health check needs a health check', {
+      code: 'bad-healthcheck',
+      hint: 'give one with --health-cmd, or use an image that has a HEALTHCHECK',
+    });
+  if (action === 'restart' && autoRemove)
+    throw invalid(`can't create 'AutoRemove' container that restarts when unhealthy`, {
+      code: 'bad-healthcheck',
+    });
 }
 
 /** What must exist and make sense at create time, before anything is made. */

@@ -34,6 +34,7 @@ export function handleExit(context: Context, exit: RuntimeExit): void {
 export async function recordExit(context: Context, id: ContainerId, exit: ExitInfo): Promise<void> {
   const record = context.store.find(id);
   if (!record || !isRunning(record.state)) return;
+  context.health.unwatch(id);
   const ended = storeExit(context, record, exit);
   faultPoint('container.exit.recorded');
   const ranForMs = exit.finishedAtMs - record.state.startedAtMs;
@@ -52,15 +53,26 @@ export async function recordExit(context: Context, id: ContainerId, exit: ExitIn
   publishDisconnects(context, ended);
   publishVolumeUse(context, ended, 'unmount');
   faultPoint('container.exit.cleaned');
-  if (willRestart) scheduleRestart(context, ended, ranForMs, (again) => startContainer(context, again));
-  else if (ended.config.autoRemove) await removeLocked(context, ended, { volumes: true });
+  if (willRestart)
+    scheduleRestart(context, ended, backOffBasisMs(context, record, ranForMs), (again) =>
+      startContainer(context, again, 'policy'),
+    );
+  else if (ended.config.autoRemove && context.live.of(id).restartsUnderWay === 0)
+    await removeLocked(context, ended, { volumes: true });
 }
 
 function storeExit(context: Context, record: ContainerRecord, exit: ExitInfo): ContainerRecord {
   const { exitCode, oomKilled, finishedAtMs } = exit;
-  const stoppedByUser = context.live.of(record.id).stopRequested;
-  const { restartCount } = record;
-  const willRestart = shouldRestart(record.config.restart, { exitCode, restartCount, stoppedByUser });
+  const { restartCount, health } = record;
+  const { lastSignal } = context.live.of(record.id);
+  const stoppedByUser = record.stopRequested === true || exitCode === 128 + (lastSignal ?? Number.NaN);
+  const restartsUnhealthy = isUnhealthyRestart(record);
+  const willRestart = shouldRestart(record.config.restart, {
+    exitCode,
+    restartCount,
+    stoppedByUser,
+    restartsUnhealthy,
+  });
   const state = next(record.state, {
     type: 'exited',
     exitCode,
@@ -72,5 +84,16 @@ function storeExit(context: Context, record: ContainerRecord, exit: ExitInfo): C
   return context.store.update(record.id, {
     state,
     restartCount: willRestart ? restartCount + 1 : restartCount,
+    ...(health ? { health: { ...health, status: 'unhealthy' } } : {}),
   });
+}
+
+function isUnhealthyRestart({ health, config }: ContainerRecord): boolean {
+  return health?.status === 'unhealthy' && config.health?.onFailure === 'restart';
+}
+
+/** An unhealthy run may have lasted long before it was found to be: only one that was healthy once resets the back-off. */
+function backOffBasisMs(context: Context, record: ContainerRecord, ranForMs: number): number {
+  if (!isUnhealthyRestart(record)) return ranForMs;
+  return context.live.of(record.id).wasHealthy ? Number.POSITIVE_INFINITY : 0;
 }

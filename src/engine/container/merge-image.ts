@@ -1,5 +1,6 @@
 import type { ImageRunConfig } from '../../foundation/oci/image-config.ts';
 import type { ContainerConfig } from './config.ts';
+import { mergeHealthCheck } from './health/health-check.ts';
 
 /**
  * The request with the image's defaults, as Docker merges them: environment and labels are joined (the request wins), an entrypoint of the request
@@ -12,12 +13,14 @@ export function mergeImage(request: ContainerConfig, image: ImageRunConfig): Con
     !ownCommand && (request.entrypoint === undefined || request.entrypoint.length === 0);
   const command = inheritsCommand && image.Cmd ? [...image.Cmd] : request.command;
   const stopSignal = request.stopSignal ?? image.StopSignal;
+  const health = mergeHealthCheck(request.health, image.Healthcheck);
   const { entrypoint: _entrypoint, command: _command, ...rest } = request;
   return {
     ...rest,
     ...(entrypoint ? { entrypoint } : {}),
     ...(command ? { command } : {}),
     ...(stopSignal ? { stopSignal } : {}),
+    ...(health ? { health } : {}),
     user: request.user || image.User || '',
     workingDir: request.workingDir || image.WorkingDir || '',
     env: mergeEnvironment(image.Env ?? [], request.env),

@@ -14,7 +14,13 @@ export const createPause =
         throw conflict(`Container ${record.id} is already paused`, { code: 'already-paused' });
       if (record.state.status !== 'running')
         throw conflict(`container ${record.id} is not running`, { code: 'not-running' });
-      await freezerOf(context).pause(id);
+      context.health.unwatch(id);
+      await freezerOf(context)
+        .pause(id)
+        .catch((error: unknown) => {
+          context.health.watch(id);
+          throw error;
+        });
       publish(context, context.store.update(id, { state: next(record.state, { type: 'paused' }) }), 'pause');
     });
   };
@@ -33,6 +39,7 @@ export const createResume =
         context.store.update(id, { state: next(record.state, { type: 'resumed' }) }),
         'unpause',
       );
+      context.health.watch(id);
     });
   };
 

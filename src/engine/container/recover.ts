@@ -1,7 +1,8 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { toSiloError } from '../../foundation/base/errors.ts';
+import { isKind, toSiloError } from '../../foundation/base/errors.ts';
 import { type ContainerId, parseContainerId } from '../../foundation/base/ids.ts';
+import { createLimiter } from '../../foundation/base/limiter.ts';
 import type { RecoveredContainer } from '../../resources/runtime/runtime.ts';
 import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
@@ -11,12 +12,14 @@ import { thawAfterCommits } from './files/freeze.ts';
 import { scheduleRestart } from './restart.ts';
 import { removeLocked } from './remove.ts';
 import { startsWithEngine } from './restart-policy.ts';
-import { cleanUpRun, startContainer, unmountRootfs } from './start.ts';
+import { beginningOf, cleanUpRun, startContainer, unmountRootfs } from './start.ts';
 import { isRunning } from './state.ts';
 
 type Status = RecoveredContainer['status'];
 /** Docker's code for a container whose end nobody saw. */
 const lostExitCode = 255;
+/** Containers that a start of the engine starts at the same time. */
+const startsAtOnce = 8;
 
 /**
  * Makes records and reality agree after a start of the engine, however the last one ended. What runs is adopted; an end that nobody recorded is recorded
@@ -44,16 +47,21 @@ export async function recoverContainers(context: Context): Promise<void> {
   await sweep(context, running);
 }
 
-/** Starts what restart policies want, in the background: the engine answers meanwhile. */
+/** Starts what restart policies want, in the background: the engine answers meanwhile. Oldest first, as others may need them. */
 export function startByPolicy(context: Context): void {
-  for (const record of context.store.active()) {
-    const { state, config } = record;
+  const starts = createLimiter(startsAtOnce);
+  for (const record of context.store.active().toReversed()) {
+    const { state, config, restartCount } = record;
     if (state.status === 'restarting')
-      scheduleRestart(context, record, 0, (id) => startContainer(context, id));
-    else if (state.status === 'exited' && startsWithEngine(config.restart, state))
-      startContainer(context, record.id).catch((error: unknown) =>
-        context.log.warn(`restart policy of container ${record.name}: ${toSiloError(error).message}`),
-      );
+      scheduleRestart(context, record, 0, (id) => startContainer(context, id, 'policy'));
+    else if (state.status === 'exited' && startsWithEngine(config.restart, { ...state, restartCount }))
+      starts
+        .run(() => startContainer(context, record.id, 'engine'))
+        .catch((error: unknown) => {
+          // A client was faster.
+          if (isKind(error, 'not-modified') || isKind(error, 'not-found')) return;
+          context.log.warn(`restart policy of container ${record.name}: ${toSiloError(error).message}`);
+        });
   }
 }
 
@@ -67,13 +75,16 @@ async function contained(context: Context, id: ContainerId, work: () => Promise<
 }
 
 function adopt(context: Context, record: ContainerRecord, status: Status | undefined): void {
-  if (status?.status !== 'running' || isRunning(record.state)) return;
+  if (status?.status !== 'running') return;
+  if (isRunning(record.state)) return context.health.watch(record.id, { recovered: true });
   // The engine died between the start and its record.
   const started = context.store.update(record.id, {
     state: { status: 'running', pid: status.pid, startedAtMs: context.now() },
     error: '',
+    ...beginningOf(record),
   });
   publish(context, started, 'start');
+  context.health.watch(record.id);
 }
 
 async function settleStopped(
@@ -92,6 +103,7 @@ async function settleStopped(
     context.store.update(record.id, {
       state: { status: 'running', pid: 0, startedAtMs: finishedAtMs },
       error: '',
+      stopRequested: false,
     });
     await recordExit(context, record.id, status.exit);
     return;

@@ -8,7 +8,7 @@ import type { ContainerLifecycle, ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { cancelRestart } from './restart.ts';
 import { isRunning, next } from './state.ts';
-import { killAndWait } from './stop.ts';
+import { killAndWait, rememberStop } from './stop.ts';
 import { exitCodeOf, settleWaiters } from './wait.ts';
 
 export const createRemove =
@@ -31,17 +31,15 @@ export const createRemove =
     }
   };
 
-async function end(context: Context, record: ContainerRecord): Promise<void> {
-  await cancelRestart(context, record.id);
-  if (!isRunning(record.state)) return;
-  const live = context.live.of(record.id);
-  live.stopRequested = true;
+async function end(context: Context, found: ContainerRecord): Promise<void> {
+  await cancelRestart(context, found.id);
+  const record = context.store.find(found.id);
+  if (!record || !isRunning(record.state)) return;
+  rememberStop(context, record);
   try {
     await killAndWait(context, record);
   } catch (error) {
     if (!isKind(error, 'not-found')) throw error;
-  } finally {
-    live.stopRequested = false;
   }
 }
 

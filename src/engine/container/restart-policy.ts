@@ -5,12 +5,33 @@ const maximumDelayMs = 60_000;
 /** A run of this length counts as healthy and resets the back-off, as in Docker. */
 const healthyRunMs = 10_000;
 
-/** Whether the policy restarts a container that ended by itself. `stoppedByUser` wins over every policy. */
-export function shouldRestart(
-  policy: ContainerConfig['restart'],
-  end: { exitCode: number; restartCount: number; stoppedByUser: boolean },
-): boolean {
+type Policy = ContainerConfig['restart'];
+
+/** How a run ended. */
+export interface RunEnd {
+  exitCode: number;
+  /** Restarts so far. */
+  restartCount: number;
+  stoppedByUser: boolean;
+  /** It was unhealthy, and its health check wants such a container to begin anew. */
+  restartsUnhealthy?: boolean;
+}
+
+/** Whether a container that ended begins anew. `stoppedByUser` wins over every policy. */
+export function shouldRestart(policy: Policy, end: RunEnd): boolean {
   if (end.stoppedByUser) return false;
+  return end.restartsUnhealthy === true || wantsRestart(policy, end);
+}
+
+/**
+ * Whether a start of the engine (or the machine) starts it: `always` does so even when its user had stopped it, and `on-failure` counts on from
+ * the attempts of before.
+ */
+export function startsWithEngine(policy: Policy, end: Omit<RunEnd, 'restartsUnhealthy'>): boolean {
+  return policy.name === 'always' || (!end.stoppedByUser && wantsRestart(policy, end));
+}
+
+function wantsRestart(policy: Policy, end: Pick<RunEnd, 'exitCode' | 'restartCount'>): boolean {
   switch (policy.name) {
     case 'always':
     case 'unless-stopped':
@@ -19,24 +40,6 @@ export function shouldRestart(
       return (
         end.exitCode !== 0 && (policy.maximumRetryCount === 0 || end.restartCount < policy.maximumRetryCount)
       );
-    case '':
-    case 'no':
-      return false;
-  }
-}
-
-/** Whether a start of the engine (or the machine) starts it. */
-export function startsWithEngine(
-  policy: ContainerConfig['restart'],
-  end: { exitCode: number; stoppedByUser: boolean },
-): boolean {
-  switch (policy.name) {
-    case 'always':
-      return true;
-    case 'unless-stopped':
-      return !end.stoppedByUser;
-    case 'on-failure':
-      return end.exitCode !== 0 && !end.stoppedByUser;
     case '':
     case 'no':
       return false;

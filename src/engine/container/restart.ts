@@ -1,11 +1,11 @@
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import type { ContainerLifecycle, ContainerRecord } from './container.ts';
-import { isKind } from '../../foundation/base/errors.ts';
+import { isKind, toSiloError } from '../../foundation/base/errors.ts';
 import { type Context, publish } from './context.ts';
 import { settleWaiters } from './wait.ts';
 import { nextDelayMs } from './restart-policy.ts';
 
-/** Starts the container again after the back-off; called while its lock is held. */
+/** Starts the container again after the back-off. `ranForMs` is how long the run lasted that ended: 0 for an attempt that failed. */
 export function scheduleRestart(
   context: Context,
   record: ContainerRecord,
@@ -13,30 +13,34 @@ export function scheduleRestart(
   start: (id: ContainerId) => Promise<void>,
 ): void {
   const live = context.live.of(record.id);
+  clearTimeout(live.restartTimer);
   live.restartDelayMs = nextDelayMs(live.restartDelayMs, ranForMs);
   live.restartTimer = setTimeout(() => {
     delete live.restartTimer;
-    start(record.id).catch((error: unknown) =>
-      context.log.warn(`restart of container ${record.name} failed: ${String(error)}`),
-    );
+    start(record.id).catch((error: unknown) => {
+      // Its user was faster.
+      if (isKind(error, 'not-modified') || isKind(error, 'not-found')) return;
+      context.log.warn(`restart of container ${record.name} failed: ${toSiloError(error).message}`);
+    });
   }, live.restartDelayMs);
 }
 
-/** Whether a restart was pending: then the container has ended, as its user wishes. */
+/**
+ * Whether a restart was pending: then the container has ended, as its user wishes. An attempt that is under way is waited for, and when it succeeded
+ * nothing is pending.
+ */
 export async function cancelRestart(context: Context, id: ContainerId): Promise<boolean> {
-  const live = context.live.of(id);
-  if (live.restartTimer === undefined) return false;
+  if (context.store.find(id)?.state.status !== 'restarting') return false;
   return context.locks.run(id, async () => {
+    const live = context.live.of(id);
     const record = context.store.find(id);
-    if (live.restartTimer === undefined || record?.state.status !== 'restarting') return false;
+    if (record?.state.status !== 'restarting') return false;
     clearTimeout(live.restartTimer);
     delete live.restartTimer;
     live.restartDelayMs = 0;
-    const { startedAtMs, finishedAtMs, exitCode, oomKilled } = record.state;
-    const ended = context.store.update(id, {
-      state: { status: 'exited', startedAtMs, finishedAtMs, exitCode, oomKilled, stoppedByUser: true },
-    });
-    settleWaiters(context, ended, ['not-running', 'next-exit'], { exitCode });
+    const { status: _, ...end } = record.state;
+    const ended = context.store.update(id, { state: { status: 'exited', ...end, stoppedByUser: true } });
+    settleWaiters(context, ended, ['not-running', 'next-exit'], { exitCode: end.exitCode });
     return true;
   });
 }
@@ -45,11 +49,26 @@ export const createRestart =
   (context: Context, verbs: Pick<ContainerLifecycle, 'start' | 'stop'>): ContainerLifecycle['restart'] =>
   async (nameOrId, options) => {
     const { id } = context.store.get(nameOrId);
+    const live = context.live.of(id);
+    // `--rm` is for the end of its life, which this is not.
+    live.restartsUnderWay++;
     try {
-      await verbs.stop(id, options);
-    } catch (error) {
-      if (!isKind(error, 'not-modified')) throw error;
+      await stopIfRunning(verbs, id, options);
+      await verbs.start(id);
+    } finally {
+      live.restartsUnderWay--;
     }
-    await verbs.start(id);
     publish(context, context.store.get(id), 'restart');
   };
+
+async function stopIfRunning(
+  verbs: Pick<ContainerLifecycle, 'stop'>,
+  id: ContainerId,
+  options: Parameters<ContainerLifecycle['stop']>[1],
+): Promise<void> {
+  try {
+    await verbs.stop(id, options);
+  } catch (error) {
+    if (!isKind(error, 'not-modified')) throw error;
+  }
+}

@@ -24,3 +24,10 @@ function signalNumber(text: string): number | undefined {
   }
   return (constants.signals as Record<string, number>)[`SIG${name}`];
 }
+
+const endSignals = new Set(['SIGINT', 'SIGQUIT', 'SIGKILL', 'SIGTERM'].map(parseSignal));
+
+/** Whether the signal's purpose is to end a program. */
+export function meansEnd(signal: number): boolean {
+  return endSignals.has(signal);
+}

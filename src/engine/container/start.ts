@@ -1,6 +1,6 @@
 import { mkdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { notModified, SiloError, toSiloError } from '../../foundation/base/errors.ts';
+import { conflict, notModified, SiloError, toSiloError } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import { mountOverlay, unmount } from '../../foundation/kernel/mount.ts';
@@ -11,34 +11,60 @@ import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { writeEtcFiles } from './etc-files.ts';
 import { attachNetwork, reserveNetwork } from './networking.ts';
+import { hasTest } from './health/health-check.ts';
+import { startingHealth } from './health/health-state.ts';
 import { toSpecInput } from './spec-input.ts';
 import { removeLocked } from './remove.ts';
+import { scheduleRestart } from './restart.ts';
+import { shouldRestart } from './restart-policy.ts';
 import { type ContainerState, isRunning, next } from './state.ts';
 import { settleWaiters } from './wait.ts';
 import { failureExitCode } from './start-failure.ts';
 import { publishVolumeUse } from './volume-events.ts';
 
-/** Starts a container that does not run; on failure everything of the attempt is undone and the reason kept in the record. */
-export async function startContainer(context: Context, nameOrId: string): Promise<void> {
+/** Who wants a start: a person, the start of the engine by a restart policy, or the policy after an end. */
+export type Starter = 'user' | 'engine' | 'policy';
+
+/**
+ * Starts a container that does not run; on failure everything of the attempt is undone and the reason kept in the record. An attempt of a restart policy
+ * that fails (a port is taken, a disk not mounted yet) is made again after the back-off.
+ */
+export async function startContainer(context: Context, nameOrId: string, by: Starter): Promise<void> {
   const { id } = context.store.get(nameOrId);
-  await context.locks.run(id, () => startLocked(context, id));
+  await context.locks.run(id, () => startLocked(context, id, by));
 }
 
-export async function startLocked(context: Context, id: ContainerId): Promise<void> {
-  const record = context.store.get(id);
-  if (isRunning(record.state)) throw notModified(`container ${record.name} is already running`);
+async function startLocked(context: Context, id: ContainerId, by: Starter): Promise<void> {
+  const found = context.store.get(id);
+  checkStartable(found, by);
+  // A restart that the policy counts goes on counting; any other begins anew.
+  const record = by === 'policy' ? found : { ...found, restartCount: 0 };
+  if (by !== 'policy') context.live.of(id).restartDelayMs = 0;
   const starting = next(record.state, { type: 'start', atMs: context.now() });
   const live = context.live.of(id);
   live.ended = Promise.withResolvers<void>();
-  live.stopRequested = false;
+  live.wasHealthy = false;
+  delete live.lastSignal;
   try {
     publish(context, await launch(context, record, starting), 'start');
+    context.health.watch(id);
   } catch (thrown) {
     const error = toSiloError(thrown);
     const exitCode = failureExitCode(error);
-    const state = next(starting, { type: 'start-failed', exitCode, atMs: context.now() });
-    const failed = keepFailure(context, record, { state, error: error.message });
+    const willRetry = by !== 'user' && retries(record, exitCode);
+    const state = next(starting, { type: 'start-failed', exitCode, atMs: context.now(), willRetry });
+    const failed = keepFailure(context, record, {
+      state,
+      error: error.message,
+      restartCount: record.restartCount + (willRetry ? 1 : 0),
+    });
     live.ended.resolve();
+    if (state.status === 'restarting') {
+      context.log.warn(
+        `container ${record.name} could not be restarted and is tried again: ${error.message}`,
+      );
+      return scheduleRestart(context, failed, 0, (again) => startContainer(context, again, 'policy'));
+    }
     releaseParked(context, record);
     settleWaiters(context, failed, ['next-exit', 'not-running'], { exitCode, error: error.message });
     if (record.config.autoRemove) await removeLocked(context, failed, { volumes: true });
@@ -46,11 +72,25 @@ export async function startLocked(context: Context, id: ContainerId): Promise<vo
   }
 }
 
+/** What its policy would say of an end with this code; an unhealthy container is to begin anew whatever the policy. */
+function retries({ config, restartCount }: ContainerRecord, exitCode: number): boolean {
+  const restartsUnhealthy = config.health?.onFailure === 'restart';
+  return shouldRestart(config.restart, { exitCode, restartCount, stoppedByUser: false, restartsUnhealthy });
+}
+
+function checkStartable({ state, name }: ContainerRecord, by: Starter): void {
+  if (state.status === 'paused')
+    throw conflict('cannot start a paused container, try unpause instead', { code: 'container-paused' });
+  // Between two runs Docker counts it as running.
+  if (isRunning(state) || (state.status === 'restarting' && by === 'user'))
+    throw notModified(`container ${name} is already running`);
+}
+
 /** On a full disk too, those who wait for the start must hear of its failure. */
 function keepFailure(
   context: Context,
   record: ContainerRecord,
-  failure: Pick<ContainerRecord, 'state' | 'error'>,
+  failure: Pick<ContainerRecord, 'state' | 'error' | 'restartCount'>,
 ): ContainerRecord {
   try {
     return context.store.update(record.id, failure);
@@ -99,10 +139,23 @@ async function launch(
   await context.driver.containers.start(id);
   faultPoint('container.start.started');
   const state = next(starting, { type: 'started', pid, atMs: startedAtMs });
-  const started = context.store.updateRunning(id, { state, error: '' });
+  const started = context.store.updateRunning(id, { state, error: '', ...beginningOf(record) });
   faultPoint('container.start.recorded');
   undo.move();
   return started;
+}
+
+/** What else a run begins with. Without a check there is no health, and inspect shows none. */
+export function beginningOf({
+  config,
+  health,
+  restartCount,
+}: ContainerRecord): Pick<ContainerRecord, 'health' | 'restartCount' | 'stopRequested'> {
+  return {
+    restartCount,
+    stopRequested: false,
+    ...(hasTest(config.health) ? { health: startingHealth(health) } : {}),
+  };
 }
 
 async function mountRootfs(context: Context, { id, layers }: ContainerRecord): Promise<string> {

@@ -45,10 +45,16 @@ test('restart policies follow Docker', () => {
     false,
   );
   expect(
-    startsWithEngine({ name: 'always', maximumRetryCount: 0 }, { exitCode: 0, stoppedByUser: true }),
+    startsWithEngine(
+      { name: 'always', maximumRetryCount: 0 },
+      { exitCode: 0, restartCount: 0, stoppedByUser: true },
+    ),
   ).toBe(true);
   expect(
-    startsWithEngine({ name: 'unless-stopped', maximumRetryCount: 0 }, { exitCode: 0, stoppedByUser: true }),
+    startsWithEngine(
+      { name: 'unless-stopped', maximumRetryCount: 0 },
+      { exitCode: 0, restartCount: 0, stoppedByUser: true },
+    ),
   ).toBe(false);
   expect([
     nextDelayMs(0, 0),

@@ -5,10 +5,10 @@ export type ContainerState =
   /** `exitCode` of the last attempt to start, 0 when none was made. */
   | { status: 'created'; exitCode?: number }
   /** Only between two steps of `start`: never stored. */
-  | { status: 'starting'; sinceMs: number; firstTime: boolean }
+  | { status: 'starting'; sinceMs: number; firstTime: boolean; lastStartedAtMs?: number }
   | { status: 'running'; pid: number; startedAtMs: number }
   | { status: 'paused'; pid: number; startedAtMs: number }
-  | { status: 'restarting'; startedAtMs: number; finishedAtMs: number; exitCode: number; oomKilled: boolean }
+  | { status: 'restarting'; startedAtMs?: number; finishedAtMs: number; exitCode: number; oomKilled: boolean }
   | {
       status: 'exited';
       /** Absent when it never ran. */
@@ -24,7 +24,8 @@ export type ContainerState =
 export type ContainerEvent =
   | { type: 'start'; atMs: number }
   | { type: 'started'; pid: number; atMs: number }
-  | { type: 'start-failed'; exitCode: number; atMs: number }
+  /** `willRetry`: a restart policy's attempt, which is made again. */
+  | { type: 'start-failed'; exitCode: number; atMs: number; willRetry?: boolean }
   | {
       type: 'exited';
       exitCode: number;
@@ -42,22 +43,30 @@ export function next(state: ContainerState, event: ContainerEvent): ContainerSta
   switch (event.type) {
     case 'start':
       if (state.status === 'created' || state.status === 'exited' || state.status === 'restarting')
-        return { status: 'starting', sinceMs: event.atMs, firstTime: state.status === 'created' };
+        return {
+          status: 'starting',
+          sinceMs: event.atMs,
+          firstTime: state.status === 'created',
+          ...('startedAtMs' in state && state.startedAtMs !== undefined
+            ? { lastStartedAtMs: state.startedAtMs }
+            : {}),
+        };
       break;
     case 'started':
       if (state.status === 'starting') return { status: 'running', pid: event.pid, startedAtMs: event.atMs };
       break;
     case 'start-failed':
-      if (state.status === 'starting')
-        return state.firstTime
-          ? { status: 'created', exitCode: event.exitCode }
-          : {
-              status: 'exited',
-              finishedAtMs: event.atMs,
-              exitCode: event.exitCode,
-              oomKilled: false,
-              stoppedByUser: false,
-            };
+      if (state.status === 'starting') {
+        if (state.firstTime) return { status: 'created', exitCode: event.exitCode };
+        const end = {
+          ...(state.lastStartedAtMs === undefined ? {} : { startedAtMs: state.lastStartedAtMs }),
+          finishedAtMs: event.atMs,
+          exitCode: event.exitCode,
+          oomKilled: false,
+        };
+        if (event.willRetry) return { status: 'restarting', ...end };
+        return { status: 'exited', ...end, stoppedByUser: false };
+      }
       break;
     case 'exited':
       if (state.status === 'running' || state.status === 'paused' || state.status === 'starting') {

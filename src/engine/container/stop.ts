@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { conflict, isKind, notModified } from '../../foundation/base/errors.ts';
+import type { ContainerId } from '../../foundation/base/ids.ts';
 import { withDeadline } from '../../foundation/base/deadline.ts';
 import type { ContainerLifecycle, ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { prefixed } from './prefixed.ts';
 import { cancelRestart } from './restart.ts';
-import { parseSignal } from './signals.ts';
-import { isRunning } from './state.ts';
+import { meansEnd, parseSignal } from './signals.ts';
+import { isRunning, next } from './state.ts';
 
 const defaultStopSeconds = 10;
 /** How long an end may take after SIGKILL before the request gives up; the container stays as it is. */
@@ -16,37 +17,60 @@ const sigkill = 9;
 export const createStop =
   (context: Context): ContainerLifecycle['stop'] =>
   async (nameOrId, options) => {
-    const record = context.store.get(nameOrId);
-    if (await cancelRestart(context, record.id)) return;
+    const { id } = context.store.get(nameOrId);
+    const isCanceled = await cancelRestart(context, id);
+    const record = context.store.get(id);
+    if (isCanceled) return publish(context, record, 'stop');
     if (!isRunning(record.state)) throw notModified(`container ${record.name} is not running`);
-    const signal = parseSignal(options.signal ?? record.config.stopSignal ?? 'SIGTERM');
-    const seconds = options.timeoutSeconds ?? record.config.stopTimeoutSeconds ?? defaultStopSeconds;
-    await stopRunning(context, record, signal, seconds);
+    const plan = stopPlan(record, options);
+    rememberStop(context, record);
+    await stopRunning(context, record, plan);
+    publish(context, context.store.find(record.id) ?? record, 'stop');
   };
+
+/** The same for a container that is to begin anew because it is unhealthy. */
+export async function endUnhealthy(context: Context, id: ContainerId): Promise<void> {
+  const record = context.store.get(id);
+  if (isRunning(record.state)) await stopRunning(context, record, stopPlan(record, {}));
+}
+
+export async function killUnhealthy(context: Context, id: ContainerId): Promise<void> {
+  const record = context.store.get(id);
+  if (isRunning(record.state)) await killAndWait(context, record);
+}
+
+/** Written before the signal is sent: whoever finds the end, this engine or the next, must know that it was wanted. */
+export function rememberStop(context: Context, { id, stopRequested }: ContainerRecord): void {
+  if (stopRequested !== true) context.store.updateRunning(id, { stopRequested: true });
+}
+
+interface StopPlan {
+  signal: number;
+  seconds: number;
+}
+
+function stopPlan({ config }: ContainerRecord, options: Parameters<ContainerLifecycle['stop']>[1]): StopPlan {
+  return {
+    signal: parseSignal(options.signal ?? config.stopSignal ?? 'SIGTERM'),
+    seconds: options.timeoutSeconds ?? config.stopTimeoutSeconds ?? defaultStopSeconds,
+  };
+}
 
 async function stopRunning(
   context: Context,
   record: ContainerRecord,
-  signal: number,
-  seconds: number,
+  { signal, seconds }: StopPlan,
 ): Promise<void> {
-  const live = context.live.of(record.id);
-  const { promise: ended } = live.ended;
-  live.stopRequested = true;
-  try {
-    await sendSignal(context, record, signal);
-    const timer = new AbortController();
-    const patience =
-      seconds < 0
-        ? new Promise<'late'>(() => undefined)
-        : delay(seconds * 1000, 'late' as const, { signal: timer.signal });
-    const outcome = await Promise.race([ended, patience.catch(() => undefined)]);
-    timer.abort();
-    if (outcome === 'late') await killAndWait(context, record, ended);
-  } finally {
-    live.stopRequested = false;
-  }
-  publish(context, context.store.find(record.id) ?? record, 'stop');
+  const { promise: ended } = context.live.of(record.id).ended;
+  await sendSignal(context, record, signal);
+  const timer = new AbortController();
+  const patience =
+    seconds < 0
+      ? new Promise<'late'>(() => undefined)
+      : delay(seconds * 1000, 'late' as const, { signal: timer.signal });
+  const outcome = await Promise.race([ended, patience.catch(() => undefined)]);
+  timer.abort();
+  if (outcome === 'late') await killAndWait(context, record, ended);
 }
 
 /** SIGKILL, and returns when the end is recorded. For `stop` after its patience and for `rm -f`. */
@@ -68,8 +92,26 @@ async function sendSignal(context: Context, record: ContainerRecord, signal: num
     return;
   }
   publish(context, record, 'kill', { signal: String(signal) });
-  if (context.store.find(record.id)?.state.status === 'paused')
-    await context.driver.freezer?.resume(record.id);
+  if (context.store.find(record.id)?.state.status === 'paused' && endsRun(record, signal))
+    await thaw(context, record.id);
+}
+
+async function thaw(context: Context, id: ContainerId): Promise<void> {
+  await context.driver.freezer?.resume(id);
+  const record = context.store.find(id);
+  // One that does not mind the signal runs on.
+  if (record?.state.status !== 'paused') return;
+  publish(
+    context,
+    context.store.updateRunning(id, { state: next(record.state, { type: 'resumed' }) }),
+    'unpause',
+  );
+  context.health.watch(id);
+}
+
+/** Whether a person who sends it wants the container to end; others (SIGHUP to reload) leave the restart policy alone. */
+function endsRun({ config }: ContainerRecord, signal: number): boolean {
+  return meansEnd(signal) || signal === parseSignal(config.stopSignal ?? 'SIGTERM');
 }
 
 export const createKill =
@@ -77,9 +119,13 @@ export const createKill =
   async (nameOrId, signalText) => {
     try {
       const signal = parseSignal(signalText === '' ? 'KILL' : signalText);
-      const record = context.store.get(nameOrId);
-      if (!isRunning(record.state) && !(await cancelRestart(context, record.id)))
+      const { id } = context.store.get(nameOrId);
+      if (await cancelRestart(context, id)) return;
+      const record = context.store.get(id);
+      if (!isRunning(record.state))
         throw conflict(`container ${record.id} is not running`, { code: 'not-running' });
+      if (endsRun(record, signal)) rememberStop(context, record);
+      context.live.of(id).lastSignal = signal;
       await sendSignal(context, record, signal);
     } catch (error) {
       throw prefixed(`cannot kill container: ${nameOrId}`, error);

@@ -177,8 +177,8 @@ export function createContainerStore(database: Database): ContainerStore {
 }
 
 /** Nothing has to be done for it when the engine starts: it does not run, nobody wants it to, and it does not go with its end. */
-function isAtRest({ state, config }: ContainerRecord): boolean {
+function isAtRest({ state, config, restartCount }: ContainerRecord): boolean {
   if (config.autoRemove) return false;
   if (state.status === 'created') return true;
-  return state.status === 'exited' && !startsWithEngine(config.restart, state);
+  return state.status === 'exited' && !startsWithEngine(config.restart, { ...state, restartCount });
 }

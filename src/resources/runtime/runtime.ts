@@ -107,6 +107,8 @@ export interface AttachedStreams extends Disposable {
 export interface Execs {
   /** Starts the process; when `onAttached` is given it is attached before the first instruction runs. */
   exec(request: ExecProcess): Promise<{ pid: number; streams?: AttachedStreams }>;
+  /** SIGKILL for the process and those of its process group. One that has ended is fine. */
+  killExec(id: ContainerId, execId: ExecId): Promise<void>;
   /** Removes what the driver keeps for an ended exec. Absent is fine. */
   forgetExec(id: ContainerId, execId: ExecId): Promise<void>;
 }

@@ -3,7 +3,7 @@ import type { Engine } from '../../../engine/host/engine.ts';
 import { isRunning } from '../../../engine/container/state.ts';
 import { invalid, isKind } from '../../../foundation/base/errors.ts';
 import { networkModeOf } from '../translate/container-network.ts';
-import { statusWord } from '../translate/container-state.ts';
+import { healthWord, statusWord } from '../translate/container-state.ts';
 import { badFilterValue, booleanFilter, type Filters, matchesAny, matchesLabels } from './filters.ts';
 import { compileNamePattern } from './name-pattern.ts';
 
@@ -57,7 +57,7 @@ export function createContainerFilter(
     matchesLabels(filters, record.config.labels) &&
     matchesAny(filters, 'status', (word) => word === statusWord(record)) &&
     (exited === undefined || (record.state.status === 'exited' && exited.includes(record.state.exitCode))) &&
-    matchesAny(filters, 'health', (word) => word === 'none') &&
+    matchesAny(filters, 'health', (word) => word === healthWord(record)) &&
     matchesAny(filters, 'isolation', (word) => word === 'default') &&
     booleanFilter(filters, 'is-task') !== true &&
     matchesAny(filters, 'volume', (word) => usesVolume(record, word)) &&

@@ -274,7 +274,6 @@ test('every network that is named is joined, that of the mode first', () => {
 
 test('what is not supported is refused by name', () => {
   const asked: [object, string][] = [
-    [{ Healthcheck: { Test: ['CMD', 'true'] } }, 'Healthcheck'],
     [{ HostConfig: { Links: ['a:b'] } }, 'HostConfig.Links'],
     [{ HostConfig: { StorageOpt: { size: '1G' } } }, 'HostConfig.StorageOpt'],
     [{ HostConfig: { VolumeDriver: 'nfs' } }, 'HostConfig.VolumeDriver'],

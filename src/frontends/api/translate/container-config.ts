@@ -6,11 +6,13 @@ import type {
   HostConfigJson,
 } from '../../../foundation/wire/docker/container-config.ts';
 import type { ContainerConfig } from '../../../engine/container/config.ts';
+import { parseFailureAction, parseHealthCheck } from '../../../engine/container/health/health-check.ts';
+import { type HealthCheck, onFailureAnnotation } from '../../../engine/container/health/health.ts';
 import { checkHostConfig } from './host-config-checks.ts';
 import { attributeOptions } from './log-attributes.ts';
 import { toMountRequest } from './mount-request.ts';
 import { parsePortKey, toNetworkRequest } from './network-request.ts';
-import { conflicting, defined, refuseUnless } from './refuse.ts';
+import { conflicting, defined } from './refuse.ts';
 import { toResources } from './resources.ts';
 import { toRestartPolicy } from './restart-policy.ts';
 
@@ -22,7 +24,6 @@ export function toContainerConfig(body: ContainerCreateBody, host: { cpus: numbe
   const hostConfig = body.HostConfig ?? {};
   if (Object.keys(body).length === 0)
     throw invalid('config cannot be empty in order to create a container', { code: 'no-config' });
-  refuseHealthcheck(body.Healthcheck ?? {});
   checkHostConfig(hostConfig);
   checkNames(body, hostConfig);
   return defined<ContainerConfig>({
@@ -44,6 +45,7 @@ export function toContainerConfig(body: ContainerCreateBody, host: { cpus: numbe
     attachStderr: body.AttachStderr ?? false,
     stopSignal: body.StopSignal || undefined,
     stopTimeoutSeconds: body.StopTimeout ?? undefined,
+    health: toHealth(body.Healthcheck, hostConfig.Annotations),
     exposedPorts: Object.keys(body.ExposedPorts ?? {}).map(parsePortKey),
     volumes: Object.keys(body.Volumes ?? {}),
     consoleSize: toConsoleSize(hostConfig.ConsoleSize),
@@ -124,13 +126,15 @@ function toSecurity(host: HostConfigJson): ContainerConfig['security'] {
   });
 }
 
-function refuseHealthcheck(health: HealthConfigJson): void {
-  const test = health.Test ?? [];
-  refuseUnless(
-    test.length === 0 || (test.length === 1 && test[0] === 'NONE'),
-    'Healthcheck',
-    'run without --health-cmd; health checks of images are not run either',
-  );
+/** The action on failure has no field in Docker's API: it is an annotation, which inspect shows as given. */
+function toHealth(
+  json: HealthConfigJson | null | undefined,
+  annotations: Record<string, string> | null | undefined,
+): HealthCheck | undefined {
+  const action = annotations?.[onFailureAnnotation];
+  if (!json && action === undefined) return undefined;
+  const check = parseHealthCheck({ ...json, Test: json?.Test ?? [] });
+  return { ...check, ...(action === undefined ? {} : { onFailure: parseFailureAction(action) }) };
 }
 
 /** The kernel's and hosts(5)'s idea of a host name: printable, and short enough for sethostname(2). */

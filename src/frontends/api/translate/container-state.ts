@@ -1,5 +1,10 @@
 import type { ContainerRecord } from '../../../engine/container/container.ts';
-import type { ContainerStateJson, ContainerStatusWord } from '../../../foundation/wire/docker/container.ts';
+import type { HealthState } from '../../../engine/container/health/health.ts';
+import type {
+  ContainerStateJson,
+  ContainerStatusWord,
+  HealthJson,
+} from '../../../foundation/wire/docker/container.ts';
 import { formatTime, humanDuration, zeroTime } from './times.ts';
 
 /** Docker's word for the state. A start under way still shows as created. */
@@ -8,7 +13,7 @@ export function statusWord({ state }: Pick<ContainerRecord, 'state'>): Container
 }
 
 /** `State` of inspect. */
-export function toStateJson(record: Pick<ContainerRecord, 'state' | 'error'>): ContainerStateJson {
+export function toStateJson(record: Pick<ContainerRecord, 'state' | 'error' | 'health'>): ContainerStateJson {
   const { state } = record;
   const isAlive = state.status === 'running' || state.status === 'paused';
   return {
@@ -24,17 +29,43 @@ export function toStateJson(record: Pick<ContainerRecord, 'state' | 'error'>): C
     Error: record.error,
     StartedAt: 'startedAtMs' in state ? formatTime(state.startedAtMs) : zeroTime,
     FinishedAt: 'finishedAtMs' in state ? formatTime(state.finishedAtMs) : zeroTime,
+    ...(record.health ? { Health: toHealthJson(record.health) } : {}),
   };
 }
 
+function toHealthJson({ status, failingStreak, log }: HealthState): HealthJson {
+  return {
+    Status: status,
+    FailingStreak: failingStreak,
+    Log: log.map(({ startedAtMs, endedAtMs, exitCode, output }) => ({
+      Start: formatTime(startedAtMs),
+      End: formatTime(endedAtMs),
+      ExitCode: exitCode,
+      Output: output,
+    })),
+  };
+}
+
+/** What `ps` adds to a running container's status, and what its filter `health` goes by. */
+export function healthWord({ health }: Pick<ContainerRecord, 'health'>): HealthJson['Status'] {
+  return health?.status ?? 'none';
+}
+
+function healthText(record: Pick<ContainerRecord, 'health'>): string {
+  const word = healthWord(record);
+  if (word === 'none') return '';
+  return word === 'starting' ? ' (health: starting)' : ` (${word})`;
+}
+
 /** The column STATUS of `ps`. */
-export function statusText({ state }: Pick<ContainerRecord, 'state'>, nowMs: number): string {
+export function statusText(record: Pick<ContainerRecord, 'state' | 'health'>, nowMs: number): string {
+  const { state } = record;
   switch (state.status) {
     case 'created':
     case 'starting':
       return 'Created';
     case 'running':
-      return `Up ${humanDuration(nowMs - state.startedAtMs)}`;
+      return `Up ${humanDuration(nowMs - state.startedAtMs)}${healthText(record)}`;
     case 'paused':
       return `Up ${humanDuration(nowMs - state.startedAtMs)} (Paused)`;
     case 'restarting':

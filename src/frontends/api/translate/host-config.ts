@@ -1,4 +1,5 @@
 import type { ContainerConfig } from '../../../engine/container/config.ts';
+import { formatHealthCheck } from '../../../engine/container/health/health-check.ts';
 import type { HostFacts } from '../../../engine/host/engine.ts';
 import type {
   ContainerConfigJson,
@@ -37,6 +38,7 @@ export function toConfigJson(config: ContainerConfig): ContainerConfigJson {
     ...(config.stopSignal === undefined ? {} : { StopSignal: config.stopSignal }),
     ...(config.stopTimeoutSeconds === undefined ? {} : { StopTimeout: config.stopTimeoutSeconds }),
     ...(config.shell === undefined ? {} : { Shell: config.shell }),
+    ...(config.health === undefined ? {} : { Healthcheck: formatHealthCheck(config.health) }),
   };
 }
 

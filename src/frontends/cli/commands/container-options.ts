@@ -89,6 +89,12 @@ export const containerOptions = {
   'group-add': { kind: 'list', summary: 'Add additional groups to join' },
   'health-cmd': { kind: 'string', summary: 'Command to run to check health' },
   'health-interval': { kind: 'duration', shown: '0s', summary: 'Time between running the check (ms|s|m|h)' },
+  'health-on-failure': {
+    kind: 'string',
+    summary: 'What to do when the container becomes unhealthy (none|restart|stop|kill)',
+    check: checkFailureAction,
+    completion: ['none', 'restart', 'stop', 'kill'],
+  },
   'health-retries': { kind: 'int', summary: 'Consecutive failures needed to report unhealthy' },
   'health-start-interval': {
     kind: 'duration',
@@ -215,6 +221,11 @@ export const creationOptions = {
   quiet: { kind: 'bool', short: 'q', summary: 'Suppress the pull output' },
   'use-api-socket': { kind: 'bool', summary: 'Bind mount Docker API socket and required auth' },
 } as const satisfies OptionTable;
+
+function checkFailureAction(text: string): void {
+  if (!['none', 'restart', 'stop', 'kill'].includes(text))
+    throw new Error('valid actions are none, restart, stop and kill');
+}
 
 function checkStream(text: string): void {
   if (!['stdin', 'stdout', 'stderr'].includes(text.toLowerCase()))

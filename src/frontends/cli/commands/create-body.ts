@@ -77,7 +77,7 @@ function checkConflicts({ options, given }: CreateInput): void {
   const restart = options.restart === 'no' ? '' : options.restart;
   if (options.rm && restart !== '')
     throw invalid('conflicting options: cannot specify both --restart and --rm');
-  const hasHealth = [...given].some((name) => name.startsWith('health-'));
+  const hasHealth = healthOptions.some((name) => given.has(name));
   if (options['no-healthcheck'] && hasHealth)
     throw invalid('--no-healthcheck conflicts with --health-* options');
   if (options['log-driver'] === 'none' && options['log-opt'].length > 0)
@@ -117,20 +117,23 @@ async function configPart({ options, given, args, io, detached }: CreateInput): 
   };
 }
 
+const healthOptions = [
+  'health-cmd',
+  'health-interval',
+  'health-timeout',
+  'health-start-period',
+  'health-start-interval',
+  'health-retries',
+] as const;
+
 function healthPart(
   options: ContainerOptionValues,
   given: ReadonlySet<string>,
 ): HealthConfigJson | undefined {
   if (options['no-healthcheck']) return { Test: ['NONE'] };
-  if (![...given].some((name) => name.startsWith('health-'))) return undefined;
-  for (const name of [
-    'health-interval',
-    'health-timeout',
-    'health-start-period',
-    'health-start-interval',
-    'health-retries',
-  ] as const)
-    if (options[name] < 0) throw invalid(`--${name} cannot be negative`);
+  if (!healthOptions.some((name) => given.has(name))) return undefined;
+  for (const name of healthOptions)
+    if (name !== 'health-cmd' && options[name] < 0) throw invalid(`--${name} cannot be negative`);
   return {
     ...(options['health-cmd'] === '' ? {} : { Test: ['CMD-SHELL', options['health-cmd']] }),
     Interval: options['health-interval'],
@@ -172,7 +175,10 @@ async function hostPart({ options, given, io }: CreateInput): Promise<HostConfig
     Tmpfs: Object.fromEntries(options.tmpfs.map(splitTmpfs)),
     Mounts: options.mount.map((text) => parseMount(text, io.cwd)),
     Sysctls: collectPairs(options.sysctl),
-    Annotations: collectPairs(options.annotation),
+    Annotations: {
+      ...collectPairs(options.annotation),
+      ...(given.has('health-on-failure') ? { 'silo.health-on-failure': options['health-on-failure'] } : {}),
+    },
     StorageOpt: collectPairs(options['storage-opt']),
     ShmSize: options['shm-size'],
     Runtime: options.runtime,

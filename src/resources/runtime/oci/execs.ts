@@ -1,11 +1,13 @@
 import { mkdirSync, writeFileSync, writeSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { kill } from 'node:process';
 import { withDeadline } from '../../../foundation/base/deadline.ts';
 import { conflict, internal } from '../../../foundation/base/errors.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
 import { closeDescriptor } from '../../../foundation/kernel/at.ts';
 import { createPipe } from '../../../foundation/kernel/pipe.ts';
 import { connectSeqpacket } from '../../../foundation/kernel/seqpacket.ts';
+import type { ContainerId } from '../../../foundation/base/ids.ts';
 import type { AttachedStreams, ExecProcess, Execs, ExitInfo } from '../runtime.ts';
 import { wrapAttached } from './attach.ts';
 import { commonArgs, formatSpec, getTracked } from './containers.ts';
@@ -19,6 +21,7 @@ const killedCode = 137;
 export function createExecs(context: Context): Execs {
   return {
     exec: (request) => exec(context, request),
+    killExec: async (id, execId) => killExec(id, context.execs.get(execId)?.pid ?? 0),
     async forgetExec(id, execId) {
       const exec = context.execs.get(execId);
       context.execs.delete(execId);
@@ -88,6 +91,23 @@ async function exec(
   undo.move();
   parked.close();
   return { pid: message.data, ...(streams ? { streams } : {}) };
+}
+
+/** Runtimes start every process as leader of a session, so its group is the program and what it started. */
+async function killExec(id: ContainerId, pid: number): Promise<void> {
+  if (pid <= 1) return;
+  const membership = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+  // The number may be another process's by now.
+  if (!membership.includes(id)) return;
+  for (const target of [-pid, pid]) sendKill(target);
+}
+
+function sendKill(target: number): void {
+  try {
+    kill(target, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
 
 interface ParkedMonitor {
