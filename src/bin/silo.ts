@@ -33,6 +33,10 @@ async function main(argv: readonly string[]): Promise<number> {
     const { runPack } = await import('../foundation/archive/pack.ts');
     return await runPack(argv.slice(1));
   }
+  if (argv[0] === '__files') {
+    const { runFilesHelper } = await import('../engine/container/files/helper.ts');
+    return await runFilesHelper(argv.slice(1));
+  }
   // `silo ps | head`: who reads no longer has no use for the rest.
   process.stdout.on('error', () => process.exit(0));
   const exitCode = await runCli(argv, io, {

@@ -14,7 +14,7 @@ import { createEvents } from '../../src/engine/events/bus.ts';
 import type { EngineEvent } from '../../src/engine/events/events.ts';
 import { createImageEngine, type ImageEngine } from '../../src/engine/image/create-image-engine.ts';
 import type { ImageUsers } from '../../src/engine/image/image.ts';
-import { unpackCommand } from '../../src/bin/unpack-command.ts';
+import { unpackCommand } from '../../src/bin/helper-commands.ts';
 
 /** A real image engine over real stores in a folder; unpacking needs root. */
 export interface OpenImages extends AsyncDisposable {

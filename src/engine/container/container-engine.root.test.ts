@@ -83,6 +83,8 @@ beforeAll(async () => {
       settings: {
         containersDirectory: join(directory, 'containers'),
         rootfsDirectory: join(directory, 'rootfs'),
+        emptyDirectory: join(directory, 'empty'),
+        filesCommand: [],
         defaultRuntime: 'crun',
         runtimes: ['crun'],
         cgroupParent: '/silo-test',

@@ -15,6 +15,9 @@ import { createCreate } from './create.ts';
 import { createExecs } from './exec.ts';
 import { createHealthMonitors } from './health/monitors.ts';
 import { createOnUnhealthy } from './health/on-failure.ts';
+import { createCopy } from './files/copy.ts';
+import type { ContainerFiles } from './files/files.ts';
+import { createTransfers } from './files/transfers.ts';
 import { handleExit } from './exit.ts';
 import { createChanges } from './files/changes.ts';
 import { createCommit } from './files/commit.ts';
@@ -45,6 +48,7 @@ export interface ContainerEngine extends Disposable {
   execs: ContainerExecs;
   stats: ContainerStats;
   changes: ContainerChanges & ContainerCommit;
+  files: Pick<ContainerFiles, 'stat' | 'read' | 'write'>;
   /** What the image engine must not remove. */
   users: ImageUsers;
   /** Called once, before the first request: see `recover.ts`. */
@@ -60,6 +64,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     ...deps,
     store: createContainerStore(deps.database),
     locks: createKeyLock(),
+    transfers: createTransfers(),
     live: createLiveContainers(),
     execs: new Map(),
     creating: new Map(),
@@ -114,6 +119,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
       export: createExport(context),
       commit: createCommit(context),
     },
+    files: createCopy(context),
     users: createImageUsers(context),
     recover: () => recoverContainers(context),
     startByPolicy() {

@@ -14,6 +14,7 @@ import type { Events } from '../events/events.ts';
 import type { ImageComposition, ImageQueries } from '../image/image.ts';
 import type { ContainerRecord, ExecInfo, WaitCondition } from './container.ts';
 import type { HealthMonitors } from './health/health.ts';
+import type { Transfers } from './files/transfers.ts';
 import type { ContainerStore } from './store.ts';
 
 /** What the container engine is made from. */
@@ -39,6 +40,10 @@ export interface ContainerSettings {
   containersDirectory: string;
   /** Folder of mount points of root file systems. Below the exec root, gone with a reboot. */
   rootfsDirectory: string;
+  /** Of ours, always empty: the root of helpers for files, which mount there what nobody else sees. */
+  emptyDirectory: string;
+  /** How to run the helper for files. */
+  filesCommand: readonly string[];
   defaultRuntime: string;
   runtimes: readonly string[];
   /** Parent of every container's cgroup, e.g. `/silo`. */
@@ -59,6 +64,8 @@ export interface ContainerSettings {
 export interface Context extends ContainerDeps {
   store: ContainerStore;
   locks: KeyLock;
+  /** Copies of files that are under way. */
+  transfers: Transfers;
   live: LiveContainers;
   execs: Map<ExecId, ExecEntry>;
   readonly health: HealthMonitors;

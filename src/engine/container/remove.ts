@@ -57,6 +57,7 @@ export async function removeLocked(
   const doomedVolumes = options.volumes ? volumesLeaving(context, current) : [];
   context.store.remove(record.id, { doomedVolumes });
   faultPoint('container.remove.unrecorded');
+  await context.transfers.end(record.id);
   await context.snapshots.remove(record.id);
   faultPoint('container.remove.snapshot');
   await rm(join(context.settings.containersDirectory, record.id), { recursive: true, force: true });

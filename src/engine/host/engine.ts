@@ -9,6 +9,7 @@ import type {
 } from '../container/container.ts';
 import type { ContainerStats } from '../container/stats/stats.ts';
 import type { ContainerChanges, ContainerCommit } from '../container/files/files.ts';
+import type { ContainerFiles } from '../container/files/files.ts';
 import type { Events } from '../events/events.ts';
 import type { Bootstrap, ImageNames, ImageQueries, ImageTransfers } from '../image/image.ts';
 
@@ -21,6 +22,7 @@ export interface Engine extends AsyncDisposable {
   readonly execs: ContainerExecs;
   readonly stats: ContainerStats;
   readonly changes: ContainerChanges & ContainerCommit;
+  readonly files: Pick<ContainerFiles, 'stat' | 'read' | 'write'>;
   readonly networks: NetworkQueries;
   readonly volumes: VolumeCommands;
   readonly host: HostFacts;

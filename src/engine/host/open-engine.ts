@@ -42,9 +42,14 @@ export interface OpenedEngine extends Engine {
  */
 export async function openEngine(
   settings: EngineSettings,
-  deps: { log: Log; unpackCommand: readonly string[]; packCommand: readonly string[] },
+  deps: {
+    log: Log;
+    unpackCommand: readonly string[];
+    packCommand: readonly string[];
+    filesCommand: readonly string[];
+  },
 ): Promise<OpenedEngine> {
-  const { log, unpackCommand, packCommand } = deps;
+  const { log, unpackCommand, packCommand, filesCommand } = deps;
   await using undo = new AsyncDisposableStack();
   const { dataRoot, execRoot } = settings;
   for (const directory of [dataRoot, execRoot]) await mkdir(directory, { recursive: true, mode: 0o710 });
@@ -132,6 +137,8 @@ export async function openEngine(
       settings: {
         containersDirectory: at('containers'),
         rootfsDirectory: join(execRoot, 'rootfs'),
+        emptyDirectory: join(execRoot, 'empty'),
+        filesCommand,
         defaultRuntime: settings.defaultRuntime,
         runtimes: Object.keys(programs.runtimes),
         cgroupParent: settings.cgroupParent,
@@ -161,6 +168,7 @@ export async function openEngine(
     execs: opened.execs,
     stats: opened.stats,
     changes: opened.changes,
+    files: opened.files,
     networks: createNetworkQueries({
       places: opened.networks,
       networks: network.networks,

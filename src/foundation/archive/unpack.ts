@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { canceled, corrupt, toSiloError } from '../base/errors.ts';
 import { chrootInto, dieWithParent, forbidNewPrivileges } from '../kernel/confine.ts';
 import { setNonBlocking } from '../kernel/io.ts';
 import { digestAlgorithm, type DiffId, type Digest } from '../oci/digest.ts';
 import { createLayerApplier } from './apply.ts';
 import { type Compression, decompress, defaultExpansionLimits, type ExpansionLimits } from './compression.ts';
+import { readStandardInput } from './standard-input.ts';
 import { defaultTarLimits, type TarLimits } from './tar-limits.ts';
 import { createTarReader } from './tar-reader.ts';
 
@@ -71,34 +72,6 @@ function confine(target: string, parentPid: number | undefined): void {
   process.umask(0);
   setNonBlocking(0, 'blocking');
   chrootInto(target);
-}
-
-/** For the inflater, which works best in large steps; and small enough to stay in the processor's cache when bytes are only copied. */
-const inflateBytes = 1 << 20;
-const copyBytes = 1 << 18;
-
-/** Blocking reads: nothing else is waiting here, and a hop through the thread pool for each piece costs a third of the whole. */
-// oxlint-disable-next-line require-await -- an async iterable is what decompress takes
-async function* readStandardInput(isPlain: () => boolean): AsyncGenerator<Uint8Array> {
-  let buffer = Buffer.allocUnsafeSlow(copyBytes);
-  for (;;) {
-    const length = fill(buffer);
-    if (length > 0) yield buffer.subarray(0, length);
-    if (length < buffer.length) return;
-    // Plain bytes were used up before the next piece was asked for; an inflater may still be reading them.
-    if (!isPlain()) buffer = Buffer.allocUnsafeSlow(inflateBytes);
-  }
-}
-
-/** A pipe gives 64 KiB at a time; larger pieces are cheaper for all that follows. */
-function fill(buffer: Buffer): number {
-  let length = 0;
-  while (length < buffer.length) {
-    const count = readSync(0, buffer, length, buffer.length - length, null);
-    if (count === 0) break;
-    length += count;
-  }
-  return length;
 }
 
 /** Applies a layer in one pass and tells its digests. `rootPath` is the empty folder as this process names it. */

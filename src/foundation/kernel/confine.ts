@@ -7,6 +7,8 @@ import { check, cString, declare, type CString } from './libc.ts';
 const c = {
   chroot: declare<[CString]>('chroot', 'int', ['str']),
   chdir: declare<[CString]>('chdir', 'int', ['str']),
+  fchdir: declare<[number]>('fchdir', 'int', ['int']),
+  unshare: declare<[number]>('unshare', 'int', ['int']),
   prctl: declare<[number, number, number, number, number]>('prctl', 'int', [
     'int',
     'ulong',
@@ -18,11 +20,26 @@ const c = {
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_NO_NEW_PRIVS = 38;
 const SIGKILL = 9;
+const CLONE_NEWNS = 0x20000;
 
 /** chroot(2) and chdir(2): the folder becomes all that there is. Load code and open descriptors before. */
 export function chrootInto(directory: string): void {
   check(c.chroot(cString(directory, 'chroot')), 'chroot', directory);
   check(c.chdir('/'), 'chdir', '/');
+}
+
+/** As `chrootInto`, for a folder that has no path here (another mount covers it). */
+export function chrootIntoDescriptor(fd: number): void {
+  check(c.fchdir(fd), 'fchdir');
+  chrootInto('.');
+}
+
+/**
+ * unshare(2) with `CLONE_NEWNS`: this thread, with a working directory and root of its own, sees copies of the mounts from here on. They vanish with
+ * the process, however it ends. Make them private first thing.
+ */
+export function unshareMounts(): void {
+  check(c.unshare(CLONE_NEWNS), 'unshare');
 }
 
 /** PR_SET_PDEATHSIG(2const): the kernel kills this process when its parent dies. A parent that is dead already is not noticed. */

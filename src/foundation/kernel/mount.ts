@@ -189,7 +189,7 @@ export function idmappedClone(
   }
 }
 
-export { attachMount } from './mount-api.ts';
+export { attachMount, setMountAttributes } from './mount-api.ts';
 
 /** Mounts and unmounts at this place and below are no longer seen in other namespaces, nor theirs here. */
 export function makePrivate(place: Place, options: { recursive?: boolean } = {}): void {

@@ -2,7 +2,17 @@ import { readSync } from 'node:fs';
 import { invalid } from '../base/errors.ts';
 import { closeDescriptor, mkdirat, openat } from './at.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from './flags.ts';
-import { EAGAIN, EINTR, cString, declare, fail, lastErrno, syscallNumbers, type CString } from './libc.ts';
+import {
+  EAGAIN,
+  EINTR,
+  cString,
+  declare,
+  fail,
+  lastErrno,
+  syscallNumbers,
+  type CString,
+  type Path,
+} from './libc.ts';
 import { isRegular, statDescriptor, type FileStatus } from './stat.ts';
 import { isErrno } from './syscall-error.ts';
 
@@ -15,7 +25,7 @@ export interface Root extends Disposable {
   /** The tree itself, `O_PATH`. */
   readonly fd: number;
   /** Opens with these flags; the caller closes. `O_NOFOLLOW` for the last component; `O_PATH` to open nothing but a place. */
-  open(path: string, flags: number, mode?: number): number;
+  open(path: Path, flags: number, mode?: number): number;
   /** The directory that holds the last component, and that component, not followed. For the calls of `at.ts`. */
   openParent(path: string): Parent;
   /** Creates what is missing, as `mkdir -p`. Existing components may be links to directories. */
@@ -45,8 +55,12 @@ const maximumRaces = 200;
 
 /** Opens the tree; disposing closes it. The path of the tree itself is trusted and may hold links. */
 export function openRoot(directory: string): Root {
-  const fd = openat(AT_FDCWD, directory, O_PATH | O_DIRECTORY);
-  const open = (path: string, flags: number, mode = 0): number => openInRoot(fd, path, flags, mode);
+  return rootAt(openat(AT_FDCWD, directory, O_PATH | O_DIRECTORY));
+}
+
+/** As `openRoot`, for a tree that is open already (`O_PATH` is enough), even one of another mount namespace. Takes over the descriptor. */
+export function rootAt(fd: number): Root {
+  const open = (path: Path, flags: number, mode = 0): number => openInRoot(fd, path, flags, mode);
   const openParent = (path: string): Parent => {
     const { parent, name } = splitLast(path);
     const parentFd = open(parent, O_PATH | O_DIRECTORY);
@@ -73,7 +87,7 @@ export function openRoot(directory: string): Root {
 }
 
 /** openat2(2) with `RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS`. */
-function openInRoot(rootFd: number, path: string, flags: number, mode: number): number {
+function openInRoot(rootFd: number, path: Path, flags: number, mode: number): number {
   const name = cString(path === '' ? '/' : path, 'openat2');
   const how = new BigUint64Array([
     BigInt(flags | O_CLOEXEC),

@@ -18,7 +18,7 @@ export interface ContainerFiles {
     path: string,
     options?: { signal?: AbortSignal },
   ): Promise<{ stat: PathStat; tar: Readable }>;
-  /** Extracts a tar (plain, gzip, bzip2, xz or zstd) into the directory `path`. What was written until a failure stays, as Docker. */
+  /** Extracts a tar (plain, gzip or zstd) into the directory `path`. What was written until a failure stays, as Docker. */
   write(nameOrId: string, path: string, tar: Readable, options: WriteFiles): Promise<void>;
 }
 
@@ -33,8 +33,8 @@ export interface ContainerChanges {
 export interface WriteFiles {
   /** A directory is not replaced by something else, nor the other way round (`noOverwriteDirNonDir`). */
   keepKinds: boolean;
-  /** Owners of the archive instead of the container's root (`copyUIDGID`). */
-  keepOwners: boolean;
+  /** Everything belongs to the user that the container runs as (`copyUIDGID`, which does nothing without one); otherwise the archive's owners count. */
+  asUser: boolean;
   signal?: AbortSignal;
 }
 
@@ -44,7 +44,7 @@ export interface PathStat {
   sizeBytes: number;
   /** `st_mode` of the kernel; the frontend translates it to Go's bits. */
   mode: number;
-  modifiedAtMs: number;
+  modifiedAtNs: bigint;
   /** Where a link points, resolved in the container's root; empty for others. */
   linkTarget: string;
 }

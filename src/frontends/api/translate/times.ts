@@ -7,6 +7,14 @@ export function formatTime(ms: number | undefined): string {
   return new Date(ms).toISOString().replace(/\.?0*Z$/, 'Z');
 }
 
+/** As `formatTime`, to the nanosecond. */
+export function formatTimeNs(ns: bigint): string {
+  const fraction = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  const seconds = new Date(Number((ns - fraction) / 1_000_000n)).toISOString().slice(0, -5);
+  const digits = fraction.toString().padStart(9, '0').replace(/0+$/, '');
+  return digits === '' ? `${seconds}Z` : `${seconds}.${digits}Z`;
+}
+
 /** Whole seconds since the epoch. */
 export function toSeconds(ms: number): number {
   return Math.floor(ms / 1000);

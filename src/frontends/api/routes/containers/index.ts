@@ -1,5 +1,8 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
 import type { Route } from '../../call.ts';
+import { readContainerArchive } from './archive/read.ts';
+import { statContainerPath } from './archive/stat.ts';
+import { writeContainerArchive } from './archive/write.ts';
 import { attachContainer } from './attach.ts';
 import { listContainerChanges } from './changes.ts';
 import { createContainer } from './create.ts';
@@ -44,6 +47,9 @@ export function containerRoutes(engine: Engine): Route[] {
     streamStats(engine),
     listContainerChanges(engine),
     exportContainer(engine),
+    statContainerPath(engine),
+    readContainerArchive(engine),
+    writeContainerArchive(engine),
     removeContainer(engine),
   ];
 }

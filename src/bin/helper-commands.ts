@@ -4,3 +4,5 @@ import { ownCommand } from './self.ts';
 export const unpackCommand: string[] = ownCommand({ file: 'unpack', word: '__unpack' });
 /** How to run the packer process. */
 export const packCommand: string[] = ownCommand({ file: 'pack', word: '__pack' });
+/** How to run the helper for files of containers. */
+export const filesCommand: string[] = ownCommand({ file: 'files', word: '__files' });

@@ -1,0 +1,70 @@
+import { mkdirSync } from 'node:fs';
+import { posix } from 'node:path';
+import { closeDescriptor, openat } from '../../../foundation/kernel/at.ts';
+import { unshareMounts } from '../../../foundation/kernel/confine.ts';
+import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_PATH, O_WRONLY } from '../../../foundation/kernel/flags.ts';
+import {
+  bindMount,
+  makePrivate,
+  mountOverlay,
+  mountTmpfs,
+  setMountAttributes,
+} from '../../../foundation/kernel/mount.ts';
+import { type Root, rootAt } from '../../../foundation/kernel/rooted.ts';
+import { isDirectory, statDescriptor } from '../../../foundation/kernel/stat.ts';
+import { isErrno } from '../../../foundation/kernel/syscall-error.ts';
+import type { LayeredRoot, PlannedMount } from './protocol.ts';
+
+/**
+ * Mounts a stopped container's files in a mount namespace of this process alone, so that nothing is left behind whatever dies. Where nothing is to be changed
+ * the container's own layer is only the topmost read-only one, under a scratch layer in memory that takes missing mount points: its upper and work folders
+ * are not touched, and a start meanwhile is not disturbed. For the helper: it changes the process for good.
+ */
+export function mountPrivately(plan: LayeredRoot, emptyDirectory: string): Root {
+  unshareMounts();
+  makePrivate('/', { recursive: true });
+  mountTmpfs({ target: emptyDirectory, sizeBytes: 64 << 20, mode: 0o700 });
+  const at = (name: string): string => `${emptyDirectory}/${name}`;
+  for (const name of ['root', 'upper', 'work']) mkdirSync(at(name), { mode: 0o755 });
+  if (plan.work === undefined)
+    mountOverlay({
+      lower: [plan.upper, ...plan.lower],
+      upper: at('upper'),
+      work: at('work'),
+      target: at('root'),
+    });
+  else mountOverlay({ lower: plan.lower, upper: plan.upper, work: plan.work, target: at('root') });
+  const root = rootAt(openat(AT_FDCWD, at('root'), O_PATH | O_DIRECTORY));
+  for (const mount of plan.mounts) place(root, mount);
+  // After the mount points: the kernel keeps the promise also where a link leads out of a volume that may be written.
+  if (plan.readOnly) setMountAttributes(root.fd, { readOnly: true });
+  return root;
+}
+
+/** The target is fixed by a descriptor before anything is mounted there: whatever is renamed, the mount cannot land outside (CVE-2026-41568). */
+function place(root: Root, mount: PlannedMount): void {
+  using opened = new DisposableStack();
+  const keep = (fd: number): number => {
+    opened.defer(() => closeDescriptor(fd));
+    return fd;
+  };
+  const source = keep(openat(AT_FDCWD, mount.source, O_PATH));
+  if (isDirectory(statDescriptor(source))) root.mkdirAll(mount.destination);
+  else makeFile(root, mount.destination);
+  bindMount({
+    source,
+    target: keep(root.open(mount.destination, O_PATH)),
+    recursive: mount.recursive,
+    ...(mount.readOnly ? { attributes: { readOnly: true } } : {}),
+  });
+}
+
+function makeFile(root: Root, path: string): void {
+  try {
+    closeDescriptor(root.open(path, O_PATH));
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    root.mkdirAll(posix.dirname(path));
+    closeDescriptor(root.open(path, O_WRONLY | O_CREAT, 0o644));
+  }
+}

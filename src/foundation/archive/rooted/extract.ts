@@ -1,0 +1,373 @@
+import { closeSync, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs';
+import { exhausted, SiloError } from '../../base/errors.ts';
+import {
+  fchownat,
+  type FileTimes,
+  futimens,
+  linkat,
+  makeDevice,
+  mkdirat,
+  mknodat,
+  openat,
+  symlinkat,
+  utimensat,
+} from '../../kernel/at.ts';
+import {
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_WRONLY,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+} from '../../kernel/flags.ts';
+import type { Root } from '../../kernel/rooted.ts';
+import { type FileStatus, isDirectory, statAt } from '../../kernel/stat.ts';
+import { isErrno, SyscallError } from '../../kernel/syscall-error.ts';
+import { setXattr } from '../../kernel/xattr.ts';
+import { baseOf, components, parentOf, toKernelPath } from '../byte-path.ts';
+import type { TarTime } from '../pax.ts';
+import type { TarEntry } from '../tar-entry.ts';
+import { displayName } from '../tar-limits.ts';
+import type { TarHandler } from '../tar-reader.ts';
+import { isAllowedXattr } from '../xattr-policy.ts';
+import { type Directories, openDirectories } from './directories.ts';
+import { removeTree } from './remove.ts';
+
+export interface ExtractOptions {
+  root: Root;
+  /** A directory of the tree, one character a byte; ENOENT and ENOTDIR are thrown as they come. */
+  destination: string;
+  /** Refuse to replace a directory by something else, and the other way round. */
+  keepKinds: boolean;
+  /** Instead of the owners in the archive. */
+  owner?: { uid: number; gid: number } | undefined;
+}
+
+/**
+ * Fills a directory as Docker's `Untar` does: what is there under a name is replaced, directories are merged and get the archive's mode and owner, missing
+ * parents are made 0755 and root's, the destination itself is left as it is. `.wh.` names mean nothing special. Feed it from a tar reader, then `finish`:
+ * directories get their times there. Needs a umask of 0. Disposing closes descriptors.
+ */
+export interface Extractor extends TarHandler, Disposable {
+  finish(): void;
+}
+
+interface ExtractState extends ExtractOptions {
+  readonly directories: Directories;
+  /** Set at the end, because filling a directory changes its time. */
+  readonly directoryTimes: Map<string, FileTimes>;
+  current: TarEntry | undefined;
+  /** Of the regular file that is being written; -1 otherwise. */
+  fd: number;
+  written: number;
+}
+
+/** Memory must not grow with the archive: beyond these, directories have the time of their last change. */
+const maximumDirectoryTimes = 50_000;
+
+export function createExtractor(options: ExtractOptions): Extractor {
+  const state: ExtractState = {
+    ...options,
+    directories: openDirectories(options.root, options.destination),
+    directoryTimes: new Map(),
+    current: undefined,
+    fd: -1,
+    written: 0,
+  };
+  const guarded =
+    <Arguments extends unknown[]>(work: (...args: Arguments) => void) =>
+    (...args: Arguments): void => {
+      try {
+        work(...args);
+      } catch (error) {
+        throw explain(error, state);
+      }
+    };
+  return {
+    entry: guarded((entry: TarEntry) => onEntry(state, entry)),
+    data: guarded((bytes: Buffer, position: number) => onData(state, bytes, position)),
+    end: guarded(() => onEnd(state)),
+    finish: guarded(() => setDirectoryTimes(state)),
+    [Symbol.dispose]() {
+      closeFile(state);
+      state.directories[Symbol.dispose]();
+    },
+  };
+}
+
+function onEntry(state: ExtractState, entry: TarEntry): void {
+  state.current = entry;
+  const path = inside(entry.name);
+  if (path === undefined)
+    throw refused(`"${displayName(entry.name)}" is outside of "${displayName(state.destination)}"`);
+  if (path === '') {
+    if (entry.type !== 'directory')
+      throw refused(
+        `cannot overwrite directory "${displayName(state.destination)}" with non-directory "${displayName(entry.name)}"`,
+      );
+    return;
+  }
+  makeEntry(state, entry, path);
+}
+
+/** The path below the destination, normalised; undefined when `..` leads out of it. */
+function inside(name: string): string | undefined {
+  // An absolute name starts at the destination, and `/..` is `/`.
+  if (name.startsWith('/')) return components(name).join('/');
+  let depth = 0;
+  for (const part of name.split('/')) {
+    if (part === '' || part === '.') continue;
+    depth += part === '..' ? -1 : 1;
+    if (depth < 0) return undefined;
+  }
+  return components(name).join('/');
+}
+
+function makeEntry(state: ExtractState, entry: TarEntry, path: string): void {
+  const kernelName = toKernelPath(baseOf(path));
+  switch (entry.type) {
+    case 'file':
+      return replacing(state, path, (parent) => {
+        state.fd = openat(parent, kernelName, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+        state.written = 0;
+      });
+    case 'directory':
+      return makeDirectory(state, entry, path);
+    case 'symlink': {
+      const target = toKernelPath(entry.linkName);
+      return replacing(state, path, (parent) => {
+        symlinkat(target, parent, kernelName);
+        const { uid, gid } = ownerOf(state, entry);
+        fchownat(parent, kernelName, uid, gid);
+        utimensat(parent, kernelName, times(entry));
+      });
+    }
+    case 'hardlink':
+      return makeHardLink(state, entry, path);
+    case 'char':
+    case 'block':
+    case 'fifo':
+      return replacing(state, path, (parent) => {
+        const type = entry.type === 'char' ? S_IFCHR : entry.type === 'block' ? S_IFBLK : S_IFIFO;
+        const device = entry.type === 'fifo' ? 0n : makeDevice(entry.devMajor, entry.devMinor);
+        // With its mode at once: chmod(2) by name could hit what somebody puts in its place.
+        mknodat(parent, kernelName, type | (entry.mode & 0o777), device);
+        const { uid, gid } = ownerOf(state, entry);
+        fchownat(parent, kernelName, uid, gid);
+        utimensat(parent, kernelName, times(entry));
+      });
+  }
+}
+
+/** Runs `make`; when the name is taken, deletes what has it and runs it again. */
+function replacing(state: ExtractState, path: string, make: (parent: number) => void): void {
+  const { directories } = state;
+  const parent = directories.open(parentOf(path));
+  try {
+    make(parent);
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+    const name = baseOf(path);
+    if (state.keepKinds && isDirectory(statAt(parent, toKernelPath(name))))
+      throw refused(
+        `cannot overwrite directory "${shown(state, path)}" with non-directory "${displayName(state.destination)}"`,
+      );
+    removeTree(parent, name);
+    // Descriptors of what was deleted would still take files.
+    directories.forget();
+    make(directories.open(parentOf(path)));
+  }
+}
+
+function makeDirectory(state: ExtractState, entry: TarEntry, path: string): void {
+  const { directories } = state;
+  const name = baseOf(path);
+  const kernelName = toKernelPath(name);
+  let parent = directories.open(parentOf(path));
+  if (!makeIfMissing(parent, kernelName)) {
+    const status: FileStatus = statAt(parent, kernelName);
+    if (!isDirectory(status)) {
+      if (state.keepKinds)
+        throw refused(
+          `cannot overwrite non-directory "${shown(state, path)}" with directory "${displayName(state.destination)}"`,
+        );
+      removeTree(parent, name);
+      directories.forget();
+      parent = directories.open(parentOf(path));
+      mkdirat(parent, kernelName, 0o700);
+    }
+  }
+  const fd = openat(parent, kernelName, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    dress(state, fd, entry);
+  } finally {
+    closeSync(fd);
+  }
+  if (state.directoryTimes.size < maximumDirectoryTimes) state.directoryTimes.set(path, times(entry));
+}
+
+function makeIfMissing(parent: number, name: string | Buffer): boolean {
+  try {
+    mkdirat(parent, name, 0o700);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/** The target is a path below the destination. A link there is not followed: then the link itself gets a second name. */
+function makeHardLink(state: ExtractState, entry: TarEntry, path: string): void {
+  const target = inside(entry.linkName);
+  if (target === undefined || target === '')
+    throw refused(`invalid hardlink "${shown(state, path)}" -> "${displayName(entry.linkName)}"`);
+  if (target === path) return;
+  const { root, destination } = state;
+  const link = (parent: number): void => {
+    const from = root.open(toKernelPath(`${destination}/${parentOf(target)}`), O_RDONLY | O_DIRECTORY);
+    try {
+      linkat(from, toKernelPath(baseOf(target)), parent, toKernelPath(baseOf(path)));
+    } finally {
+      closeSync(from);
+    }
+  };
+  replacing(state, path, link);
+}
+
+function onData(state: ExtractState, bytes: Buffer, position: number): void {
+  if (state.fd < 0) return;
+  const sparse = state.current?.sparse !== undefined;
+  for (let done = 0; done < bytes.length;)
+    done += writeSync(state.fd, bytes, done, bytes.length - done, sparse ? position + done : null);
+  state.written = position + bytes.length;
+}
+
+function onEnd(state: ExtractState): void {
+  const entry = state.current;
+  if (state.fd < 0 || !entry) return;
+  // A hole at the end of a sparse file.
+  if (state.written < entry.size) ftruncateSync(state.fd, entry.size);
+  dress(state, state.fd, entry);
+  futimens(state.fd, times(entry));
+  closeFile(state);
+}
+
+function closeFile(state: ExtractState): void {
+  if (state.fd >= 0) closeSync(state.fd);
+  state.fd = -1;
+}
+
+/** Owner first: changing it clears set-id bits and capabilities. */
+function dress(state: ExtractState, fd: number, entry: TarEntry): void {
+  const { uid, gid } = ownerOf(state, entry);
+  fchownSync(fd, uid, gid);
+  fchmodSync(fd, entry.mode);
+  for (const [name, value] of entry.xattrs ?? []) if (isAllowedXattr(name)) setAttribute(fd, name, value);
+}
+
+function setAttribute(fd: number, name: string, value: Buffer): void {
+  try {
+    setXattr(fd, Buffer.from(name, 'latin1').toString(), value);
+  } catch (error) {
+    // As Docker: a file system without attributes takes the file without them.
+    if (!isErrno(error, 'EOPNOTSUPP', 'EPERM')) throw error;
+  }
+}
+
+function ownerOf(state: ExtractState, entry: TarEntry): { uid: number; gid: number } {
+  return state.owner ?? entry;
+}
+
+function setDirectoryTimes(state: ExtractState): void {
+  const { root, destination } = state;
+  for (const [path, wanted] of state.directoryTimes) {
+    let fd: number;
+    try {
+      fd = root.open(toKernelPath(`${destination}/${path}`), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    } catch (error) {
+      // A later entry, or somebody inside, has replaced it.
+      if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) continue;
+      throw error;
+    }
+    try {
+      futimens(fd, wanted);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+function times(entry: TarEntry): FileTimes {
+  const mtimeNs = nanoseconds(entry.mtime);
+  return { atimeNs: entry.atime ? nanoseconds(entry.atime) : mtimeNs, mtimeNs };
+}
+
+function nanoseconds(time: TarTime): bigint {
+  return BigInt(time.sec) * 1_000_000_000n + BigInt(time.nsec);
+}
+
+function shown(state: ExtractState, path: string): string {
+  return displayName(`${state.destination === '/' ? '' : state.destination}/${path}`);
+}
+
+function refused(message: string): SiloError {
+  return new SiloError('invalid', message, { code: 'archive-refused' });
+}
+
+/** Docker's form, `call path: reason`, with the path as seen inside. */
+function explain(error: unknown, state: ExtractState): unknown {
+  if (error instanceof SiloError && !(error instanceof SyscallError)) return error;
+  const code = error instanceof SyscallError ? error.errnoName : (error as { code?: unknown }).code;
+  const name = shown(state, inside(state.current?.name ?? '') ?? '');
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return exhausted(`write ${name}: no space left on device`, {
+      code: 'no-space',
+      hint: 'free space on the file system that holds it; what was copied until then stays',
+      cause: error,
+    });
+  if (code === 'EROFS')
+    return new SiloError('forbidden', `open ${name}: read-only file system`, {
+      code: 'read-only',
+      cause: error,
+    });
+  if (!(error instanceof SyscallError)) return error;
+  const reason = error.message.slice(error.message.lastIndexOf(': ') + 2).replace(/ \([A-Z0-9]+\)$/, '');
+  return new SiloError(
+    archiveFaults.has(error.errnoName) ? 'invalid' : error.kind,
+    `${callNames[error.call] ?? error.call} ${name}: ${reason}`,
+    {
+      code: error.code,
+      cause: error,
+    },
+  );
+}
+
+/** As Docker's messages have them. */
+const callNames: Readonly<Record<string, string>> = {
+  openat: 'open',
+  openat2: 'open',
+  mkdirat: 'mkdir',
+  linkat: 'link',
+  symlinkat: 'symlink',
+  mknodat: 'mknod',
+};
+
+/** What the archive asked for and the tree refused. */
+const archiveFaults = new Set([
+  'EBUSY',
+  'EEXIST',
+  'EFBIG',
+  'EINVAL',
+  'EISDIR',
+  'ELOOP',
+  'EMLINK',
+  'ENAMETOOLONG',
+  'ENOENT',
+  'ENOTDIR',
+  'ENOTEMPTY',
+  'EPERM',
+  'EXDEV',
+]);

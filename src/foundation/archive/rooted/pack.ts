@@ -1,0 +1,223 @@
+import { closeSync, readSync } from 'node:fs';
+import { SiloError } from '../../base/errors.ts';
+import { readlinkDescriptor } from '../../kernel/at.ts';
+import { readNames } from '../../kernel/directory.ts';
+import {
+  O_DIRECTORY,
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_RDONLY,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+} from '../../kernel/flags.ts';
+import type { Reopener } from '../../kernel/reopen.ts';
+import { type FileStatus, statDescriptor } from '../../kernel/stat.ts';
+import { isErrno } from '../../kernel/syscall-error.ts';
+import { getXattr, listXattrs } from '../../kernel/xattr.ts';
+import { endOfArchive, contentPadding, formatMember, type TarMember } from '../tar-writer.ts';
+import type { TarType } from '../tar-entry.ts';
+import { isAllowedXattr } from '../xattr-policy.ts';
+import { openName } from './place.ts';
+import { maximumDepth } from './remove.ts';
+
+export interface PackOptions {
+  /** What to pack, `O_PATH`; stays the caller's. */
+  place: number;
+  /** The name that it gets in the archive; the names below start with it. `''` for the root: then they start with a slash. */
+  name: string;
+  reopener: Reopener;
+  /** Takes the bytes, whole: they are only good during the call. */
+  write(bytes: Buffer): void;
+}
+
+interface PackState extends PackOptions {
+  /** First names of files with several, by device and inode. */
+  readonly firstNames: Map<string, string>;
+  readonly buffer: Buffer;
+  filled: number;
+}
+
+const bufferBytes = 1 << 20;
+/** Each costs memory; beyond it further names of a file become files of their own. */
+const maximumHardLinks = 1_000_000;
+
+/**
+ * A file, or a directory with all below it, as a tar in byte order, as Docker makes it: whole seconds, no names of owners, hard links kept, sockets left
+ * out. What vanishes meanwhile, or may not be opened (some files of /proc), is left out; a file keeps the size that it had when its turn came.
+ */
+export function packTree(options: PackOptions): void {
+  const state: PackState = {
+    ...options,
+    firstNames: new Map(),
+    buffer: Buffer.allocUnsafeSlow(bufferBytes),
+    filled: 0,
+  };
+  packNode(state, options.place, options.name, 0);
+  append(state, endOfArchive);
+  flush(state);
+}
+
+function packNode(state: PackState, place: number, name: string, depth: number): void {
+  const status = statDescriptor(place);
+  const type = typeOf(status);
+  if (type === undefined) return;
+  const member: TarMember = {
+    type,
+    name: name === '' ? '/' : name,
+    mode: status.mode & 0o7777,
+    uid: status.uid,
+    gid: status.gid,
+    mtime: { sec: Math.floor(Number(status.mtimeNs / 1_000_000n) / 1000), nsec: 0 },
+  };
+  if (type === 'directory') return packDirectory(state, place, member, name, depth);
+  if (status.nlink > 1) {
+    const key = `${status.device.major}:${status.device.minor}:${status.ino}`;
+    const linkName = state.firstNames.get(key);
+    if (linkName !== undefined) return append(state, formatMember({ ...member, type: 'hardlink', linkName }));
+    if (type !== 'file' || status.sizeBytes > 0) rememberName(state, key, name);
+  }
+  if (type === 'file') return packFile(state, place, member);
+  const { major: devMajor, minor: devMinor } = status.rdev;
+  const details =
+    type === 'symlink'
+      ? { linkName: readlinkDescriptor(place).toString('latin1') }
+      : type === 'fifo'
+        ? {}
+        : { devMajor, devMinor };
+  append(state, formatMember({ ...member, ...details }));
+}
+
+function rememberName({ firstNames }: PackState, key: string, name: string): void {
+  if (firstNames.size < maximumHardLinks) firstNames.set(key, name);
+}
+
+function packDirectory(
+  state: PackState,
+  place: number,
+  member: TarMember,
+  path: string,
+  depth: number,
+): void {
+  if (depth > maximumDepth)
+    throw new SiloError('invalid', `directories are nested more than ${maximumDepth} deep`, {
+      code: 'too-deep',
+    });
+  const fd = reopen(state, place, O_RDONLY | O_DIRECTORY);
+  append(state, formatMember({ ...member, ...(fd === undefined ? {} : attributes(fd)) }));
+  if (fd === undefined) return;
+  try {
+    for (const name of readNames(fd).sort(byBytes)) {
+      const child = ifThere(() => openName(fd, name));
+      if (child === undefined) continue;
+      try {
+        packNode(state, child, `${path}/${name}`, depth + 1);
+      } finally {
+        closeSync(child);
+      }
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function byBytes(a: string, b: string): number {
+  return a < b ? -1 : 1;
+}
+
+function packFile(state: PackState, place: number, member: TarMember): void {
+  const fd = reopen(state, place, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (fd === undefined) return;
+  try {
+    const size = statDescriptor(fd).sizeBytes;
+    append(state, formatMember({ ...member, size, ...attributes(fd) }));
+    appendContent(state, fd, size);
+    append(state, contentPadding(size));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Nothing when it may not be opened, or has vanished. */
+function reopen({ reopener }: PackState, place: number, flags: number): number | undefined {
+  return ifThere(() => reopener.reopen(place, flags));
+}
+
+function ifThere<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESTALE', 'ESRCH', 'EACCES', 'EPERM', 'ENXIO', 'EINVAL', 'ENODEV'))
+      return undefined;
+    throw error;
+  }
+}
+
+/** Read straight into what leaves next. A file that shrinks is filled with zeros, which keeps the archive whole. */
+function appendContent(state: PackState, fd: number, size: number): void {
+  const { buffer } = state;
+  for (let left = size; left > 0;) {
+    if (state.filled === buffer.length) flush(state);
+    const room = Math.min(left, buffer.length - state.filled);
+    const count = readSync(fd, buffer, state.filled, room, null);
+    if (count === 0) buffer.fill(0, state.filled, state.filled + room);
+    state.filled += count === 0 ? room : count;
+    left -= count === 0 ? room : count;
+  }
+}
+
+function append(state: PackState, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length;) {
+    if (state.filled === state.buffer.length) flush(state);
+    const count = bytes.copy(state.buffer, state.filled, at);
+    state.filled += count;
+    at += count;
+  }
+}
+
+function flush(state: PackState): void {
+  if (state.filled > 0) state.write(state.buffer.subarray(0, state.filled));
+  state.filled = 0;
+}
+
+function attributes(fd: number): Pick<TarMember, 'xattrs'> {
+  const names = attributeNames(fd).filter(isAllowedXattr);
+  const xattrs = new Map<string, Buffer>();
+  for (const name of names) {
+    const value = getXattr(fd, name);
+    if (value) xattrs.set(Buffer.from(name).toString('latin1'), value);
+  }
+  return xattrs.size > 0 ? { xattrs } : {};
+}
+
+function attributeNames(fd: number): string[] {
+  try {
+    return listXattrs(fd);
+  } catch (error) {
+    if (isErrno(error, 'EOPNOTSUPP', 'EPERM', 'EACCES')) return [];
+    throw error;
+  }
+}
+
+function typeOf(status: FileStatus): TarType | undefined {
+  switch (status.mode & S_IFMT) {
+    case S_IFREG:
+      return 'file';
+    case S_IFDIR:
+      return 'directory';
+    case S_IFLNK:
+      return 'symlink';
+    case S_IFCHR:
+      return 'char';
+    case S_IFBLK:
+      return 'block';
+    case S_IFIFO:
+      return 'fifo';
+    default:
+      return undefined;
+  }
+}
