@@ -12,7 +12,7 @@ export const createAttach =
   async (nameOrId, request) => {
     const record = context.store.get(nameOrId);
     if (record.state.status === 'paused')
-      throw conflict(`Container ${record.id} is paused. Unpause the container before attach`, {
+      throw conflict(`container ${record.name} is paused, unpause the container before attach`, {
         code: 'container-paused',
       });
     if (request.logs) await replay(context, record, request);

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { conflict } from '../../foundation/base/errors.ts';
 import { createKeyLock } from '../../foundation/base/key-lock.ts';
 import type { ImageUsers } from '../image/image.ts';
 import { createAttach } from './attach.ts';
@@ -109,6 +110,8 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
       logs: (nameOrId, request) => readLogs(context, context.store.get(nameOrId), request),
       async resize(nameOrId, size) {
         const record = context.store.get(nameOrId);
+        if (!isRunning(record.state))
+          throw conflict(`container ${record.id} is not running`, { code: 'not-running' });
         await context.driver.streams.resize({ id: record.id }, size);
       },
     },

@@ -183,6 +183,8 @@ export interface ContainerExecs {
   start(id: string, request: { detach: true } | ({ detach: false } & ExecAttachRequest)): Promise<void>;
   resize(id: string, size: { columns: number; rows: number }): Promise<void>;
   inspect(id: string): ExecInfo;
+  /** Those of a container that have not ended. */
+  of(containerId: ContainerId): ExecId[];
 }
 
 export type ExecAttachRequest = Pick<

@@ -26,16 +26,17 @@ export const createCreate =
   (context: Context): ContainerLifecycle['create'] =>
   async (request) => {
     const id = parseContainerId(randomHexId());
-    using name = reserve(context, request, id);
     const image = context.images.resolve(request.config.image);
+    using name = reserve(context, request, id);
     if (request.platform !== undefined) checkPlatform(image, request.config.image, request.platform);
-    const { config, warnings } = settle(context, request, image, id);
-    const [path, ...args] = commandLine(config);
-    if (path === undefined || path === '')
+    const { config: settled, warnings } = settle(context, request, image, id);
+    const [path, ...args] = commandLine(settled);
+    if (path === undefined)
       throw invalid('no command specified', {
         code: 'no-command',
         hint: 'the image names no program: give one after the image, or with --entrypoint',
       });
+    const config = withIds(context, settled);
     checkReferences(context, config);
     await using undo = new AsyncDisposableStack();
     context.creating.set(id, { imageId: image.id, layers: image.layers });
@@ -157,14 +158,24 @@ function checkReferences(context: Context, config: ContainerConfig): void {
       code: 'unknown-runtime',
       hint: `runtimes of this engine: ${context.settings.runtimes.join(', ')}`,
     });
-  for (const mode of [config.network.mode, config.namespaces.pid, config.namespaces.ipc]) {
-    const other = /^container:(.*)$/.exec(mode)?.[1];
-    if (other !== undefined) referenced(context, other);
-  }
   if (config.log.driver !== 'none' && !readableDrivers.has(config.log.driver))
     throw invalid(`logger: no log driver named '${config.log.driver}' is registered`, {
       code: 'unknown-log-driver',
     });
+}
+
+/** Namespaces of others are kept by id: the name may belong to another container tomorrow. */
+function withIds(context: Context, config: ContainerConfig): ContainerConfig {
+  const idOf = (mode: string): string => {
+    const other = /^container:(.*)$/.exec(mode)?.[1];
+    return other === undefined ? mode : `container:${referenced(context, other).id}`;
+  };
+  const { network, namespaces } = config;
+  return {
+    ...config,
+    network: { ...network, mode: idOf(network.mode) },
+    namespaces: { ...namespaces, pid: idOf(namespaces.pid), ipc: idOf(namespaces.ipc) },
+  };
 }
 
 /** A container that the request names. Clients take not-found for the image's absence and would pull it, hence the other kind. */

@@ -56,6 +56,10 @@ export function createExecs(context: Context): ContainerExecs {
       });
       if (outcome.reason === 'ended') await entry.ended.promise;
     },
+    of: (containerId) =>
+      [...context.execs.values()]
+        .filter(({ info }) => info.containerId === containerId && info.exitCode === undefined)
+        .map(({ info }) => info.id),
     async resize(id, size) {
       const { info } = entryOf(id);
       if (!info.running) throw conflict(`exec ${id} is not running`, { code: 'exec-not-running' });

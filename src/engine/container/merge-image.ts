@@ -30,14 +30,11 @@ export function mergeImage(request: ContainerConfig, image: ImageRunConfig): Con
   };
 }
 
-/** Request first, then what only the image sets: the order that Docker keeps. A name without `=` removes the image's variable. */
+/** Request first, then what only the image sets: the order that Docker keeps. A name without `=` stays in the list and takes the variable from the program. */
 function mergeEnvironment(image: readonly string[], request: readonly string[]): string[] {
   const nameOf = (entry: string): string => entry.split('=', 1)[0] ?? '';
   const named = new Set(request.map(nameOf));
-  return [
-    ...request.filter((entry) => entry.includes('=')),
-    ...image.filter((entry) => !named.has(nameOf(entry))),
-  ];
+  return [...request, ...image.filter((entry) => !named.has(nameOf(entry)))];
 }
 
 /** The program and its arguments; an entrypoint of one empty word means none. */

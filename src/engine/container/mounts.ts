@@ -19,8 +19,10 @@ export interface BindWord {
 
 /** `source:destination[:options]`; Docker's texts when wrong. */
 export function parseBind(word: string): BindWord {
-  const [source = '', destination = '', mode = '', ...rest] = word.split(':');
-  if (rest.length > 0 || source === '' || destination === '')
+  const parts = word.split(':');
+  // One path alone asks for an anonymous volume there.
+  const [source = '', destination = '', mode = '', ...rest] = parts.length === 1 ? ['', word] : parts;
+  if (rest.length > 0 || (source === '' && parts.length > 1) || destination === '')
     throw invalid(`invalid volume specification: '${word}'`, { code: 'invalid-volume' });
   checkDestination(destination, word, source.startsWith('/') ? 'bind' : 'volume');
   const words = mode === '' ? [] : mode.split(',');
@@ -51,7 +53,7 @@ function checkDestination(destination: string, word: string, type: 'bind' | 'vol
     );
   if (posix.normalize(destination) === '/')
     throw invalid(
-      `invalid volume specification: '${word}': invalid mount config for type "bind": invalid specification: destination can't be '/'`,
+      `invalid volume specification: '${word}': invalid mount config for type "${type}": invalid specification: destination can't be '/'`,
       {
         code: 'invalid-volume',
       },
@@ -106,7 +108,7 @@ async function volumeMount(
 
 async function resolveBind(bind: BindWord, volumes: Pick<Volumes, 'create'>): Promise<ResolvedMount> {
   const { source, ...place } = bind;
-  if (!source.startsWith('/')) return volumeMount(source, place, volumes);
+  if (!source.startsWith('/')) return volumeMount(source || undefined, place, volumes);
   await mkdir(source, { recursive: true, mode: 0o755 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST')
       throw invalid(`error while creating mount source path '${source}': ${error.message}`, { cause: error });
@@ -124,6 +126,11 @@ async function resolveMount(request: MountRequest, volumes: Pick<Volumes, 'creat
   if (!target.startsWith('/'))
     throw invalid(
       `invalid mount config for type "${request.type}": invalid mount path: '${target}' mount path must be absolute`,
+      { code: 'invalid-mount' },
+    );
+  if (posix.normalize(target) === '/')
+    throw invalid(
+      `invalid mount config for type "${request.type}": invalid specification: destination can't be '/'`,
       { code: 'invalid-mount' },
     );
   const place = {
@@ -154,6 +161,8 @@ async function resolveMount(request: MountRequest, volumes: Pick<Volumes, 'creat
 
 function mountsFrom(word: string, containerOf: (nameOrId: string) => ContainerRecord): ResolvedMount[] {
   const [name = '', mode = ''] = word.split(':', 2);
+  if (name === '')
+    throw invalid('volumes-from specification cannot be an empty string', { code: 'invalid-volume' });
   if (mode !== '' && mode !== 'ro' && mode !== 'rw')
     throw invalid(`invalid mode: ${mode}`, { code: 'invalid-volume' });
   const record = containerOf(name);

@@ -1,4 +1,4 @@
-import { conflict, invalid } from '../../foundation/base/errors.ts';
+import { invalid } from '../../foundation/base/errors.ts';
 import type { ContainerLifecycle } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { parseContainerName } from './names.ts';
@@ -13,7 +13,7 @@ export const createRename =
     await context.locks.run(id, async () => {
       const record = context.store.get(id);
       if (record.name === name)
-        throw conflict('Renaming a container with the same name as its current name', { code: 'same-name' });
+        throw invalid('Renaming a container with the same name as its current name', { code: 'same-name' });
       using _reservation = allocating(() => context.store.reserveName(name, id));
       const renamed = context.store.update(id, { name });
       context.endpoints.rename(id, record.name, name);

@@ -64,12 +64,12 @@ test("the request's command replaces the image's, an entrypoint drops it", () =>
   expect(line({ entrypoint: [''], command: ['sh'] })).toEqual(['sh']);
 });
 
-test('environment and labels are joined, the request wins, a bare name removes', () => {
+test('environment and labels are joined, the request wins, a bare name stays to remove', () => {
   const merged = mergeImage(
     { ...empty, env: ['A=mine', 'C'], labels: { l: 'mine' } },
     { Env: ['A=image', 'B=image', 'C=image'], Labels: { l: 'image', m: 'image' } },
   );
-  expect(merged.env).toEqual(['A=mine', 'B=image']);
+  expect(merged.env).toEqual(['A=mine', 'C', 'B=image']);
   expect(merged.labels).toEqual({ l: 'mine', m: 'image' });
 });
 
@@ -82,7 +82,8 @@ test('volume words', () => {
     mode: 'ro,rslave',
   });
   expect(parseBind('name:/b/')).toMatchObject({ source: 'name', destination: '/b', readOnly: false });
-  for (const bad of ['/a', ':/b', '/a:', '/a:b', '/a:/', '/a:/b:nope', '/a:/b:ro,rw', '/a:/b:ro:x'])
+  expect(parseBind('/a')).toMatchObject({ source: '', destination: '/a' });
+  for (const bad of ['a', '', ':/b', '/a:', '/a:b', '/a:/', '/a:/b:nope', '/a:/b:ro,rw', '/a:/b:ro:x'])
     expect(() => parseBind(bad)).toThrow(/invalid/);
 });
 

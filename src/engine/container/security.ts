@@ -36,7 +36,7 @@ function withOption(input: SecurityInput, option: string): SecurityInput {
     case 'label':
       return input;
   }
-  throw invalid(`invalid --security-opt 2: "${option}"`, {
+  throw invalid(`invalid --security-opt ${key === option ? 1 : 2}: "${option}"`, {
     code: 'invalid-security-opt',
     hint: 'known are no-new-privileges, seccomp=, apparmor=, label=, systempaths=unconfined',
   });

@@ -7,8 +7,10 @@ const realTimeMinimum = 34;
 /** Number of `SIGTERM`, `term`, `15`, `RTMIN+3`; Docker's text when unknown. */
 export function parseSignal(text: string): number {
   const number = signalNumber(text.trim().toUpperCase());
-  if (number === undefined) throw invalid(`invalid signal: ${text}`, { code: 'invalid-signal' });
-  return number;
+  if (number !== undefined) return number;
+  if (/^-?\d+$/.test(text) && Number(text) !== 0)
+    throw invalid(`the linux daemon does not support signal ${text}`, { code: 'invalid-signal' });
+  throw invalid(`invalid signal: ${text}`, { code: 'invalid-signal' });
 }
 
 function signalNumber(text: string): number | undefined {

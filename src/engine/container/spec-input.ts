@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { conflict } from '../../foundation/base/errors.ts';
+import { conflict, invalid } from '../../foundation/base/errors.ts';
 import { isErrno } from '../../foundation/kernel/syscall-error.ts';
 import type { Root } from '../../foundation/kernel/rooted.ts';
 import { parseDeviceRule } from '../../resources/spec/devices.ts';
@@ -156,8 +156,11 @@ function choose(context: Context, mode: string, file: string): NamespaceChoice {
 function runningPid(context: Context, nameOrId: string, file: string): number {
   const record = context.store.get(nameOrId);
   if (isRunning(record.state)) return record.state.pid;
-  const what = file === 'net' ? 'network' : `${file} namespace`;
-  throw conflict(`cannot join ${what} of a non running container: ${record.id}`, {
+  const message =
+    file === 'net'
+      ? `cannot join network of a non running container: ${record.id}`
+      : `failed to join ${file.toUpperCase()} namespace: container ${record.id} is not running`;
+  throw conflict(message, {
     code: 'not-running',
     hint: `start it first: silo start ${record.name}`,
   });
@@ -168,8 +171,23 @@ function resolveShm(context: Context, config: ContainerConfig): ShmChoice {
   if (ipc === 'none') return 'none';
   if (ipc === 'host') return { bindPath: '/dev/shm' };
   const other = /^container:(.*)$/.exec(ipc)?.[1];
-  if (other !== undefined) return { bindPath: `/proc/${runningPid(context, other, 'ipc')}/root/dev/shm` };
+  if (other !== undefined) {
+    const pid = runningPid(context, other, 'ipc');
+    checkShareable(context, other);
+    return { bindPath: `/proc/${pid}/root/dev/shm` };
+  }
   return { sizeBytes: config.shmSizeBytes || defaultShmBytes };
+}
+
+/** Docker's rule: a private or missing `/dev/shm` is nobody else's. */
+function checkShareable(context: Context, nameOrId: string): void {
+  const donor = context.store.get(nameOrId);
+  if (['shareable', 'host'].includes(donor.config.namespaces.ipc)) return;
+  if (donor.config.namespaces.ipc.startsWith('container:')) return;
+  throw invalid(
+    `failed to join IPC namespace: container ${donor.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+    { code: 'not-shareable' },
+  );
 }
 
 function toResourceRequest(config: ContainerConfig, lowestOomScore: number): ResourceRequest {
@@ -193,5 +211,7 @@ function toResourceRequest(config: ContainerConfig, lowestOomScore: number): Res
 }
 
 function numbersOf(path: string): { major: number; minor: number } {
-  return deviceNumbers(statSync(path).rdev);
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (!stats) throw invalid(`stat ${path}: no such file or directory`, { code: 'no-such-device' });
+  return deviceNumbers(stats.rdev);
 }

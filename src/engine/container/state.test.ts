@@ -67,5 +67,5 @@ test('restart policies follow Docker', () => {
 test('signals by name, number and offset', () => {
   expect(['SIGTERM', 'kill', '15', 'RTMIN+3', 'SIGRTMAX'].map(parseSignal)).toEqual([15, 9, 15, 37, 64]);
   for (const bad of ['', '0', '65', '-1', 'SIGNOPE', 'RTMIN+99', '9x'])
-    expect(() => parseSignal(bad)).toThrow('invalid signal');
+    expect(() => parseSignal(bad)).toThrow(/invalid signal|does not support signal/);
 });

@@ -49,11 +49,22 @@ interface StopPlan {
   seconds: number;
 }
 
-function stopPlan({ config }: ContainerRecord, options: Parameters<ContainerLifecycle['stop']>[1]): StopPlan {
+function stopPlan(
+  { config, name }: ContainerRecord,
+  options: Parameters<ContainerLifecycle['stop']>[1],
+): StopPlan {
   return {
-    signal: parseSignal(options.signal ?? config.stopSignal ?? 'SIGTERM'),
+    signal: stopSignal(name, options.signal ?? config.stopSignal ?? 'SIGTERM'),
     seconds: options.timeoutSeconds ?? config.stopTimeoutSeconds ?? defaultStopSeconds,
   };
+}
+
+function stopSignal(nameOrId: string, text: string): number {
+  try {
+    return parseSignal(text);
+  } catch (error) {
+    throw prefixed(`cannot stop container: ${nameOrId}`, error);
+  }
 }
 
 async function stopRunning(

@@ -1,4 +1,4 @@
-import { conflict, notFound } from '../../foundation/base/errors.ts';
+import { conflict, invalid, notFound } from '../../foundation/base/errors.ts';
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import type { Database } from '../../foundation/db/database.ts';
 import type { ContainerRecord } from './container.ts';
@@ -71,7 +71,7 @@ export function createContainerStore(database: Database): ContainerStore {
     for (const id of shelf.ids()) {
       if (!id.startsWith(prefix)) continue;
       if (found)
-        throw notFound(`multiple IDs found with provided prefix: ${prefix}`, { code: 'ambiguous-id' });
+        throw invalid(`multiple IDs found with provided prefix: ${prefix}`, { code: 'ambiguous-id' });
       found = id;
     }
     return found && shelf.find(found);

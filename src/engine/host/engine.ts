@@ -59,6 +59,9 @@ export interface HostFacts {
   osVersion: string;
   architecture: string;
   cpus: number;
+  /** What `CpusetCpus` and `CpusetMems` may name, as `0-3`; absent where the kernel does not tell. */
+  cpuList?: string;
+  memoryNodes?: string;
   memoryBytes: number;
   cgroupVersion: '1' | '2';
   cgroupDriver: 'cgroupfs' | 'systemd';

@@ -1,5 +1,5 @@
 import type { HostFacts } from './engine.ts';
-import { architecture, engineId, machine, operatingSystem, versionOf } from './host-facts.ts';
+import { architecture, engineId, machine, onlineLists, operatingSystem, versionOf } from './host-facts.ts';
 import type { Programs } from './programs.ts';
 import type { EngineSettings } from './settings.ts';
 
@@ -24,6 +24,7 @@ export async function gatherHostFacts(
     osVersion: system.version,
     architecture,
     cpus: machine.cpus(),
+    ...onlineLists(),
     memoryBytes: machine.memoryBytes(),
     cgroupVersion,
     cgroupDriver: 'cgroupfs',

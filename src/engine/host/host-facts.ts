@@ -109,6 +109,20 @@ export async function specHost(cgroupVersion: 1 | 2): Promise<SpecHost> {
   };
 }
 
+/** Lists of the kernel's: cpuset(7). */
+export function onlineLists(): { cpuList?: string; memoryNodes?: string } {
+  const read = (kind: string): string | undefined => {
+    try {
+      return readFileSync(`/sys/devices/system/${kind}/online`, 'utf8').trim() || undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  const cpuList = read('cpu');
+  const memoryNodes = read('node');
+  return { ...(cpuList ? { cpuList } : {}), ...(memoryNodes ? { memoryNodes } : {}) };
+}
+
 export const machine = {
   name: hostname,
   cpus: availableParallelism,

@@ -80,9 +80,9 @@ test('bodies of wrong type, shape or size get 400 and a message', async () => {
     [create('{"Image":"x"}', ''), 'malformed Content-Type header (): mime: no media type'],
     [create(''), 'invalid JSON: got EOF while reading request body'],
     [create('{'), 'invalid JSON: '],
-    [create('[]'), 'invalid JSON: cannot use list as the request of type object'],
-    [create('{"Image":1}'), 'as field Image of type string'],
-    [create('{"HostConfig":{"Memory":"x"}}'), 'as field HostConfig.Memory of type int64'],
+    [create('[]'), 'invalid JSON: json: cannot unmarshal array into Go value of type map'],
+    [create('{"Image":1}'), 'into Go struct field Image of type string'],
+    [create('{"HostConfig":{"Memory":"x"}}'), 'into Go struct field HostConfig.Memory of type int64'],
     [create(`{"Image":"${'x'.repeat(9 << 20)}"}`), 'larger than'],
   ];
   for (const [reply, message] of told) {

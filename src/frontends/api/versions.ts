@@ -8,6 +8,14 @@ export const oldestVersion = `1.${oldestMinor}`;
 
 /** The first version that changed a shape which old clients depend on; the API's version history of v1.51 is the source. */
 export const since = {
+  /** `ExecutionDriver` is gone. */
+  noExecutionDriver: 25,
+  /** Members of networks are shown by inspect only. */
+  noMembersInList: 28,
+  /** `IpcMode` is private unless asked otherwise. */
+  privateIpc: 40,
+  /** The pattern of the list of images is a filter. */
+  noFilterParameter: 41,
   /** `KernelMemory` and `KernelMemoryTCP` are no longer part of a request. */
   noKernelMemory: 42,
   /** The multiplexed stream says so in its content type. */
@@ -26,6 +34,8 @@ export const since = {
   noExpectedCommit: 49,
   /** The configuration of an image has no fields of containers. */
   noContainerFields: 50,
+  noKernelMemoryTcp: 46,
+  firewallBackend: 49,
   /** `BridgeNfIptables` and its twin are gone. */
   noBridgeNf: 50,
 } as const;
@@ -35,10 +45,10 @@ export function splitVersion(path: string): { path: string; minor: number } {
   const match = /^\/v([0-9.]+)(\/.*)$/s.exec(path);
   if (!match) return { path, minor: newestMinor };
   const [, text = '', rest = ''] = match;
-  const parts = /^(\d{1,4})\.(\d{1,4})$/.exec(text);
+  const parts = /^(\d{1,4})(?:\.(\d{1,4}))?$/.exec(text);
   if (!parts) throw invalid(`invalid API version: "${text}"`, { code: 'bad-version' });
   const major = Number(parts[1]);
-  const minor = Number(parts[2]);
+  const minor = Number(parts[2] ?? 0);
   if (major > 1 || (major === 1 && minor > newestMinor))
     throw invalid(`client version ${text} is too new. Maximum supported API version is ${newestVersion}`, {
       code: 'client-too-new',

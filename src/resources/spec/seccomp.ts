@@ -112,16 +112,16 @@ function parseProfile(json: string): Profile {
   try {
     value = JSON.parse(json);
   } catch (cause) {
-    throw invalid('decoding seccomp profile failed: it is not valid JSON', { cause });
+    throw invalid('Decoding seccomp profile failed: it is not valid JSON', { cause });
   }
   const profile = value as Profile | null;
   if (typeof profile !== 'object' || profile === null || typeof profile.defaultAction !== 'string')
-    throw invalid('decoding seccomp profile failed: "defaultAction" is missing');
+    throw invalid('Decoding seccomp profile failed: "defaultAction" is missing');
   const rulesAreSound =
     profile.syscalls === undefined ||
     (Array.isArray(profile.syscalls) && profile.syscalls.every((rule) => isProfileRule(rule)));
   if (!rulesAreSound)
-    throw invalid('decoding seccomp profile failed: each of "syscalls" needs "names" and "action"');
+    throw invalid('Decoding seccomp profile failed: each of "syscalls" needs "names" and "action"');
   return profile;
 }
 

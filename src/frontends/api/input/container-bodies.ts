@@ -28,6 +28,7 @@ import {
   nullable,
   objectOf,
   text,
+  unsigned,
   words,
 } from './decode.ts';
 
@@ -44,7 +45,7 @@ const healthFields: Decoder<HealthConfigJson> = objectOf<HealthConfigJson>({
   StartInterval: integer,
 });
 
-const throttle = objectOf<ThrottleDeviceJson>({ Path: text, Rate: integer }, { Path: '', Rate: 0 });
+const throttle = objectOf<ThrottleDeviceJson>({ Path: text, Rate: unsigned(64) }, { Path: '', Rate: 0 });
 const device = objectOf<DeviceMappingJson>(
   { PathOnHost: text, PathInContainer: text, CgroupPermissions: text },
   { PathOnHost: '', PathInContainer: '', CgroupPermissions: '' },
@@ -90,9 +91,9 @@ const resourceFields = {
   CpuShares: integer,
   Memory: integer,
   CgroupParent: text,
-  BlkioWeight: integer,
+  BlkioWeight: unsigned(16),
   BlkioWeightDevice: listOf(
-    objectOf<{ Path: string; Weight: number }>({ Path: text, Weight: integer }, { Path: '', Weight: 0 }),
+    objectOf<{ Path: string; Weight: number }>({ Path: text, Weight: unsigned(16) }, { Path: '', Weight: 0 }),
   ),
   BlkioDeviceReadBps: listOf(throttle),
   BlkioDeviceWriteBps: listOf(throttle),
@@ -172,7 +173,7 @@ const hostConfig: Decoder<HostConfigJson> = objectOf<HostConfigJson>({
   VolumeDriver: text,
   VolumesFrom: texts,
   Mounts: listOf(mount),
-  ConsoleSize: listOf(integer),
+  ConsoleSize: listOf(unsigned(64)),
   Annotations: textMap,
   CapAdd: words,
   CapDrop: words,
@@ -253,7 +254,7 @@ export const execCreateBody: Decoder<ExecCreateBody> = objectOf<ExecCreateBody>(
   User: text,
   Privileged: flag,
   Tty: flag,
-  ConsoleSize: listOf(integer),
+  ConsoleSize: listOf(unsigned(64)),
   AttachStdin: flag,
   AttachStdout: flag,
   AttachStderr: flag,
@@ -267,5 +268,5 @@ export const execCreateBody: Decoder<ExecCreateBody> = objectOf<ExecCreateBody>(
 export const execStartBody: Decoder<ExecStartBody> = objectOf<ExecStartBody>({
   Detach: flag,
   Tty: flag,
-  ConsoleSize: listOf(integer),
+  ConsoleSize: listOf(unsigned(64)),
 });

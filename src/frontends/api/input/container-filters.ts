@@ -17,7 +17,6 @@ export const containerFilterNames: readonly string[] = [
   'is-task',
   'isolation',
   'label',
-  'label!',
   'name',
   'network',
   'publish',
@@ -33,9 +32,9 @@ export interface FilterSources {
   images: Pick<Engine['images'], 'resolve'>;
 }
 
-/** Filters that ask for a state show stopped containers without `all`. */
+/** Who asks for a state sees stopped containers without `all`; the real engine does so for no other filter. */
 export function showsStopped(filters: Filters): boolean {
-  return filters.has('status') || filters.has('exited') || filters.has('before') || filters.has('since');
+  return filters.has('status');
 }
 
 /** One test of a container for all filters; values are checked here, with Docker's texts. */
@@ -45,7 +44,7 @@ export function createContainerFilter(
 ): (record: ContainerRecord) => boolean {
   checkValues(filters);
   const names = (filters.get('name') ?? []).map(compileNamePattern);
-  const ids = (filters.get('id') ?? []).map(compileNamePattern);
+  const isDefault = booleanFilter(filters, 'is-task') !== true;
   const exited = filters.get('exited')?.map(parseExitCode);
   const isOnNetwork = networkFilter(filters, sources);
   const inOrder = orderFilter(filters, sources);
@@ -53,13 +52,12 @@ export function createContainerFilter(
   const hasPort = portFilter(filters, sources);
   return (record) =>
     (names.length === 0 || names.some((matches) => matches(record.name) || matches(`/${record.name}`))) &&
-    (ids.length === 0 || ids.some((matches) => matches(record.id))) &&
+    matchesAny(filters, 'id', (prefix) => record.id.startsWith(prefix)) &&
     matchesLabels(filters, record.config.labels) &&
     matchesAny(filters, 'status', (word) => word === statusWord(record)) &&
     (exited === undefined || (record.state.status === 'exited' && exited.includes(record.state.exitCode))) &&
     matchesAny(filters, 'health', (word) => word === healthWord(record)) &&
-    matchesAny(filters, 'isolation', (word) => word === 'default') &&
-    booleanFilter(filters, 'is-task') !== true &&
+    isDefault &&
     matchesAny(filters, 'volume', (word) => usesVolume(record, word)) &&
     inOrder(record) &&
     isDescendant(record) &&
@@ -165,12 +163,16 @@ interface PortRange {
 }
 
 function parseRange(filter: string, word: string): PortRange {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/.exec(word);
-  if (!match)
-    throw invalid(
-      `error while looking up for ${filter} ${word.slice(0, 80)}: strconv.ParseUint: parsing ${JSON.stringify(word.slice(0, 80))}: invalid syntax`,
-      { code: 'bad-filter' },
-    );
-  const first = Number(match[1]);
-  return { first, last: Number(match[2] ?? first), protocol: match[3] ?? 'tcp' };
+  const wrong = (why: string): Error =>
+    invalid(`error while looking up for ${filter} ${word.slice(0, 80)}: ${why}`, { code: 'bad-filter' });
+  const [ports = '', protocol = 'tcp'] = word.split('/', 2);
+  if (ports === '') throw wrong('Empty string specified for ports.');
+  const [first = 0, last = first] = ports.split('-', 2).map((port) => {
+    const cause = /^\d+$/.test(port) ? 'value out of range' : 'invalid syntax';
+    if (cause === 'invalid syntax' || Number(port) > 65_535)
+      throw wrong(`strconv.ParseUint: parsing ${JSON.stringify(port.slice(0, 80))}: ${cause}`);
+    return Number(port);
+  });
+  if (last < first) throw wrong(`Invalid range specified for the Port: ${ports.slice(0, 80)}`);
+  return { first, last, protocol };
 }

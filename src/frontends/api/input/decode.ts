@@ -6,8 +6,13 @@ export type Decoder<T> = (value: unknown, path: string) => T;
 type RequiredKeys<T> = { [K in keyof T]-?: object extends Pick<T, K> ? never : K }[keyof T];
 type Fields<T> = { [K in keyof T]-?: Decoder<NonNullable<T[K]>> };
 
-export const text: Decoder<string> = (value, path) =>
-  typeof value === 'string' ? value : mismatch(value, path, 'string');
+/** No name, path, word or variable of Linux can hold a zero byte: what follows it would be lost on the way. */
+export const text: Decoder<string> = (value, path) => {
+  if (typeof value !== 'string') return mismatch(value, path, 'string');
+  if (value.includes('\0'))
+    throw invalid(`invalid ${path.slice(0, 200)}: value contains nul byte (\\x00)`, { code: 'zero-byte' });
+  return value;
+};
 
 export const flag: Decoder<boolean> = (value, path) =>
   typeof value === 'boolean' ? value : mismatch(value, path, 'bool');
@@ -19,12 +24,20 @@ export const integer: Decoder<number> = (value, path) => {
   return value;
 };
 
+/** Go's `uint` of so many bits. */
+export const unsigned =
+  (bits: 16 | 64): Decoder<number> =>
+  (value, path) =>
+    typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < 2 ** bits
+      ? value
+      : mismatch(value, path, `uint${bits}`);
+
 export const listOf =
   <T>(item: Decoder<T>): Decoder<T[]> =>
   (value, path) =>
     Array.isArray(value)
       ? value.map((each, i) => item(each, `${path}[${i}]`))
-      : mismatch(value, path, 'list');
+      : mismatch(value, path, '[]string');
 
 /** Keys come from the client: `fromEntries` defines them as own fields, `__proto__` included. */
 export const mapOf =
@@ -54,7 +67,7 @@ export const words: Decoder<string[]> = (value, path) =>
 
 /**
  * An object with these fields; a missing or `null` field is left out, or takes its default when the type demands it. Fields that are not listed
- * are ignored, as the real engine does: clients send those of other versions.
+ * are ignored, as the real engine does: clients send those of other versions. As in Go a name in other letters (`hostconfig`) is the field too.
  */
 export function objectOf<T extends object>(
   fields: Fields<T>,
@@ -63,8 +76,9 @@ export function objectOf<T extends object>(
   const decoders = Object.entries<Decoder<unknown>>(fields);
   return (value, path) => {
     const given = members(value, path);
+    const byLowerName = lowerNames(given, fields);
     const entries = decoders.flatMap(([name, decode]) => {
-      const field = Object.hasOwn(given, name) ? given[name] : undefined;
+      const field = Object.hasOwn(given, name) ? given[name] : byLowerName?.get(name.toLowerCase());
       if (field === undefined || field === null) return [];
       return [[name, decode(field, path === '' ? name : `${path}.${name}`)]];
     });
@@ -72,17 +86,32 @@ export function objectOf<T extends object>(
   };
 }
 
+/** Values under names that are no field's as they are written; undefined when there are none, as nearly always. */
+function lowerNames(given: Record<string, unknown>, fields: object): Map<string, unknown> | undefined {
+  const others = Object.entries(given).filter(([name]) => !Object.hasOwn(fields, name));
+  return others.length === 0 ? undefined : new Map(others.map(([name, each]) => [name.toLowerCase(), each]));
+}
+
 function members(value: unknown, path: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return mismatch(value, path, 'object');
+    return mismatch(value, path, 'map');
   return value as Record<string, unknown>;
 }
 
 function mismatch(value: unknown, path: string, wanted: string): never {
-  const found = value === null ? 'null' : Array.isArray(value) ? 'list' : typeof value;
-  const shown = typeof value === 'number' ? `number ${value}` : found;
+  const place = path === '' ? 'Go value' : `Go struct field ${path.slice(0, 200)}`;
   throw invalid(
-    `invalid JSON: cannot use ${shown} ${path === '' ? 'as the request' : `as field ${path.slice(0, 200)}`} of type ${wanted}`,
-    { code: 'bad-field' },
+    `invalid JSON: json: cannot unmarshal ${kindOf(value, wanted)} into ${place} of type ${wanted}`,
+    {
+      code: 'bad-field',
+    },
   );
+}
+
+/** Go's words; a number is named when it is its size that does not fit. */
+function kindOf(value: unknown, wanted: string): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'boolean') return 'bool';
+  return typeof value === 'number' && wanted.includes('int') ? `number ${value}` : typeof value;
 }

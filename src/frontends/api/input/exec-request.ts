@@ -11,6 +11,14 @@ export function detachKeysFor(text: string | null | undefined, terminal: boolean
   return terminal ? keys : undefined;
 }
 
+function execKeys(text: string | undefined, terminal: boolean): Uint8Array | undefined {
+  try {
+    return detachKeysFor(text, terminal);
+  } catch (cause) {
+    throw invalid(`Invalid escape keys (${text?.slice(0, 80)}) provided`, { code: 'invalid-keys', cause });
+  }
+}
+
 export function toExecRequest(body: ExecCreateBody): ExecRequest {
   const args = typeof body.Cmd === 'string' ? [body.Cmd] : (body.Cmd ?? []);
   if (args.length === 0) throw invalid('No exec command specified', { code: 'no-command' });
@@ -25,7 +33,7 @@ export function toExecRequest(body: ExecCreateBody): ExecRequest {
     stdout: body.AttachStdout ?? false,
     stderr: body.AttachStderr ?? false,
     privileged: body.Privileged ?? false,
-    detachKeys: detachKeysFor(body.DetachKeys, terminal),
+    detachKeys: execKeys(body.DetachKeys, terminal),
     consoleSize: toConsoleSize(body.ConsoleSize),
   });
 }

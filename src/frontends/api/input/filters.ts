@@ -8,11 +8,7 @@ export type Filters = ReadonlyMap<string, readonly string[]>;
  * Docker's text.
  */
 export function parseFilters(query: URLSearchParams, known: readonly string[]): Filters {
-  const text = query.get('filters') ?? '';
-  if (text === '') return new Map();
-  const filters = new Map(
-    Object.entries(parseObject(text)).map(([name, values]) => [name, valuesOf(values)]),
-  );
+  const filters = readFilters(query);
   for (const name of filters.keys())
     if (!known.includes(name))
       throw invalid(`invalid filter '${name.slice(0, 80)}'`, {
@@ -22,9 +18,22 @@ export function parseFilters(query: URLSearchParams, known: readonly string[]): 
   return filters;
 }
 
+function readFilters(query: URLSearchParams): Filters {
+  const text = query.get('filters') ?? '';
+  if (text === '') return new Map();
+  return new Map(Object.entries(parseObject(text)).map(([name, values]) => [name, valuesOf(values)]));
+}
+
 /** Whether one of the filter's values is accepted; true without the filter. */
 export function matchesAny(filters: Filters, name: string, accepts: (value: string) => boolean): boolean {
   return filters.get(name)?.some(accepts) ?? true;
+}
+
+/** The one value of a filter that cannot have two. */
+export function singleFilter(filters: Filters, name: string): string | undefined {
+  const values = filters.get(name) ?? [];
+  if (values.length > 1) throw invalid(`more than one ${name} filter specified`, { code: 'bad-filter' });
+  return values[0];
 }
 
 /** Docker's label filter: every `key` or `key=value` given must be there; `label!` must not. */
@@ -42,7 +51,8 @@ export function booleanFilter(filters: Filters, name: string): boolean | undefin
   const values = filters.get(name);
   if (values === undefined || values.length === 0) return undefined;
   const truths = values.map((value) => booleans[value.toLowerCase()]);
-  if (truths.includes(undefined) || new Set(truths).size > 1) throw badFilterValue(name, values.join(', '));
+  if (truths.includes(undefined) || new Set(truths).size > 1)
+    throw badFilterValue(name, `[${values.join(' ')}]`);
   return truths[0];
 }
 
@@ -75,10 +85,10 @@ function parseObject(text: string): Record<string, unknown> {
 }
 
 function valuesOf(values: unknown): string[] {
+  if (values === null) return [];
   if (Array.isArray(values) && values.every((value) => typeof value === 'string')) return values;
-  if (typeof values === 'object' && values !== null && !Array.isArray(values))
-    return Object.entries(values)
-      .filter(([, on]) => on === true)
-      .map(([value]) => value);
+  // In the old form it is the name that counts, not whether it is true.
+  if (typeof values === 'object' && Object.values(values).every((on) => typeof on === 'boolean'))
+    return Object.keys(values);
   throw invalid('invalid filter', { code: 'bad-filter' });
 }

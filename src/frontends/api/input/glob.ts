@@ -1,5 +1,8 @@
+import { invalid } from '../../../foundation/base/errors.ts';
+
 /** Go's `path.Match`: `*` and `?` stop at slashes; everything else is literal. Takes time proportional to pattern times text. */
 export function compileGlob(pattern: string): (text: string) => boolean {
+  if (/\[[^\]]*$/.test(pattern)) throw invalid('syntax error in pattern', { code: 'bad-filter' });
   return (text) => matches(pattern, text);
 }
 

@@ -8,7 +8,6 @@ export const imageFilterNames: readonly string[] = [
   'before',
   'dangling',
   'label',
-  'label!',
   'reference',
   'since',
   'until',

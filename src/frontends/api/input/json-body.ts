@@ -6,12 +6,17 @@ import type { Decoder } from './decode.ts';
 /** Far above any real request: the largest are seccomp profiles in `SecurityOpt`. */
 const limitBytes = 8 * 1024 * 1024;
 
-/** The request's JSON body, checked. Docker's statuses and texts for a missing, mistyped or malformed one. */
+/** The request's JSON body, checked. Docker's statuses and texts for a mistyped or malformed one; none, and `null`, are an empty object. */
 export async function readJson<T>(call: ApiCall, decode: Decoder<T>): Promise<T> {
+  return decode((await readAnyJson(call)) ?? {}, '');
+}
+
+/** As `readJson`, for the one route where a missing body is an error. */
+export async function readRequiredJson<T>(call: ApiCall, decode: Decoder<T>): Promise<T> {
   const parsed = await readAnyJson(call);
   if (parsed === undefined)
     throw invalid('invalid JSON: got EOF while reading request body', { code: 'no-body' });
-  return decode(parsed, '');
+  return decode(parsed ?? {}, '');
 }
 
 /** As `readJson`, but without a body the result is undefined. */

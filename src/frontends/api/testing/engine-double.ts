@@ -41,6 +41,7 @@ export function engineDouble(
       usage: async () => ({ layersBytes: 5 }),
     },
     networks: { list: () => [sampleNetwork], get: () => sampleNetwork, members: () => [] },
+    execs: { of: () => [] },
     volumes: { list: () => [sampleVolume], get: () => sampleVolume },
   };
   const part = (name: keyof Engine): object => guarded(String(name), { ...defaults[name], ...parts[name] });

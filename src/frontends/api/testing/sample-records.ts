@@ -90,6 +90,8 @@ export const sampleHost: HostFacts = {
   operatingSystem: 'Debian GNU/Linux 12 (bookworm)',
   osVersion: '12',
   architecture: 'x86_64',
+  cpuList: '0-63',
+  memoryNodes: '0',
   cpus: 2,
   memoryBytes: 25_276_510_208,
   cgroupVersion: '2',

@@ -11,7 +11,8 @@ import { type HealthCheck, onFailureAnnotation } from '../../../engine/container
 import { checkHostConfig } from './host-config-checks.ts';
 import { attributeOptions } from './log-attributes.ts';
 import { toMountRequest } from './mount-request.ts';
-import { parsePortKey, toNetworkRequest } from './network-request.ts';
+import { parsePortRange, toNetworkRequest } from './network-request.ts';
+import type { HostLimits } from './resource-limits.ts';
 import { conflicting, defined } from './refuse.ts';
 import { toResources } from './resources.ts';
 import { toRestartPolicy } from './restart-policy.ts';
@@ -20,7 +21,7 @@ import { toRestartPolicy } from './restart-policy.ts';
  * A create request in our words. Every field is either carried over, checked to ask for nothing, or refused by name. `ArgsEscaped`, `Isolation` and
  * `Consistency` concern other systems than Linux.
  */
-export function toContainerConfig(body: ContainerCreateBody, host: { cpus: number }): ContainerConfig {
+export function toContainerConfig(body: ContainerCreateBody, host: HostLimits): ContainerConfig {
   const hostConfig = body.HostConfig ?? {};
   if (Object.keys(body).length === 0)
     throw invalid('config cannot be empty in order to create a container', { code: 'no-config' });
@@ -46,7 +47,7 @@ export function toContainerConfig(body: ContainerCreateBody, host: { cpus: numbe
     stopSignal: body.StopSignal || undefined,
     stopTimeoutSeconds: body.StopTimeout ?? undefined,
     health: toHealth(body.Healthcheck, hostConfig.Annotations),
-    exposedPorts: Object.keys(body.ExposedPorts ?? {}).map(parsePortKey),
+    exposedPorts: Object.keys(body.ExposedPorts ?? {}).flatMap(parsePortRange),
     volumes: Object.keys(body.Volumes ?? {}),
     consoleSize: toConsoleSize(hostConfig.ConsoleSize),
     onBuild: body.OnBuild?.length ? body.OnBuild : undefined,
@@ -144,5 +145,8 @@ function checkNames(config: ContainerConfigJson, host: HostConfigJson): void {
       throw invalid(`invalid hostname format: ${JSON.stringify(name.slice(0, 80))}`, {
         code: 'bad-hostname',
       });
+  for (const entry of config.Env ?? [])
+    if (entry === '' || entry.startsWith('='))
+      throw invalid(`invalid environment variable: ${entry.slice(0, 80)}`, { code: 'bad-variable' });
   if (config.Hostname && host.UTSMode === 'host') throw conflicting('hostname and the UTS mode');
 }

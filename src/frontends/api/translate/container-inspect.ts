@@ -16,6 +16,7 @@ export function toContainerInspect(
   record: ContainerRecord,
   view: {
     network: ContainerNetwork;
+    execIds?: readonly string[];
     host: Pick<HostFacts, 'cgroupVersion' | 'defaultRuntime'>;
     size?: ContainerSize;
   },
@@ -36,7 +37,7 @@ export function toContainerInspect(
     MountLabel: '',
     ProcessLabel: '',
     AppArmorProfile: '',
-    ExecIDs: null,
+    ExecIDs: view.execIds?.length ? [...view.execIds] : null,
     HostConfig: toHostConfigJson(record.config, view.host),
     ...toSizeJson(view.size),
     GraphDriver: { Data: null, Name: storageDriver },

@@ -19,7 +19,8 @@ export function toContainerSummary(
     Command: commandText(record),
     Created: toSeconds(record.createdAtMs),
     Ports: toPortsJson(record, view.network),
-    ...toSizeJson(view.size),
+    // The list leaves out what is zero; inspect does not.
+    ...withoutZeros(toSizeJson(view.size)),
     Labels: record.config.labels,
     State: statusWord(record),
     Status: statusText(record, view.nowMs),
@@ -32,6 +33,10 @@ export function toContainerSummary(
     NetworkSettings: { Networks: toNetworksJson(record, view.network) },
     Mounts: toMountPoints(record),
   };
+}
+
+function withoutZeros(sizes: { SizeRw?: number; SizeRootFs?: number }): typeof sizes {
+  return Object.fromEntries(Object.entries(sizes).filter(([, bytes]) => bytes > 0));
 }
 
 /** What `sizeOf` of the engine tells. */

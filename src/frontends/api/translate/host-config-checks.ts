@@ -1,5 +1,7 @@
+import { posix } from 'node:path';
 import { invalid } from '../../../foundation/base/errors.ts';
 import type { HostConfigJson } from '../../../foundation/wire/docker/container-config.ts';
+import { knownCapabilities } from '../../../resources/spec/capabilities.ts';
 import { isEmpty, refuseUnless } from './refuse.ts';
 
 const logDrivers = new Set(['', 'json-file', 'local', 'none']);
@@ -26,10 +28,12 @@ export function checkHostConfig(host: HostConfigJson): void {
   if (host.AutoRemove && policy !== '' && policy !== 'no')
     throw wrong(`can't create 'AutoRemove' container with restart policy`);
   checkModes(host);
+  checkCapabilities('CapAdd', host.CapAdd);
+  checkCapabilities('CapDrop', host.CapDrop);
+  checkDevices(host);
   if (Object.hasOwn(host.Annotations ?? {}, ''))
     throw wrong('invalid Annotations: the empty string is not permitted as an annotation key');
-  for (const path of Object.keys(host.Tmpfs ?? {}))
-    if (!path.startsWith('/')) throw wrong(`invalid mount path: '${path}' mount path must be absolute`);
+  for (const [path, options] of Object.entries(host.Tmpfs ?? {})) checkTmpfs(path, options);
   const isolation = host.Isolation ?? '';
   if (isolation !== '' && isolation !== 'default')
     throw wrong(`Invalid isolation: ${JSON.stringify(isolation)} - linux only supports 'default'`);
@@ -37,6 +41,31 @@ export function checkHostConfig(host: HostConfigJson): void {
   refuseUnless(isEmpty(host.Cgroup), 'HostConfig.Cgroup');
   refuseUnless(isEmpty(host.StorageOpt), 'HostConfig.StorageOpt');
   refuseUnless(['', 'local'].includes(host.VolumeDriver ?? ''), 'HostConfig.VolumeDriver');
+}
+
+function checkTmpfs(path: string, options: string): void {
+  if (!path.startsWith('/')) throw wrong(`invalid mount path: '${path}' mount path must be absolute`);
+  if (posix.normalize(path) === '/') throw wrong(`invalid specification: destination can't be '/'`);
+  for (const option of options.split(',').filter(Boolean))
+    if (!tmpfsOption.test(option)) throw wrong(`invalid tmpfs option ${JSON.stringify(option.slice(0, 80))}`);
+}
+
+/** mount(8): the options of every file system and those of tmpfs. */
+const tmpfsOption =
+  /^(defaults|r[ow]|(no)?(suid|dev|exec|mand|atime|diratime|relatime|strictatime|swap)|a?sync|dirsync|r?(private|shared|slave|unbindable)|(size|mode|uid|gid|nr_inodes|nr_blocks|mpol|huge)=[\w.%:@-]*)$/;
+
+function checkCapabilities(field: 'CapAdd' | 'CapDrop', list: HostConfigJson['CapAdd']): void {
+  for (const name of typeof list === 'string' ? [list] : (list ?? [])) {
+    const full = `CAP_${name.toUpperCase().replace(/^CAP_/, '')}`;
+    if (full !== 'CAP_ALL' && !knownCapabilities.includes(full))
+      throw wrong(`invalid ${field}: unknown capability: ${JSON.stringify(full.slice(0, 80))}`);
+  }
+}
+
+function checkDevices(host: HostConfigJson): void {
+  for (const { CgroupPermissions } of host.Devices ?? [])
+    if (!/^[rwm]{0,3}$/.test(CgroupPermissions))
+      throw wrong(`invalid device mode: ${CgroupPermissions.slice(0, 80)}`);
 }
 
 function checkModes(host: HostConfigJson): void {

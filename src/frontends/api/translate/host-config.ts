@@ -16,6 +16,7 @@ const defaultShmBytes = 64 * 1024 * 1024;
 export function toConfigJson(config: ContainerConfig): ContainerConfigJson {
   const asSet = (keys: string[]): Record<string, Record<string, never>> =>
     Object.fromEntries(keys.map((key) => [key, {}]));
+  const macAddress = config.network.endpoints[networkModeOf(config)]?.macAddress;
   return {
     Hostname: config.hostname,
     Domainname: config.domainname,
@@ -33,6 +34,7 @@ export function toConfigJson(config: ContainerConfig): ContainerConfigJson {
     Volumes: config.volumes.length > 0 ? asSet(config.volumes) : null,
     WorkingDir: config.workingDir,
     Entrypoint: config.entrypoint ?? null,
+    ...(macAddress ? { MacAddress: macAddress } : {}),
     OnBuild: config.onBuild ?? null,
     Labels: config.labels,
     ...(config.stopSignal === undefined ? {} : { StopSignal: config.stopSignal }),
@@ -86,7 +88,7 @@ export function toHostConfigJson(
     Privileged: security.privileged,
     PublishAllPorts: network.publishAll,
     ReadonlyRootfs: security.readOnlyRootfs,
-    SecurityOpt: orNull(security.options),
+    SecurityOpt: orNull(securityOptions(config)),
     ...(Object.keys(config.tmpfs).length > 0 ? { Tmpfs: config.tmpfs } : {}),
     UTSMode: namespaces.uts,
     UsernsMode: namespaces.user,
@@ -108,6 +110,12 @@ export function toHostConfigJson(
     ReadonlyPaths: security.readonlyPaths ?? (security.privileged ? null : [...defaultReadonlyPaths]),
     ...(config.init === undefined ? {} : { Init: config.init }),
   };
+}
+
+/** Where there is nothing left to separate Docker says that labels are off. */
+function securityOptions({ security, namespaces }: ContainerConfig): string[] {
+  const isOpen = security.privileged || namespaces.pid === 'host' || namespaces.ipc === 'host';
+  return isOpen && security.options.length === 0 ? ['label=disable'] : security.options;
 }
 
 function orNull<T>(list: T[]): T[] | null {

@@ -58,6 +58,19 @@ const containerFields = {
   Image: '',
 };
 
+/** What a build would have left: this engine builds nothing. */
+const emptyContainerConfig = {
+  ...containerFields,
+  User: '',
+  Env: null,
+  Cmd: null,
+  Volumes: null,
+  WorkingDir: '',
+  Entrypoint: null,
+  OnBuild: null,
+  Labels: null,
+};
+
 /** `GET /images/{name}/json`. */
 export function toImageInspect(image: ImageRecord, minor: number): ImageInspectJson {
   const { config } = image;
@@ -69,6 +82,7 @@ export function toImageInspect(image: ImageRecord, minor: number): ImageInspectJ
     Parent: image.parent ?? '',
     Comment: lastHistory?.comment ?? '',
     ...(config.created === undefined ? {} : { Created: config.created }),
+    ...(minor < since.noImageContainer ? { ContainerConfig: emptyContainerConfig } : {}),
     DockerVersion: '',
     Author: config.author ?? '',
     Config: {

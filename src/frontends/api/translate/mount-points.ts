@@ -5,7 +5,8 @@ import type { MountPointJson } from '../../../foundation/wire/docker/container.t
 export function toMountPoints(record: Pick<ContainerRecord, 'mounts' | 'config'>): MountPointJson[] {
   // What Docker shows for volumes that were asked for by name, on hosts without SELinux too, is `z`.
   const isImplied = ({ name, destination }: ContainerRecord['mounts'][number]): boolean =>
-    /^[0-9a-f]{64}$/.test(name ?? '') && record.config.volumes.includes(destination);
+    /^[0-9a-f]{64}$/.test(name ?? '') &&
+    record.config.volumes.some((path) => path.replace(/(.)\/+$/, '$1') === destination);
   const resolved = record.mounts.map((mount): MountPointJson =>
     mount.kind === 'volume'
       ? {

@@ -21,6 +21,7 @@ export interface NetworkWords {
 
 /** Everything that a request says about the network, from the three places where Docker's API has it. */
 export function toNetworkRequest({ config, host, networking }: NetworkWords): NetworkRequest {
+  checkAddresses(config, networking);
   const { mode, asked } = chooseNetworks(config, host, networking);
   checkMode(mode, config, host);
   const endpoints = hasOwnPlace(mode)
@@ -46,6 +47,19 @@ export function toNetworkRequest({ config, host, networking }: NetworkWords): Ne
     links: [],
     endpoints,
   });
+}
+
+/** Two places for the hardware address must not contradict each other. */
+function checkAddresses(
+  { MacAddress }: ContainerConfigJson,
+  networking: NetworkingConfigJson | null | undefined,
+): void {
+  const [first] = Object.values(networking?.EndpointsConfig ?? {});
+  if (MacAddress && first?.MacAddress && first.MacAddress !== MacAddress)
+    throw invalid(
+      'the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty',
+      { code: 'bad-mac-address' },
+    );
 }
 
 const hasOwnPlace = (mode: string): boolean =>
@@ -159,6 +173,17 @@ function toPorts(bindings: PortMapJson): NetworkRequest['ports'] {
       }),
     ]),
   );
+}
+
+/** `8000-8010/tcp` to each of its ports in the form with protocol. */
+export function parsePortRange(key: string): string[] {
+  const match = /^(\d{1,5})-(\d{1,5})((?:\/\w+)?)$/.exec(key);
+  if (!match) return [parsePortKey(key)];
+  const [, first = '', last = '', protocol = ''] = match;
+  if (!isPort(last) || Number(first) > Number(last))
+    throw invalid(`invalid port specification: ${JSON.stringify(key)}`, { code: 'bad-port' });
+  const count = Number(last) - Number(first) + 1;
+  return Array.from({ length: count }, (_, i) => parsePortKey(`${Number(first) + i}${protocol}`));
 }
 
 /** `80`, `80/udp` to the form with protocol. */

@@ -3,10 +3,18 @@ import type { ResourcesJson } from '../../../foundation/wire/docker/container-co
 
 const minimumMemoryBytes = 6 * 1024 * 1024;
 
+export interface HostLimits {
+  cpus: number;
+  /** `0-3`: what may be named in `CpusetCpus` and `CpusetMems`; not checked when absent. */
+  cpuList?: string;
+  memoryNodes?: string;
+}
+
 /** Docker's checks of limits, in its order and words. `host` says what there is to give. */
-export function checkResources(json: ResourcesJson, host: { cpus: number }): void {
+export function checkResources(json: ResourcesJson, host: HostLimits): void {
   checkMemory(json);
-  checkCpu(json, host.cpus);
+  checkCpu(json, host);
+  checkWindows(json);
   const weight = json.BlkioWeight ?? 0;
   if (weight !== 0 && (weight < 10 || weight > 1000)) throw wrong('Range of blkio weight is from 10 to 1000');
   for (const { Name, Soft, Hard } of json.Ulimits ?? []) {
@@ -35,7 +43,7 @@ function checkMemory(json: ResourcesJson): void {
     throw wrong('Minimum memory limit can not be less than memory reservation limit, see usage');
 }
 
-function checkCpu(json: ResourcesJson, cpus: number): void {
+function checkCpu(json: ResourcesJson, { cpus, cpuList, memoryNodes }: HostLimits): void {
   const { NanoCpus = 0, CpuPeriod = 0, CpuQuota = 0, CpuShares = 0 } = json;
   if (NanoCpus > 0 && CpuPeriod > 0)
     throw wrong('Conflicting options: Nano CPUs and CPU Period cannot both be set');
@@ -47,15 +55,50 @@ function checkCpu(json: ResourcesJson, cpus: number): void {
   if (CpuPeriod !== 0 && (CpuPeriod < 1000 || CpuPeriod > 1_000_000))
     throw wrong('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
   if (CpuQuota > 0 && CpuQuota < 1000) throw wrong('CPU cfs quota can not be less than 1ms (i.e. 1000)');
-  checkCpuList('cpuset cpus', json.CpusetCpus ?? '');
-  checkCpuList('cpuset mems', json.CpusetMems ?? '');
+  checkCpuList(json.CpusetCpus ?? '', { what: 'cpuset cpus', name: 'CPUs', available: cpuList });
+  checkCpuList(json.CpusetMems ?? '', { what: 'cpuset mems', name: 'memory nodes', available: memoryNodes });
 }
 
 /** `0-3,7`; the kernel's list format (cpuset(7)). */
-function checkCpuList(what: string, list: string): void {
-  if (list === '' || /^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/.test(list)) return;
+function checkCpuList(list: string, of: { what: string; name: string; available: string | undefined }): void {
+  if (list === '') return;
   const shown = list.slice(0, 80);
-  throw wrong(`Invalid value ${shown} for ${what}: invalid format: ${shown}`);
+  const asked = parseCpuList(list);
+  if (asked === 'format') throw wrong(`Invalid value ${shown} for ${of.what}: invalid format: ${shown}`);
+  if (asked === 'range')
+    throw wrong(`Invalid value ${shown} for ${of.what}: value of out range, maximum is ${largestCpu}`);
+  const available = of.available === undefined ? asked : parseCpuList(of.available);
+  if (Array.isArray(available) && asked.some((each) => !available.includes(each)))
+    throw wrong(`Requested ${of.name} are not available - requested ${shown}, available: ${of.available}`);
+}
+
+const largestCpu = 8192;
+
+function parseCpuList(list: string): number[] | 'format' | 'range' {
+  const all: number[] = [];
+  for (const part of list.trim().split(',')) {
+    const match = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part);
+    if (!match) return 'format';
+    const first = Number(match[1]);
+    const last = Number(match[2] ?? first);
+    if (last > largestCpu) return 'range';
+    if (last < first) return 'format';
+    for (let each = first; each <= last; each++) all.push(each);
+    if (all.length > 2 * largestCpu) return 'range';
+  }
+  return all;
+}
+
+/** What only Windows has and Linux does not ignore, in Docker's words; of `CpuCount` and `CpuPercent` it says that they are discarded. */
+function checkWindows(json: ResourcesJson): void {
+  const qos = 'Invalid QoS settings: linux does not support configuration of maximum';
+  if (json.IOMaximumIOps) throw wrong(`${qos} IOPs`);
+  if (json.IOMaximumBandwidth) throw wrong(`${qos} bandwidth`);
+}
+
+/** Windows-only limits that Docker accepts on Linux and does not apply. */
+export function discardedLimits(json: ResourcesJson): string[] {
+  return json.CpuPercent ? ['linux does not support CPU percent. Percent discarded.'] : [];
 }
 
 function wrong(message: string): Error {

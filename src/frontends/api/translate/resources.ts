@@ -1,8 +1,7 @@
-import { invalid } from '../../../foundation/base/errors.ts';
 import type { ResourcesJson, ThrottleDeviceJson } from '../../../foundation/wire/docker/container-config.ts';
 import type { Resources } from '../../../engine/container/config.ts';
 import { defined, refuseUnless } from './refuse.ts';
-import { checkResources } from './resource-limits.ts';
+import { checkResources, type HostLimits } from './resource-limits.ts';
 
 type ThrottleKind = NonNullable<Resources['blkioThrottle']>[number]['kind'];
 
@@ -14,14 +13,11 @@ const throttleFields = [
 ] as const satisfies readonly (readonly [ThrottleKind, keyof ResourcesJson])[];
 
 /** Limits of a request, checked with Docker's texts. Zero, null and absent all mean no limit and are left out. */
-export function toResources(json: ResourcesJson, host: { cpus: number }): Resources {
+export function toResources(json: ResourcesJson, host: HostLimits): Resources {
   checkResources(json, host);
   refuseUnless(!json.DeviceRequests?.length, 'HostConfig.DeviceRequests', 'pass the devices with --device');
   refuseUnless(!json.KernelMemoryTCP, 'HostConfig.KernelMemoryTCP');
   refuseUnless(!json.KernelMemory, 'HostConfig.KernelMemory', 'kernels no longer limit it: use Memory');
-  for (const field of ['CpuCount', 'CpuPercent', 'IOMaximumIOps', 'IOMaximumBandwidth'] as const)
-    if (json[field])
-      throw invalid(`HostConfig.${field} is only for Windows containers`, { code: 'windows-only' });
   const throttles = throttleFields.flatMap(([kind, field]) =>
     (json[field] ?? []).map(({ Path, Rate }) => ({ kind, path: Path, rate: Rate })),
   );

@@ -134,7 +134,8 @@ export function toInfoJson(
       'name=seccomp,profile=builtin',
       ...(host.cgroupVersion === '2' ? ['name=cgroupns'] : []),
     ],
-    FirewallBackend: { Driver: 'nftables' },
+    ...(minor < since.firewallBackend ? {} : { FirewallBackend: { Driver: 'nftables' } }),
+    ...(minor < since.noExecutionDriver ? { ExecutionDriver: '<not supported>' } : {}),
     CDISpecDirs: [],
     Warnings: host.warnings.length === 0 ? null : host.warnings,
   };
@@ -158,7 +159,8 @@ function limitsOf(
   return {
     MemoryLimit: true,
     SwapLimit: true,
-    ...(minor < since.noKernelMemory ? { KernelMemory: false, KernelMemoryTCP: false } : {}),
+    ...(minor < since.noKernelMemoryTcp ? { KernelMemoryTCP: false } : {}),
+    ...(minor < since.noKernelMemory ? { KernelMemory: false } : {}),
     CpuCfsPeriod: true,
     CpuCfsQuota: true,
     CPUShares: true,

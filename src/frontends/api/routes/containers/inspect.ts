@@ -5,6 +5,7 @@ import { toContainerInspect } from '../../translate/container-inspect.ts';
 
 export function inspectContainer(engine: {
   containers: Pick<Engine['containers'], 'get' | 'networkOf' | 'sizeOf'>;
+  execs: Pick<Engine['execs'], 'of'>;
   host: Pick<Engine['host'], 'cgroupVersion' | 'defaultRuntime'>;
 }): Route {
   return {
@@ -14,7 +15,10 @@ export function inspectContainer(engine: {
       const record = engine.containers.get(call.param('id'));
       const network = engine.containers.networkOf(record.id);
       const size = queryFlag(call.query, 'size') ? await engine.containers.sizeOf(record.id) : undefined;
-      return ok(toContainerInspect(record, { network, host: engine.host, ...(size ? { size } : {}) }));
+      const execIds = engine.execs.of(record.id);
+      return ok(
+        toContainerInspect(record, { network, execIds, host: engine.host, ...(size ? { size } : {}) }),
+      );
     },
   };
 }

@@ -2,7 +2,7 @@ import type { Engine } from '../../../../engine/host/engine.ts';
 import { isKind } from '../../../../foundation/base/errors.ts';
 import type { ContainersPruneResponse } from '../../../../foundation/wire/docker/container.ts';
 import { ok, type Route } from '../../call.ts';
-import { matchesLabels, parseFilters } from '../../input/filters.ts';
+import { matchesLabels, parseFilters, singleFilter } from '../../input/filters.ts';
 import { parseMoment } from '../../input/times.ts';
 
 /** Removes what does not run; one that cannot be removed now (it was just started) stays. */
@@ -14,13 +14,14 @@ export function pruneContainers(engine: {
     path: '/containers/prune',
     async handle({ query }) {
       const filters = parseFilters(query, ['until', 'label', 'label!']);
-      const before = (filters.get('until') ?? []).map((text) => parseMoment(text, Date.now()));
+      const until = singleFilter(filters, 'until');
+      const before = until === undefined ? Infinity : parseMoment(until, Date.now());
       const candidates = engine.containers
         .list()
         .filter(
           ({ state, createdAtMs, config }) =>
             (state.status === 'exited' || state.status === 'created') &&
-            before.every((moment) => createdAtMs < moment) &&
+            createdAtMs < before &&
             matchesLabels(filters, config.labels),
         );
       const deleted: string[] = [];

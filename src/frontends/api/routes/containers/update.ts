@@ -11,7 +11,7 @@ type Changes = Parameters<Engine['containers']['update']>[1];
 
 export function updateContainer(engine: {
   containers: Pick<Engine['containers'], 'update'>;
-  host: Pick<Engine['host'], 'cpus'>;
+  host: Pick<Engine['host'], 'cpus' | 'cpuList' | 'memoryNodes'>;
 }): Route {
   return {
     method: 'POST',

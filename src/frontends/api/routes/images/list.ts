@@ -6,6 +6,7 @@ import { createImageFilter, imageFilterNames } from '../../input/image-filters.t
 import { parseFilters } from '../../input/filters.ts';
 import { queryFlag } from '../../input/query.ts';
 import { toImageSummary } from '../../translate/image-json.ts';
+import { since } from '../../versions.ts';
 
 /** `images`: newest first. There are no intermediate images, so `all` changes nothing. */
 export function listImages(engine: { images: Pick<Engine['images'], 'list' | 'resolve'> }): Route {
@@ -14,8 +15,8 @@ export function listImages(engine: { images: Pick<Engine['images'], 'list' | 're
     path: '/images/json',
     async handle({ query, minor }) {
       const filters = parseFilters(query, imageFilterNames);
-      // Up to API 1.24 a name pattern had a parameter of its own.
-      const pattern = query.get('filter');
+      // A name pattern once had a parameter of its own.
+      const pattern = minor < since.noFilterParameter ? query.get('filter') : null;
       const extended = pattern ? new Map([...filters, ['reference', [pattern]]]) : filters;
       const isWanted = createImageFilter(extended, engine.images);
       const images = engine.images.list().filter(isWanted).toSorted(newestFirst);

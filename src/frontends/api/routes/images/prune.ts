@@ -2,7 +2,7 @@ import type { Engine } from '../../../../engine/host/engine.ts';
 import { isKind } from '../../../../foundation/base/errors.ts';
 import type { ImageDeleteJson, ImagesPruneResponse } from '../../../../foundation/wire/docker/image.ts';
 import { ok, type Route } from '../../call.ts';
-import { booleanFilter, type Filters, parseFilters } from '../../input/filters.ts';
+import { booleanFilter, type Filters, parseFilters, singleFilter } from '../../input/filters.ts';
 import { createImageFilter } from '../../input/image-filters.ts';
 import { toImageDelete } from '../../translate/image-json.ts';
 
@@ -18,6 +18,7 @@ export function pruneImages(engine: PruneEngine): Route {
     path: '/images/prune',
     async handle({ query }) {
       const filters = parseFilters(query, ['dangling', 'until', 'label', 'label!']);
+      singleFilter(filters, 'until');
       const deleted = await removeAll(engine, filters, booleanFilter(filters, 'dangling') ?? true);
       const { reclaimedBytes } = await engine.images.sweep();
       return ok({

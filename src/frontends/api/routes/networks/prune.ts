@@ -2,7 +2,7 @@ import type { Engine } from '../../../../engine/host/engine.ts';
 import { isKind } from '../../../../foundation/base/errors.ts';
 import type { NetworksPruneResponse } from '../../../../foundation/wire/docker/network.ts';
 import { ok, type Route } from '../../call.ts';
-import { matchesLabels, parseFilters } from '../../input/filters.ts';
+import { matchesLabels, parseFilters, singleFilter } from '../../input/filters.ts';
 import { parseMoment } from '../../input/times.ts';
 import { isPredefined } from './list.ts';
 
@@ -14,13 +14,14 @@ export function pruneNetworks(engine: {
     path: '/networks/prune',
     async handle({ query }) {
       const filters = parseFilters(query, ['until', 'label', 'label!']);
-      const before = (filters.get('until') ?? []).map((text) => parseMoment(text, Date.now()));
+      const until = singleFilter(filters, 'until');
+      const before = until === undefined ? Infinity : parseMoment(until, Date.now());
       const unused = engine.networks
         .list()
         .filter(
           (network) =>
             !isPredefined(network) &&
-            before.every((moment) => network.createdAtMs < moment) &&
+            network.createdAtMs < before &&
             matchesLabels(filters, network.labels) &&
             engine.networks.members(network.id).length === 0,
         );

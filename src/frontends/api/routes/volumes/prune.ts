@@ -1,10 +1,25 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
-import { isKind } from '../../../../foundation/base/errors.ts';
+import { invalid, isKind } from '../../../../foundation/base/errors.ts';
 import type { VolumesPruneResponse } from '../../../../foundation/wire/docker/volume.ts';
 import { ok, type Route } from '../../call.ts';
-import { booleanFilter, matchesLabels, parseFilters } from '../../input/filters.ts';
+import { booleanFilter, type Filters, matchesLabels, parseFilters } from '../../input/filters.ts';
 import { since } from '../../versions.ts';
 import { volumeUsers } from './usage.ts';
+
+function allFilter(filters: Filters): boolean | undefined {
+  const values = filters.get('all') ?? [];
+  const [value = ''] = values;
+  if (values.length > 1)
+    throw invalid(`invalid filter 'all=[${values.join(' ')}]': only one value is expected`, {
+      code: 'bad-filter',
+    });
+  if (values.length === 1 && !/^(1|t|true|0|f|false)$/i.test(value))
+    throw invalid(
+      `invalid filter 'all': strconv.ParseBool: parsing ${JSON.stringify(value.slice(0, 80))}: invalid syntax`,
+      { code: 'bad-filter' },
+    );
+  return booleanFilter(filters, 'all');
+}
 
 /** Removes unused anonymous volumes; named ones too with `all`, and for clients of the time when that was the rule. */
 export function pruneVolumes(engine: {
@@ -16,7 +31,7 @@ export function pruneVolumes(engine: {
     path: '/volumes/prune',
     async handle({ query, minor }) {
       const filters = parseFilters(query, ['all', 'label', 'label!']);
-      const named = booleanFilter(filters, 'all') ?? minor < since.anonymousVolumePrune;
+      const named = allFilter(filters) ?? minor < since.anonymousVolumePrune;
       const users = volumeUsers(engine.containers);
       const unused = engine.volumes
         .list()
@@ -34,7 +49,7 @@ export function pruneVolumes(engine: {
         }
       }
       return ok({
-        VolumesDeleted: deleted.length === 0 ? null : deleted,
+        VolumesDeleted: deleted,
         SpaceReclaimed: 0,
       } satisfies VolumesPruneResponse);
     },
