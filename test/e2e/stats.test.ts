@@ -3,6 +3,7 @@ import { createConnection } from 'node:net';
 import type { StatsJson } from '../../src/foundation/wire/docker/stats.ts';
 import { startEngine, type TestEngine } from './harness.ts';
 import { bootstrapBusybox } from './objects.ts';
+import { openTerminal } from './terminal.ts';
 
 const skip = process.getuid?.() !== 0;
 if (skip) console.log('skipped: statistics of real containers need root');
@@ -169,4 +170,27 @@ test.skipIf(skip)('clients that never read hold nobody up', async () => {
   } finally {
     for (const socket of sockets) socket.destroy();
   }
+});
+
+test.skipIf(skip)(
+  'silo stats shows containers as they come and go, and follows the size of the terminal',
+  async () => {
+    const { command, env } = engine.client('silo', 'stats');
+    using terminal = openTerminal(command, { env, columns: 120, rows: 30 });
+    await terminal.until('PIDS');
+    await start('guest', 'sleep 1000');
+    await terminal.until(/guest +\d+\.\d\d% +\S+ \/ \S+/);
+    await engine.silo('rm', '-f', 'guest');
+    await terminal.until(/\x1b\[H(?:(?!guest|\x1b\[J)[\s\S])+\x1b\[J/);
+    terminal.resize(30, 30);
+    await terminal.until(/\x1b\[HNAME +CPU %\x1b/);
+  },
+);
+
+test.skipIf(skip)('silo stats without a stream prints once, and fails for an unknown container', async () => {
+  const once = await engine.silo('stats', '--no-stream', '--format', 'json', 'burn');
+  expect(JSON.parse(once.stdout)).toMatchObject({ Container: 'burn', Name: 'burn', PIDs: '1' });
+  const unknown = await engine.silo('stats', '--no-stream', 'burn', 'nobody');
+  expect(unknown).toMatchObject({ code: 1, stdout: '' });
+  expect(unknown.stderr).toContain('No such container: nobody');
 });

@@ -28,6 +28,7 @@ import type {
   ImageSummaryJson,
 } from '../../foundation/wire/docker/image.ts';
 import type { JsonMessage } from '../../foundation/wire/docker/json-message.ts';
+import type { StatsJson } from '../../foundation/wire/docker/stats.ts';
 import type {
   NetworkConnectBody,
   NetworkCreateBody,
@@ -123,6 +124,8 @@ export interface ContainerCalls {
   /** Makes an image of it. `config` goes over the container's. */
   commit(id: string, request?: CommitOptions, options?: CallOptions): Promise<IdResponse>;
   logs(id: string, options?: CallOptions & LogOptions): Promise<OutputStream>;
+  /** One message each second until the container is removed; without `stream` one, measured over a second. */
+  stats(id: string, options?: CallOptions & { stream?: boolean }): Promise<AsyncIterable<StatsJson>>;
   prune(options?: CallOptions & { filters?: Filters }): Promise<ContainersPruneResponse>;
 }
 

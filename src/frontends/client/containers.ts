@@ -2,6 +2,7 @@ import type { FilesystemChangeJson, WaitResponse } from '../../foundation/wire/d
 import type { ContainerCalls } from './client.ts';
 import { formatChanges } from './changes.ts';
 import { formatFilters } from './filters.ts';
+import { readJsonLines } from './json-lines.ts';
 import { multiplexing } from './stream-connection.ts';
 import type { Transport } from './transport.ts';
 
@@ -75,6 +76,15 @@ export function createContainerCalls(transport: Transport): ContainerCalls {
         signal,
       });
       return { multiplexed: multiplexing(answer.head.headers.get('content-type')), body: answer.body };
+    },
+    async stats(id, { stream, signal } = {}) {
+      const { body } = await transport.send({
+        method: 'GET',
+        path: at(id, '/stats'),
+        query: { stream: stream ?? true },
+        signal,
+      });
+      return readJsonLines(body);
     },
     prune: ({ filters, signal } = {}) =>
       transport.json({

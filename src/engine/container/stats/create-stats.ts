@@ -39,7 +39,7 @@ export function createStats(
     if (!sampler) {
       sampler = createSampler({
         take: () => take(id),
-        isGone: () => store.find(id) === undefined,
+        isGone: () => !store.has(id),
         onIdle: () => samplers.delete(id),
       });
       samplers.set(id, sampler);
@@ -53,7 +53,7 @@ export function createStats(
   });
 
   const sampleAll = async (): Promise<ReadonlyMap<ContainerId, StatsSample>> => {
-    const running = store.list().filter(({ state }) => isRunning(state));
+    const running = store.active().filter(({ state }) => isRunning(state));
     const samples = new Map<ContainerId, StatsSample>();
     if (running.length === 0) return samples;
     const host = readHost();
