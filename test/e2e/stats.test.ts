@@ -181,9 +181,9 @@ test.skipIf(skip)(
     await start('guest', 'sleep 1000');
     await terminal.until(/guest +\d+\.\d\d% +\S+ \/ \S+/);
     await engine.silo('rm', '-f', 'guest');
-    await terminal.until(/\x1b\[H(?:(?!guest|\x1b\[J)[\s\S])+\x1b\[J/);
+    await terminal.until(/\[H(?:(?!guest|\[J)[\s\S])+\[J/);
     terminal.resize(30, 30);
-    await terminal.until(/\x1b\[HNAME +CPU %\x1b/);
+    await terminal.until('\x1b[HNAME      CPU %\x1b[K');
   },
 );
 
