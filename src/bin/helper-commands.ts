@@ -6,3 +6,6 @@ export const unpackCommand: string[] = ownCommand({ file: 'unpack', word: '__unp
 export const packCommand: string[] = ownCommand({ file: 'pack', word: '__pack' });
 /** How to run the helper for files of containers. */
 export const filesCommand: string[] = ownCommand({ file: 'files', word: '__files' });
+
+/** How to run the process that measures disk usage. */
+export const measureCommand: string[] = ownCommand({ file: 'measure', word: '__measure' });

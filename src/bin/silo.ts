@@ -37,6 +37,10 @@ async function main(argv: readonly string[]): Promise<number> {
     const { runFilesHelper } = await import('../engine/container/files/helper.ts');
     return await runFilesHelper(argv.slice(1));
   }
+  if (argv[0] === '__measure') {
+    const { runMeasure } = await import('../foundation/kernel/tree-usage-process.ts');
+    return runMeasure(argv.slice(1));
+  }
   // `silo ps | head`: who reads no longer has no use for the rest.
   process.stdout.on('error', () => process.exit(0));
   const exitCode = await runCli(argv, io, {

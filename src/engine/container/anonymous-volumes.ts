@@ -21,12 +21,17 @@ type Deps = Pick<Context, 'store' | 'volumes' | 'events' | 'log'>;
 
 /**
  * Volumes for a container being made. Anonymous ones are doomed from before they exist until the container's record is inserted, and removed when
- * `undo` is disposed.
+ * `undo` is disposed. All names are `held` from before the volume is looked for, so that nobody removes it meanwhile.
  */
-export function volumesFor(context: Deps, undo: AsyncDisposableStack): Pick<Volumes, 'create'> {
+export function volumesFor(
+  context: Deps,
+  undo: AsyncDisposableStack,
+  held: Set<string>,
+): Pick<Volumes, 'create'> {
   return {
     async create(request): Promise<VolumeInfo> {
       const name = request.name ?? randomHexId();
+      held.add(name);
       const isNew = !context.volumes.list().some((volume) => volume.name === name);
       if (request.name === undefined) {
         context.store.doomedVolumes.add(name);

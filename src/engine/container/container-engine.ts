@@ -90,6 +90,13 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
       get: (nameOrId) => context.store.get(nameOrId),
       list: () => context.store.list(),
       networkOf: (id) => describeNetwork(context, context.store.get(id)),
+      usersOfVolume: (name) => [
+        ...[...context.creating].filter(([, { volumes }]) => volumes.has(name)).map(([id]) => id),
+        ...context.store
+          .list()
+          .filter(({ mounts }) => mounts.some((mount) => mount.name === name))
+          .map(({ id }) => id),
+      ],
       sizeOf: createSizeOf(context),
       top: createTop(context),
       create: createCreate(context),

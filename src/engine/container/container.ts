@@ -59,6 +59,8 @@ export interface ContainerQueries {
   networkOf(id: ContainerId): ContainerNetwork;
   /** Size of what it wrote, and with its image; walks its files. */
   sizeOf(nameOrId: string): Promise<{ writableBytes: number; totalBytes: number }>;
+  /** Ids of containers that have the volume, those being created too. */
+  usersOfVolume(name: string): ContainerId[];
   /** Processes inside, as the host's `/proc` shows them. `conflict` when not running. */
   top(nameOrId: string, psArgs: string): Promise<{ titles: string[]; processes: string[][] }>;
 }

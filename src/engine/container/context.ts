@@ -69,8 +69,8 @@ export interface Context extends ContainerDeps {
   live: LiveContainers;
   execs: Map<ExecId, ExecEntry>;
   readonly health: HealthMonitors;
-  /** Images of containers that are being created but have no record yet: image id per container id. */
-  creating: Map<ContainerId, { imageId: ImageId; layers: readonly ChainId[] }>;
+  /** What containers hold that are being created but have no record yet. */
+  creating: Map<ContainerId, { imageId: ImageId; layers: readonly ChainId[]; volumes: Set<string> }>;
 }
 
 /** What exists only while the engine runs: nothing here needs to survive it. */

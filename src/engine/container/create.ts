@@ -39,10 +39,11 @@ export const createCreate =
     const config = withIds(context, settled);
     checkReferences(context, config);
     await using undo = new AsyncDisposableStack();
-    context.creating.set(id, { imageId: image.id, layers: image.layers });
+    const held = new Set<string>();
+    context.creating.set(id, { imageId: image.id, layers: image.layers, volumes: held });
     undo.defer(() => void context.creating.delete(id));
     const mounts = await resolveMounts(config, {
-      volumes: volumesFor(context, undo),
+      volumes: volumesFor(context, undo, held),
       containerOf: (name) => referenced(context, name),
     });
     faultPoint('container.create.volumes');

@@ -1,26 +1,29 @@
+import type { ChainId, Digest } from '../../foundation/oci/digest.ts';
+
 /** Disk space of everything that the engine keeps, and giving it back. */
 export interface DiskCommands {
-  /** What each thing takes on the disk, as `du` counts (allocated blocks; each hard-linked file once). */
-  usage(options?: { signal?: AbortSignal }): Promise<DiskUsage>;
-  /** Looks for what no record knows and for what records miss; with `repair` mends it. */
-  check(options: { repair: boolean; onFinding?: (finding: DiskFinding) => void }): Promise<DiskFinding[]>;
+  /**
+   * What each thing takes on the disk, as `du` counts (allocated blocks; each hard-linked file once). Walks in a process of its own. With `parts` only
+   * those are counted, and the sums are theirs.
+   */
+  usage(options?: { parts?: readonly DiskPart[] }): Promise<DiskUsage>;
 }
 
+export type DiskPart = 'images' | 'containers' | 'volumes';
+
 export interface DiskUsage {
-  /** Everything below `snapshots/` for images, and blobs. */
+  /** Layers, blobs and partial downloads. */
   imagesBytes: number;
+  /** Of those, by chain id and by digest. */
+  layersBytes: Record<ChainId, number>;
+  blobsBytes: Record<Digest, number>;
   /** Writable layers and folders of containers (logs too), by id. */
   containersBytes: Record<string, number>;
   volumesBytes: Record<string, number>;
-  /** Everything below the data root; the sum of the above and of `otherBytes` (the database, temporary files). */
+  /**
+   * Everything below the data root; the sum of images, containers, volumes and `otherBytes` (the database, temporary files, the folders that hold all
+   * this, what is being deleted). Mounted file systems below it take their space elsewhere and are not counted.
+   */
   totalBytes: number;
   otherBytes: number;
-}
-
-export interface DiskFinding {
-  /** `orphan-layer`, `orphan-mount`, `missing-layer`, `orphan-volume`, `damaged-record`… */
-  kind: string;
-  subject: string;
-  message: string;
-  repaired: boolean;
 }

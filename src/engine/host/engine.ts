@@ -12,6 +12,7 @@ import type { ContainerChanges, ContainerCommit } from '../container/files/files
 import type { ContainerFiles } from '../container/files/files.ts';
 import type { Events } from '../events/events.ts';
 import type { Bootstrap, ImageNames, ImageQueries, ImageTransfers } from '../image/image.ts';
+import type { DiskCommands } from './disk.ts';
 
 /** Everything that frontends may call, grouped by who calls it. Made by `openEngine` in `engine/host`. */
 export interface Engine extends AsyncDisposable {
@@ -25,6 +26,7 @@ export interface Engine extends AsyncDisposable {
   readonly files: Pick<ContainerFiles, 'stat' | 'read' | 'write'>;
   readonly networks: NetworkQueries;
   readonly volumes: VolumeCommands;
+  readonly disk: DiskCommands;
   readonly host: HostFacts;
 }
 

@@ -8,6 +8,7 @@ import { pack } from '../../foundation/archive/pack-process.ts';
 import { unpackLayer } from '../../foundation/archive/unpack-process.ts';
 import { openDatabase } from '../../foundation/db/database.ts';
 import { cgroupMode, completeHybridHierarchy } from '../../foundation/kernel/cgroup.ts';
+import { measureTree } from '../../foundation/kernel/tree-usage-process.ts';
 import { createReactor } from '../../foundation/kernel/reactor.ts';
 import { openContentStore } from '../../resources/content/content-store.ts';
 import { createRegistryClient } from '../../resources/distribution/registry-client.ts';
@@ -20,6 +21,7 @@ import { openVolumes } from '../../resources/volume/volumes.ts';
 import { type ContainerEngine, createContainerEngine } from '../container/container-engine.ts';
 import { createEvents } from '../events/bus.ts';
 import { createImageEngine } from '../image/create-image-engine.ts';
+import { createDiskUsage } from './disk-usage.ts';
 import type { Engine } from './engine.ts';
 import { findInit, grantableLimits, specHost } from './host-facts.ts';
 import { gatherHostFacts } from './gather-host-facts.ts';
@@ -47,9 +49,10 @@ export async function openEngine(
     unpackCommand: readonly string[];
     packCommand: readonly string[];
     filesCommand: readonly string[];
+    measureCommand: readonly string[];
   },
 ): Promise<OpenedEngine> {
-  const { log, unpackCommand, packCommand, filesCommand } = deps;
+  const { log, unpackCommand, packCommand, filesCommand, measureCommand } = deps;
   await using undo = new AsyncDisposableStack();
   const { dataRoot, execRoot } = settings;
   for (const directory of [dataRoot, execRoot]) await mkdir(directory, { recursive: true, mode: 0o710 });
@@ -177,6 +180,12 @@ export async function openEngine(
       events,
     }),
     volumes: createVolumeCommands({ volumes, containers: opened.containers, events }),
+    disk: {
+      usage: createDiskUsage({
+        dataRoot,
+        measure: (request) => measureTree(request, { command: measureCommand }),
+      }),
+    },
     host,
     startByPolicy: () => opened.startByPolicy(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

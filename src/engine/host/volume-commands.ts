@@ -8,7 +8,7 @@ import type { VolumeCommands } from './engine.ts';
 /** Volumes with their users: a volume that a container names is never removed. */
 export function createVolumeCommands(deps: {
   volumes: Volumes;
-  containers: Pick<ContainerQueries, 'list'>;
+  containers: Pick<ContainerQueries, 'usersOfVolume'>;
   events: Events;
 }): VolumeCommands {
   const { volumes, containers, events } = deps;
@@ -24,12 +24,9 @@ export function createVolumeCommands(deps: {
       return volume;
     },
     async remove(name, { force }) {
-      const users = containers.list().filter((record) => record.mounts.some((mount) => mount.name === name));
+      const users = containers.usersOfVolume(name);
       if (users.length > 0)
-        throw conflict(
-          `remove ${name}: volume is in use - [${users.map((record) => record.id).join(', ')}]`,
-          { code: 'volume-in-use' },
-        );
+        throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`, { code: 'volume-in-use' });
       try {
         volumes.get(name);
         await volumes.remove(name);

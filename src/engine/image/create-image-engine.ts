@@ -8,7 +8,7 @@ import { loadArchive } from './load.ts';
 import { pullImage } from './pull.ts';
 import { removeImage } from './remove.ts';
 import { resolveImage } from './resolve.ts';
-import { sweep, usage } from './sweep.ts';
+import { sweep } from './sweep.ts';
 import { tagImage } from './tag.ts';
 
 export type ImageEngine = ImageQueries & ImageTransfers & ImageNames & ImageComposition & Bootstrap;
@@ -20,7 +20,10 @@ export function createImageEngine(deps: ImageDeps): ImageEngine {
     resolve: (nameOrId) => resolveImage(context.store, nameOrId),
     list: () => context.store.list(),
     history: async (nameOrId) => imageHistory(context.store, nameOrId),
-    usage: () => usage(context),
+    contentOf(nameOrId) {
+      const { id, layers } = resolveImage(context.store, nameOrId);
+      return { layers, blobs: context.store.blobsOf(id) };
+    },
     pull: (request) => pullImage(context, request),
     load: (archive, options) => loadArchive(context, archive, options),
     import: (archive, options) => importRootfs(context, archive, options),

@@ -17,8 +17,8 @@ export interface ImageQueries {
   resolve(nameOrId: string): ImageRecord;
   list(): ImageRecord[];
   history(nameOrId: string): Promise<ImageHistoryEntry[]>;
-  /** Disk use: unique bytes of layers and blobs. */
-  usage(): Promise<{ layersBytes: number }>;
+  /** What belongs to it in the stores; other images may share parts. */
+  contentOf(nameOrId: string): { layers: readonly ChainId[]; blobs: readonly Digest[] };
 }
 
 export interface ImageRecord {
@@ -116,7 +116,7 @@ export interface ImageNames {
    * `force` and no container runs) with Docker's texts.
    */
   remove(nameOrId: string, options: { force: boolean; prune: boolean }): Promise<RemovedImage[]>;
-  /** Deletes blobs and layers that nothing reaches. */
+  /** Deletes blobs and layers that nothing reaches. The bytes are those of the files' contents. */
   sweep(): Promise<{ reclaimedBytes: number }>;
 }
 

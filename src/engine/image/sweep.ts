@@ -57,14 +57,6 @@ export async function sweep(context: Context): Promise<{ reclaimedBytes: number 
   return { reclaimedBytes };
 }
 
-/** Bytes of every layer and blob once, however many images share it. */
-export async function usage(context: Context): Promise<{ layersBytes: number }> {
-  const [blobs, layers] = await Promise.all([context.content.list(), context.layers.list()]);
-  const sum = (sizes: { sizeBytes: number }[]): number =>
-    sizes.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
-  return { layersBytes: sum(blobs) + sum(layers) };
-}
-
 function includes<T>(values: Iterable<T>, wanted: T): boolean {
   for (const value of values) if (value === wanted) return true;
   return false;

@@ -113,7 +113,7 @@ describe.skipIf(!isThere)("Docker's definition of the API", () => {
       images: {
         list: () => [sampleImage()],
         resolve: () => sampleImage(),
-        usage: async () => ({ layersBytes: 5 }),
+        contentOf: () => ({ layers: [], blobs: [] }),
         history: async () => [{ createdAtMs, createdBy: 'x', comment: '', sizeBytes: 1, tags: [] }],
       },
       containers: {

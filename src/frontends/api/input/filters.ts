@@ -1,3 +1,4 @@
+import { parseMoment } from './times.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
 
 /** Values by filter name; a name with several values means any of them (for labels: all of them). */
@@ -64,6 +65,12 @@ const booleans: Record<string, boolean | undefined> = {
   false: false,
   f: false,
 };
+
+/** The moments of `until`, which Docker takes once. */
+export function untilFilter(filters: Filters): number[] {
+  const text = singleFilter(filters, 'until');
+  return text === undefined ? [] : [parseMoment(text, Date.now())];
+}
 
 export function badFilterValue(name: string, value: string, why?: string): Error {
   return invalid(`invalid filter '${name}=${value.slice(0, 80)}'${why === undefined ? '' : `: ${why}`}`, {

@@ -3,7 +3,7 @@ import { createEvents } from '../../../engine/events/bus.ts';
 import type { Engine } from '../../../engine/host/engine.ts';
 import type { ImageRecord } from '../../../engine/image/image.ts';
 import { notFound } from '../../../foundation/base/errors.ts';
-import { sampleHost, sampleNetwork, sampleVolume } from './sample-records.ts';
+import { sampleHost, sampleNetwork, sampleUsage, sampleVolume } from './sample-records.ts';
 
 /** Parts of an engine that a test brings along. */
 export type EngineParts = { [Part in keyof Engine]?: Partial<Engine[Part]> };
@@ -38,18 +38,19 @@ export function engineDouble(
         if (!found) throw notFound(`No such image: ${name}:latest`);
         return found;
       },
-      usage: async () => ({ layersBytes: 5 }),
+      contentOf: () => ({ layers: [], blobs: [] }),
     },
     networks: { list: () => [sampleNetwork], get: () => sampleNetwork, members: () => [] },
     execs: { of: () => [] },
+    disk: { usage: async () => sampleUsage },
     volumes: { list: () => [sampleVolume], get: () => sampleVolume },
   };
   const part = (name: keyof Engine): object => guarded(String(name), { ...defaults[name], ...parts[name] });
   return {
     ...(Object.fromEntries(
-      (['images', 'containers', 'streams', 'execs', 'stats', 'networks', 'volumes', 'host'] as const).map(
-        (name) => [name, part(name)],
-      ),
+      (
+        ['images', 'containers', 'streams', 'execs', 'stats', 'networks', 'volumes', 'disk', 'host'] as const
+      ).map((name) => [name, part(name)]),
     ) as unknown as Engine),
     events: createEvents(() => 1_767_323_045_670),
     [Symbol.asyncDispose]: async () => undefined,

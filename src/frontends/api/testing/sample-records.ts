@@ -1,3 +1,4 @@
+import type { DiskUsage } from '../../../engine/host/disk.ts';
 import type { ContainerConfig } from '../../../engine/container/config.ts';
 import type { ContainerRecord } from '../../../engine/container/container.ts';
 import type { HostFacts } from '../../../engine/host/engine.ts';
@@ -104,4 +105,14 @@ export const sampleHost: HostFacts = {
   insecureRegistries: ['10.0.0.0/8', 'registry.local:5000'],
   startedAtMs: createdAtMs,
   warnings: [],
+};
+
+export const sampleUsage: DiskUsage = {
+  imagesBytes: 5,
+  layersBytes: {},
+  blobsBytes: {},
+  containersBytes: {},
+  volumesBytes: {},
+  totalBytes: 9,
+  otherBytes: 4,
 };

@@ -60,8 +60,10 @@ const loaders = {
   'network disconnect': from(() => import('./network/disconnect.ts')),
   'network inspect': from(() => import('./network/inspect.ts')),
   'network ls': from(() => import('./network/ls.ts')),
+  'network prune': from(() => import('./network/prune.ts')),
   'network rm': from(() => import('./network/rm.ts')),
   'system df': from(() => import('./system/df.ts')),
+  'system prune': from(() => import('./system/prune.ts')),
   'volume create': from(() => import('./volume/create.ts')),
   'volume inspect': from(() => import('./volume/inspect.ts')),
   'volume ls': from(() => import('./volume/ls.ts')),
@@ -126,8 +128,6 @@ const latecomers = [
   'image build',
   'image push',
   'image save',
-  'network prune',
-  'system prune',
 ];
 
 /** Every command by its words. Nothing is loaded until it is called. */
@@ -174,9 +174,9 @@ export const commandGroups: Readonly<Record<string, CommandGroup>> = {
   },
   network: {
     summary: 'Manage networks',
-    members: ['connect', 'create', 'disconnect', 'inspect', 'ls', 'rm'],
+    members: ['connect', 'create', 'disconnect', 'inspect', 'ls', 'prune', 'rm'],
   },
-  system: { summary: 'Manage Silo', members: ['df', 'events', 'info'] },
+  system: { summary: 'Manage Silo', members: ['df', 'events', 'info', 'prune'] },
   volume: { summary: 'Manage volumes', members: ['create', 'inspect', 'ls', 'prune', 'rm'] },
 };
 

@@ -1,4 +1,3 @@
-import type { ContainerRecord } from '../../../../engine/container/container.ts';
 import type { Engine } from '../../../../engine/host/engine.ts';
 import type { ImageRecord } from '../../../../engine/image/image.ts';
 import { ok, type Route } from '../../call.ts';
@@ -28,22 +27,6 @@ export function listImages(engine: { images: Pick<Engine['images'], 'list' | 're
       );
     },
   };
-}
-
-/** For `system/df`: with the number of containers of each. */
-export function imagesInUse(
-  images: readonly ImageRecord[],
-  containers: readonly ContainerRecord[],
-  minor: number,
-): ReturnType<typeof toImageSummary>[] {
-  const shared = sharedBytesOf(images);
-  return images.toSorted(newestFirst).map((image) =>
-    toImageSummary(image, {
-      minor,
-      containers: containers.filter(({ imageId }) => imageId === image.id).length,
-      sharedBytes: shared.get(image.id) ?? 0,
-    }),
-  );
 }
 
 /** An image shares its lowest layers with others; as sizes of single layers are not known here, whole images count. */

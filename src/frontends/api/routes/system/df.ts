@@ -1,21 +1,28 @@
+import type { DiskPart, DiskUsage } from '../../../../engine/host/disk.ts';
 import type { Engine } from '../../../../engine/host/engine.ts';
 import { invalid } from '../../../../foundation/base/errors.ts';
 import type { SystemDfJson } from '../../../../foundation/wire/docker/system.ts';
 import { ok, type Route } from '../../call.ts';
+import { toImageSummary } from '../../translate/image-json.ts';
 import { toVolumeJson } from '../../translate/volume-json.ts';
 import { summarize } from '../containers/list.ts';
-import { imagesInUse } from '../images/list.ts';
 import { volumeUsers } from '../volumes/usage.ts';
 
-const known = ['container', 'image', 'volume', 'build-cache'];
+const partOf: Record<string, DiskPart | undefined> = {
+  container: 'containers',
+  image: 'images',
+  volume: 'volumes',
+  'build-cache': undefined,
+};
 
 export type DiskUsageEngine = {
   containers: Pick<Engine['containers'], 'list' | 'networkOf' | 'sizeOf'>;
-  images: Pick<Engine['images'], 'list' | 'resolve' | 'usage'>;
+  images: Pick<Engine['images'], 'list' | 'resolve' | 'contentOf'>;
   volumes: Pick<Engine['volumes'], 'list'>;
+  disk: Pick<Engine['disk'], 'usage'>;
 };
 
-/** `type` may be repeated and asks for parts. Sizes of volumes are not counted: -1, as Docker writes it. */
+/** `type` may be repeated and asks for parts. All sizes are what the disk gives, as `du` counts. */
 export function diskUsage(engine: DiskUsageEngine): Route {
   return {
     method: 'GET',
@@ -23,19 +30,19 @@ export function diskUsage(engine: DiskUsageEngine): Route {
     async handle({ query, minor }) {
       const types = query.getAll('type');
       for (const type of types)
-        if (!known.includes(type))
+        if (!Object.hasOwn(partOf, type))
           throw invalid(`unknown object type: ${type.slice(0, 80)}`, { code: 'bad-object-type' });
       const wants = (type: string): boolean => types.length === 0 || types.includes(type);
-      const containers = engine.containers.list();
+      const parts = Object.keys(partOf)
+        .filter(wants)
+        .flatMap((type) => partOf[type] ?? []);
+      const usage = parts.length > 0 ? await engine.disk.usage({ parts }) : undefined;
       const answer: SystemDfJson = {
-        ...(wants('image')
-          ? {
-              LayersSize: (await engine.images.usage()).layersBytes,
-              Images: imagesInUse(engine.images.list(), containers, minor),
-            }
+        ...(usage && wants('image')
+          ? { LayersSize: usage.imagesBytes, Images: imagesWithSizes(engine, usage, minor) }
           : {}),
-        ...(wants('container') ? { Containers: await summarize(engine, containers, { sizes: true }) } : {}),
-        ...(wants('volume') ? { Volumes: volumesWithUsers(engine) } : {}),
+        ...(usage && wants('container') ? { Containers: await containersWithSizes(engine, usage) } : {}),
+        ...(usage && wants('volume') ? { Volumes: volumesWithSizes(engine, usage) } : {}),
         ...(wants('build-cache') ? { BuildCache: [] } : {}),
       };
       return ok(answer);
@@ -43,10 +50,61 @@ export function diskUsage(engine: DiskUsageEngine): Route {
   };
 }
 
-function volumesWithUsers(engine: DiskUsageEngine): NonNullable<SystemDfJson['Volumes']> {
+/** Sizes are of layers and blobs; shared is what another image has too. */
+function imagesWithSizes(
+  { images, containers }: DiskUsageEngine,
+  { layersBytes, blobsBytes }: DiskUsage,
+  minor: number,
+): ReturnType<typeof toImageSummary>[] {
+  const contents = images.list().map((image) => {
+    const { layers, blobs } = images.contentOf(image.id);
+    return {
+      image,
+      parts: [
+        ...[...new Set(layers)].map((layer): [string, number] => [`layer ${layer}`, layersBytes[layer] ?? 0]),
+        ...[...new Set(blobs)].map((blob): [string, number] => [`blob ${blob}`, blobsBytes[blob] ?? 0]),
+      ],
+    };
+  });
+  const owners = new Map<string, number>();
+  for (const { parts } of contents) for (const [part] of parts) owners.set(part, (owners.get(part) ?? 0) + 1);
+  const users = Map.groupBy(containers.list(), ({ imageId }) => imageId);
+  return contents.map(({ image, parts }) =>
+    toImageSummary(
+      { ...image, sizeBytes: sum(parts) },
+      {
+        minor,
+        containers: users.get(image.id)?.length ?? 0,
+        sharedBytes: sum(parts.filter(([part]) => (owners.get(part) ?? 0) > 1)),
+      },
+    ),
+  );
+}
+
+async function containersWithSizes(
+  engine: DiskUsageEngine,
+  usage: DiskUsage,
+): Promise<NonNullable<SystemDfJson['Containers']>> {
+  const records = engine.containers.list();
+  const imageBytes = new Map(engine.images.list().map(({ id, sizeBytes }) => [id, sizeBytes]));
+  const rootBytes = new Map(records.map(({ id, imageId }) => [id as string, imageBytes.get(imageId) ?? 0]));
+  const listed = await summarize(engine, records, { sizes: false });
+  return listed.map((container) => {
+    const bytes = usage.containersBytes[container.Id] ?? 0;
+    return { ...container, SizeRw: bytes, SizeRootFs: bytes + (rootBytes.get(container.Id) ?? 0) };
+  });
+}
+
+function volumesWithSizes(
+  engine: DiskUsageEngine,
+  { volumesBytes }: DiskUsage,
+): NonNullable<SystemDfJson['Volumes']> {
   const users = volumeUsers(engine.containers);
   return engine.volumes.list().map((volume) => ({
     ...toVolumeJson(volume),
-    UsageData: { Size: -1, RefCount: users.get(volume.name) ?? 0 },
+    UsageData: { Size: volumesBytes[volume.name] ?? 0, RefCount: users.get(volume.name) ?? 0 },
   }));
 }
+
+const sum = (parts: readonly [string, number][]): number =>
+  parts.reduce((total, [, bytes]) => total + bytes, 0);

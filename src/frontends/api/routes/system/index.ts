@@ -2,6 +2,7 @@ import type { Engine } from '../../../../engine/host/engine.ts';
 import type { Route } from '../../call.ts';
 import type { BuildVersion } from '../../translate/system-json.ts';
 import { diskUsage } from './df.ts';
+import { showDisk } from './disk.ts';
 import { streamEvents } from './events.ts';
 import { showInfo } from './info.ts';
 import { ping } from './ping.ts';
@@ -15,6 +16,7 @@ export function systemRoutes(engine: Engine, build: BuildVersion): Route[] {
     showVersion(engine, build),
     showInfo(engine, build),
     diskUsage(engine),
+    showDisk(engine),
     streamEvents(engine),
     ...unsupportedRoutes(),
   ];

@@ -4,6 +4,7 @@ import type { VolumesPruneResponse } from '../../../../foundation/wire/docker/vo
 import { ok, type Route } from '../../call.ts';
 import { booleanFilter, type Filters, matchesLabels, parseFilters } from '../../input/filters.ts';
 import { since } from '../../versions.ts';
+import { announcePrune, createPruneTurns } from '../prune-turns.ts';
 import { volumeUsers } from './usage.ts';
 
 function allFilter(filters: Filters): boolean | undefined {
@@ -25,33 +26,41 @@ function allFilter(filters: Filters): boolean | undefined {
 export function pruneVolumes(engine: {
   volumes: Pick<Engine['volumes'], 'list' | 'remove'>;
   containers: Pick<Engine['containers'], 'list'>;
+  disk: Pick<Engine['disk'], 'usage'>;
+  events: Engine['events'];
 }): Route {
+  const inTurn = createPruneTurns();
   return {
     method: 'POST',
     path: '/volumes/prune',
-    async handle({ query, minor }) {
-      const filters = parseFilters(query, ['all', 'label', 'label!']);
-      const named = allFilter(filters) ?? minor < since.anonymousVolumePrune;
-      const users = volumeUsers(engine.containers);
-      const unused = engine.volumes
-        .list()
-        .filter(
-          (volume) =>
-            !users.has(volume.name) && (named || volume.anonymous) && matchesLabels(filters, volume.labels),
-        );
-      const deleted: string[] = [];
-      for (const { name } of unused) {
-        try {
-          await engine.volumes.remove(name, { force: false });
-          deleted.push(name);
-        } catch (error) {
-          if (!isKind(error, 'conflict') && !isKind(error, 'not-found')) throw error;
+    handle: ({ query, minor }) =>
+      inTurn(async () => {
+        const filters = parseFilters(query, ['all', 'label', 'label!']);
+        const named = allFilter(filters) ?? minor < since.anonymousVolumePrune;
+        const users = volumeUsers(engine.containers);
+        const unused = engine.volumes
+          .list()
+          .filter(
+            (volume) =>
+              !users.has(volume.name) && (named || volume.anonymous) && matchesLabels(filters, volume.labels),
+          );
+        const usage = unused.length > 0 ? await engine.disk.usage({ parts: ['volumes'] }) : undefined;
+        const deleted: string[] = [];
+        let reclaimedBytes = 0;
+        for (const { name } of unused) {
+          try {
+            await engine.volumes.remove(name, { force: false });
+            deleted.push(name);
+            reclaimedBytes += usage?.volumesBytes[name] ?? 0;
+          } catch (error) {
+            if (!isKind(error, 'conflict') && !isKind(error, 'not-found')) throw error;
+          }
         }
-      }
-      return ok({
-        VolumesDeleted: deleted,
-        SpaceReclaimed: 0,
-      } satisfies VolumesPruneResponse);
-    },
+        announcePrune(engine, 'volume', reclaimedBytes);
+        return ok({
+          VolumesDeleted: deleted,
+          SpaceReclaimed: reclaimedBytes,
+        } satisfies VolumesPruneResponse);
+      }),
   };
 }
