@@ -79,9 +79,9 @@ describe.skipIf(skipReason !== undefined)('prune', () => {
   });
 
   test('removes nothing that comes into use meanwhile', async () => {
-    let isOver = false;
+    const over = new AbortController();
     const pruning = (async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         await prune('volumes', { all: ['true'] });
         await prune('images', { dangling: ['false'] });
       }
@@ -99,7 +99,7 @@ describe.skipIf(skipReason !== undefined)('prune', () => {
       return `r${index}`;
     });
     const made = (await Promise.all(running)).filter((name) => name !== undefined);
-    isOver = true;
+    over.abort();
     await pruning;
     // The image may have gone before the first of them asked for it.
     if (made.length === 0) return console.log('the image was pruned before any container used it');
