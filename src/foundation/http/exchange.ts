@@ -11,6 +11,7 @@ interface Transport {
   send(status: number, headers: [string, string][], body: AnswerBody | undefined): void;
   stream(status: number, headers: [string, string][]): Outgoing;
   hijack(headers: [string, string][]): Connection;
+  upgrade(headers: [string, string][]): Connection;
   /** Calls back once if the client leaves before the answer is complete. */
   onGone(callback: () => void): void;
   destroy(): void;
@@ -36,6 +37,9 @@ export function exchangeOfRequest(request: IncomingMessage, response: ServerResp
       response.flushHeaders();
       return { input: request, output: createOutgoing(response) };
     },
+    upgrade() {
+      throw invalid('the request did not ask for an upgrade');
+    },
     onGone: (callback) =>
       void response.once('close', () => {
         if (!response.writableFinished) callback();
@@ -49,6 +53,7 @@ export function exchangeOfUpgrade(request: IncomingMessage, socket: Duplex, head
   if (head.length > 0) socket.unshift(head);
   // Failures of the connection show as its close; without a listener they would end the process.
   socket.on('error', () => undefined);
+  let isSwitched = false;
   const writeHead = (status: number, words: string, headers: [string, string][]): void => {
     const lines = headers.map(([name, value]) => `${name}: ${value.replace(/[\r\n]/g, ' ')}\r\n`);
     socket.write(`HTTP/1.1 ${status} ${words}\r\n${lines.join('')}\r\n`);
@@ -70,9 +75,15 @@ export function exchangeOfUpgrade(request: IncomingMessage, socket: Duplex, head
       writeHead(101, 'UPGRADED', [...headers, ['Connection', 'Upgrade'], ['Upgrade', 'tcp']]);
       return { input: inputOf(socket), output: createOutgoing(socket) };
     },
+    upgrade(headers) {
+      isSwitched = true;
+      writeHead(101, 'Switching Protocols', headers);
+      return { input: inputOf(socket), output: createOutgoing(socket) };
+    },
     onGone: (callback) =>
       void socket.once('close', () => {
-        if (!socket.writableFinished) callback();
+        // The end of our direction is not the end of another protocol's conversation.
+        if (isSwitched || !socket.writableFinished) callback();
       }),
     destroy: () => void socket.destroy(),
   });
@@ -118,6 +129,7 @@ function createExchange(request: IncomingMessage, transport: Transport): Exchang
     send: (status, body) => transport.send(status, answer(body?.type), body),
     stream: (status, contentType) => transport.stream(status, answer(contentType)),
     hijack: (contentType) => transport.hijack(answer(contentType)),
+    upgrade: (protocol) => transport.upgrade([...answer(), ['Connection', 'Upgrade'], ['Upgrade', protocol]]),
     destroy: () => transport.destroy(),
   };
 }

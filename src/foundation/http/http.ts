@@ -28,6 +28,11 @@ export interface Exchange {
    * until the connection closes, while the request's body (chunked, as HTTP demands of a body of unknown length) is the input.
    */
   hijack(contentType: string): Connection;
+  /**
+   * Takes the connection over for another protocol that the client asked for with `Upgrade`: `101 Switching Protocols`, then raw bytes. Kind `invalid`
+   * when it did not ask for one.
+   */
+  upgrade(protocol: string): Connection;
   /** Cuts the connection: the only way to report a failure after the head. */
   destroy(): void;
 }

@@ -11,6 +11,8 @@ import { listenOn } from './listen.ts';
 /** Time for a client to send a request's head; bodies and answers may take as long as they need (uploads, `logs -f`, `wait`). */
 const headTimeoutMs = 60_000;
 
+const upgrades = new Set(['tcp', 'websocket']);
+
 /** An HTTP/1.1 server for one handler, on any number of addresses. */
 export function createHttpServer(handler: HttpHandler, log: Log): HttpServer {
   const servers = new Set<Server>();
@@ -33,9 +35,9 @@ export function createHttpServer(handler: HttpHandler, log: Log): HttpServer {
 }
 
 function createOne(handler: HttpHandler, log: Log, upgraded: Set<Socket>): Server {
-  // Only what `hijack` can answer becomes an upgrade: a client that merely offers HTTP/2 gets an ordinary answer.
+  // Only what `hijack` and `upgrade` can answer becomes an upgrade: a client that merely offers HTTP/2 gets an ordinary answer.
   const server = createServer({
-    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'tcp',
+    shouldUpgradeCallback: ({ headers }) => upgrades.has(headers.upgrade?.toLowerCase() ?? ''),
   });
   server.headersTimeout = headTimeoutMs;
   server.requestTimeout = 0;

@@ -16,6 +16,10 @@ export const since = {
   privateIpc: 40,
   /** The pattern of the list of images is a filter. */
   noFilterParameter: 41,
+  /** A websocket carries output in binary frames, not in text ones. */
+  binaryWebSocket: 28,
+  /** Attaching by websocket asks for single streams. */
+  websocketStreams: 42,
   /** `KernelMemory` and `KernelMemoryTCP` are no longer part of a request. */
   noKernelMemory: 42,
   /** The multiplexed stream says so in its content type. */

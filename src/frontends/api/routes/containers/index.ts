@@ -4,6 +4,7 @@ import { readContainerArchive } from './archive/read.ts';
 import { statContainerPath } from './archive/stat.ts';
 import { writeContainerArchive } from './archive/write.ts';
 import { attachContainer } from './attach.ts';
+import { attachContainerByWebSocket } from './attach-websocket.ts';
 import { listContainerChanges } from './changes.ts';
 import { createContainer } from './create.ts';
 import { exportContainer } from './export.ts';
@@ -41,6 +42,7 @@ export function containerRoutes(engine: Engine): Route[] {
     updateContainer(engine),
     waitContainer(engine),
     attachContainer(engine),
+    attachContainerByWebSocket(engine),
     resizeContainer(engine),
     readContainerLogs(engine),
     topContainer(engine),

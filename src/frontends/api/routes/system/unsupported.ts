@@ -7,7 +7,6 @@ const swarmText =
 /** Routes of Docker's API that this engine does not serve yet, each with a sentence that says so. */
 const missing: readonly [Route['method'], string, string, string?][] = [
   ['POST', '/auth', 'logging in to a registry', 'give the credentials with each pull'],
-  ['GET', '/containers/{id}/attach/ws', 'attaching through a websocket', 'use POST /containers/{id}/attach'],
   ['POST', '/build', 'building images'],
   ['POST', '/build/cancel', 'building images'],
   ['POST', '/session', 'building images'],

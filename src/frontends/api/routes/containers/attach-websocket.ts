@@ -1,0 +1,48 @@
+import type { AttachRequest } from '../../../../engine/container/container.ts';
+import type { Engine } from '../../../../engine/host/engine.ts';
+import { isKind } from '../../../../foundation/base/errors.ts';
+import { checkWebSocketRequest } from '../../../../foundation/http/websocket.ts';
+import { answered, type Route } from '../../call.ts';
+import { detachKeysFor } from '../../input/exec-request.ts';
+import { queryFlag } from '../../input/query.ts';
+import { createWebSocketStreams } from '../../output/websocket-streams.ts';
+import { defined } from '../../translate/refuse.ts';
+import { since } from '../../versions.ts';
+
+/** The same as `attach`, over a websocket. Older clients get every stream, whatever they ask for. */
+export function attachContainerByWebSocket(engine: {
+  containers: Pick<Engine['containers'], 'get'>;
+  streams: Pick<Engine['streams'], 'attach'>;
+}): Route {
+  return {
+    method: 'GET',
+    path: '/containers/{id}/attach/ws',
+    async handle(call) {
+      const { query, exchange, minor } = call;
+      const { id, config } = engine.containers.get(call.param('id'));
+      checkWebSocketRequest(exchange);
+      const wants = (name: string): boolean => minor < since.websocketStreams || queryFlag(query, name);
+      const stdin = wants('stdin') && config.openStdin;
+      const streams = createWebSocketStreams(exchange, { minor, stdin });
+      const request = defined<AttachRequest>({
+        stdin: stdin ? streams.stdin : undefined,
+        output: streams.sink,
+        stdout: wants('stdout'),
+        stderr: wants('stderr'),
+        logs: queryFlag(query, 'logs'),
+        stream: queryFlag(query, 'stream'),
+        detachKeys: detachKeysFor(query.get('detachKeys'), config.terminal),
+        onReady: () => streams.open(),
+        signal: exchange.signal,
+      });
+      try {
+        await engine.streams.attach(id, request);
+      } catch (error) {
+        // After the handshake a failure can only end the stream.
+        if (!exchange.answered || !isKind(error, 'canceled')) throw error;
+      }
+      streams.end();
+      return answered;
+    },
+  };
+}
