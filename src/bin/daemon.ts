@@ -8,7 +8,7 @@ import { openEngine } from '../engine/host/open-engine.ts';
 import { defaultSettings, type EngineSettings, readSettingsFile } from '../engine/host/settings.ts';
 import { createDockerApi } from '../frontends/api/docker-api.ts';
 import { isInChroot, runInOwnRoot } from './own-root.ts';
-import { filesCommand, measureCommand, packCommand, unpackCommand } from './helper-commands.ts';
+import { helperCommands } from './helper-commands.ts';
 import { version } from './version.ts';
 import type { DaemonOptions } from '../frontends/cli/deps.ts';
 
@@ -25,8 +25,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   try {
     await using undo = new AsyncDisposableStack();
     const stopped = untilSignal();
-    const helpers = { unpackCommand, packCommand, filesCommand, measureCommand };
-    const engine = undo.use(await openEngine(settings, { log, ...helpers }));
+    const engine = undo.use(await openEngine(settings, { log, commands: helperCommands }));
     const api = createDockerApi(engine, { version, log });
     undo.defer(() => api.close());
     for (const host of hosts) await api.listen(parseListenAddress(host));

@@ -41,6 +41,10 @@ async function main(argv: readonly string[]): Promise<number> {
     const { runMeasure } = await import('../foundation/kernel/tree-usage-process.ts');
     return runMeasure(argv.slice(1));
   }
+  if (argv[0] === '__resolver') {
+    const { serveResolver } = await import('../resources/network/resolver/serve.ts');
+    return await serveResolver(argv[1] ?? '', () => void process.stdout.write('\n'));
+  }
   // `silo ps | head`: who reads no longer has no use for the rest.
   process.stdout.on('error', () => process.exit(0));
   const exitCode = await runCli(argv, io, {

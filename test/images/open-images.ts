@@ -14,7 +14,7 @@ import { createEvents } from '../../src/engine/events/bus.ts';
 import type { EngineEvent } from '../../src/engine/events/events.ts';
 import { createImageEngine, type ImageEngine } from '../../src/engine/image/create-image-engine.ts';
 import type { ImageUsers } from '../../src/engine/image/image.ts';
-import { unpackCommand } from '../../src/bin/helper-commands.ts';
+import { helperCommands } from '../../src/bin/helper-commands.ts';
 
 /** A real image engine over real stores in a folder; unpacking needs root. */
 export interface OpenImages extends AsyncDisposable {
@@ -51,7 +51,7 @@ export async function openImages(at?: string, settings: { downloads?: number } =
       createRegistryClient({ transport, access, retry: { attempts: 3, baseMs: 1, maximumWaitMs: 50 } }),
     unpack(request) {
       unpacks++;
-      return unpackLayer({ ...request, command: unpackCommand });
+      return unpackLayer({ ...request, command: helperCommands.unpack });
     },
     users: { usersOf: (id) => users.usersOf(id), layersInUse: () => users.layersInUse() },
     events: bus,

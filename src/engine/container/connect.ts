@@ -4,7 +4,7 @@ import type { NetworkInfo } from '../../resources/network/network.ts';
 import type { EndpointRequest } from './config.ts';
 import type { ContainerNetworks, ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
-import { addToHostsFile, removeFromHostsFile } from './etc-files.ts';
+import { addToHostsFile, removeFromHostsFile, switchToResolver } from './etc-files.ts';
 import { publishNetwork, reserveEndpoint, usesNetwork } from './networking.ts';
 import { isRunning } from './state.ts';
 
@@ -30,6 +30,7 @@ export const createConnect =
       if (!isRunning(joined.state)) return;
       try {
         await join(context, joined, { network, request, pid: joined.state.pid });
+        await switchToResolver(context, record, joined);
       } catch (error) {
         setEndpoints(context, context.store.get(id), endpoints);
         throw error;

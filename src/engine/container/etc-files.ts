@@ -6,6 +6,8 @@ import { readHostResolvConf, renderResolvConf } from '../../resources/network/re
 import type { MountInput } from '../../resources/spec/spec.ts';
 import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
+import { hasResolver } from './networking.ts';
+import { resolverAddress } from '../../resources/network/resolver/resolver.ts';
 
 const names = ['hostname', 'hosts', 'resolv.conf'] as const;
 
@@ -19,7 +21,7 @@ export async function writeEtcFiles(
   const owner = other === undefined ? record : context.store.get(other);
   const directory = join(context.settings.containersDirectory, owner.id);
   if (owner === record)
-    await write(directory, record, { endpoints, gateway: context.endpoints.gatewayOf(record.id) });
+    await write(context, directory, record, { endpoints, gateway: context.endpoints.gatewayOf(record.id) });
   return names.map((name) => ({
     type: 'bind',
     source: join(directory, name),
@@ -31,6 +33,7 @@ export async function writeEtcFiles(
 
 /** Written in place: a restart must keep the inode that another container sharing the network has mounted. */
 async function write(
+  context: Context,
   directory: string,
   record: ContainerRecord,
   { endpoints, gateway }: { endpoints: readonly Endpoint[]; gateway: Endpoint | undefined },
@@ -38,7 +41,7 @@ async function write(
   const contents: Record<(typeof names)[number], string> = {
     hostname: `${record.config.hostname}\n`,
     hosts: await hostsFile(record, endpoints, gateway),
-    'resolv.conf': await resolvConf(record),
+    'resolv.conf': await resolvConf(context, record),
   };
   await Promise.all(names.map((name) => writeFile(join(directory, name), contents[name], { mode: 0o644 })));
 }
@@ -90,7 +93,18 @@ async function hostsFile(
   });
 }
 
-async function resolvConf({ config }: ContainerRecord): Promise<string> {
+/** A container that joins its first network with names asks our resolver from then on, unless it wrote the file itself. */
+export async function switchToResolver(
+  context: Context,
+  before: ContainerRecord,
+  after: ContainerRecord,
+): Promise<void> {
+  const path = join(context.settings.containersDirectory, after.id, 'resolv.conf');
+  const [old, wanted] = [await resolvConf(context, before), await resolvConf(context, after)];
+  if (old !== wanted && (await readFile(path, 'utf8')) === old) await writeFile(path, wanted);
+}
+
+async function resolvConf(context: Pick<Context, 'settings'>, { config }: ContainerRecord): Promise<string> {
   const { dns, dnsSearch, dnsOptions, mode } = config.network;
   return renderResolvConf({
     host: await readHostResolvConf(),
@@ -98,5 +112,6 @@ async function resolvConf({ config }: ContainerRecord): Promise<string> {
     search: dnsSearch,
     options: dnsOptions,
     namespace: mode === 'host' ? 'host' : 'own',
+    ...(hasResolver(context, config) ? { resolver: resolverAddress } : {}),
   });
 }

@@ -41,6 +41,8 @@ export function reserveEndpoint(
     ports: requestedPorts(record.config),
     gatewayPriority,
     names: namesOn(context, record, network, request),
+    links: linksOf(request),
+    dns: record.config.network.dns,
     ...(macAddress ? { macAddress } : {}),
     ...(ipv4Address ? { ipv4Address } : {}),
     ...(ipv6Address ? { ipv6Address } : {}),
@@ -60,6 +62,21 @@ export function namesOn(
 ): string[] {
   if (network.name === context.settings.defaultNetwork) return [];
   return [...new Set([record.name, ...request.aliases, shortId(record.id), record.config.hostname])];
+}
+
+/** `container:alias` words; without an alias the name itself. */
+function linksOf({ links }: EndpointRequest): Record<string, string> {
+  return Object.fromEntries(
+    links.map((word) => {
+      const [target = '', alias = ''] = word.replace(/^\//, '').split(':');
+      return [(alias.split('/').at(-1) || target).toLowerCase(), target];
+    }),
+  );
+}
+
+/** Whether programs inside ask our resolver: on any network but the default one. */
+export function hasResolver(context: Pick<Context, 'settings'>, { network }: ContainerConfig): boolean {
+  return Object.keys(network.endpoints).some((name) => name !== context.settings.defaultNetwork);
 }
 
 export async function attachNetwork(

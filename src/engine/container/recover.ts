@@ -27,8 +27,10 @@ const startsAtOnce = 8;
  */
 export async function recoverContainers(context: Context): Promise<void> {
   const found = new Map((await context.driver.containers.recover()).map(({ id, status }) => [id, status]));
-  const running = new Set([...found].filter(([, status]) => status.status === 'running').map(([id]) => id));
-  for (const id of running) {
+  const running = new Map(
+    [...found].flatMap(([id, status]) => (status.status === 'running' ? [[id, status.pid] as const] : [])),
+  );
+  for (const id of running.keys()) {
     const record = context.store.find(id);
     if (record) adopt(context, record, found.get(id));
   }
@@ -118,7 +120,7 @@ function hasEnded({ state }: ContainerRecord): boolean {
 }
 
 /** Folders and mounts that belong to no container, or to one that does not run. */
-async function sweep(context: Context, running: ReadonlySet<ContainerId>): Promise<void> {
+async function sweep(context: Context, running: ReadonlyMap<ContainerId, unknown>): Promise<void> {
   const { containersDirectory, rootfsDirectory } = context.settings;
   for (const id of await idsIn(rootfsDirectory))
     if (!running.has(id) && !startedMeanwhile(context, id)) await unmountRootfs(context, id);

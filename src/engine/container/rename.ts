@@ -16,7 +16,7 @@ export const createRename =
         throw invalid('Renaming a container with the same name as its current name', { code: 'same-name' });
       using _reservation = allocating(() => context.store.reserveName(name, id));
       const renamed = context.store.update(id, { name });
-      context.endpoints.rename(id, record.name, name);
+      await context.endpoints.rename(id, record.name, name);
       publish(context, renamed, 'rename', { oldName: `/${record.name}` });
     });
   };

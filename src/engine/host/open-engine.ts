@@ -15,6 +15,7 @@ import { createRegistryClient } from '../../resources/distribution/registry-clie
 import { createTransport } from '../../resources/distribution/transport.ts';
 import { createContainerLogs } from '../../resources/logs/container-logs.ts';
 import { createNetworkResources } from '../../resources/network/create-network-resources.ts';
+import { createResolver } from '../../resources/network/resolver/resolver-client.ts';
 import { createOciDriver } from '../../resources/runtime/oci/driver.ts';
 import { openSnapshots } from '../../resources/snapshot/snapshots.ts';
 import { openVolumes } from '../../resources/volume/volumes.ts';
@@ -33,6 +34,15 @@ import { createVolumeCommands } from './volume-commands.ts';
 /** How long an interrupted download waits for the attempt that goes on with it. */
 const partialBlobMs = 7 * 24 * 3600 * 1000;
 
+/** Program and first words of each process that helps the engine. */
+export interface HelperCommands {
+  unpack: readonly string[];
+  pack: readonly string[];
+  files: readonly string[];
+  measure: readonly string[];
+  resolver: readonly string[];
+}
+
 export interface OpenedEngine extends Engine {
   /** Starts what restart policies want; called when the engine answers. */
   startByPolicy(): void;
@@ -44,15 +54,9 @@ export interface OpenedEngine extends Engine {
  */
 export async function openEngine(
   settings: EngineSettings,
-  deps: {
-    log: Log;
-    unpackCommand: readonly string[];
-    packCommand: readonly string[];
-    filesCommand: readonly string[];
-    measureCommand: readonly string[];
-  },
+  deps: { log: Log; commands: HelperCommands },
 ): Promise<OpenedEngine> {
-  const { log, unpackCommand, packCommand, filesCommand, measureCommand } = deps;
+  const { log, commands } = deps;
   await using undo = new AsyncDisposableStack();
   const { dataRoot, execRoot } = settings;
   for (const directory of [dataRoot, execRoot]) await mkdir(directory, { recursive: true, mode: 0o710 });
@@ -78,9 +82,12 @@ export async function openEngine(
     .catch((error: unknown) => log.warn(`removing old partial downloads: ${toSiloError(error).message}`));
   const snapshots = await openSnapshots({ root: at('snapshots'), log });
   const volumes = await openVolumes({ database, directory: at('volumes'), log, now });
+  const resolver = undo.use(
+    createResolver({ command: commands.resolver, path: join(execRoot, 'resolver.sock'), log }),
+  );
   const network = undo.use(
     await createNetworkResources(
-      { database, volatileDatabase, log, now },
+      { database, volatileDatabase, log, now, resolver },
       {
         instance: instanceName(settings),
         bridge: settings.bridge,
@@ -106,7 +113,7 @@ export async function openEngine(
     content,
     layers: snapshots.layers,
     registry: (access) => createRegistryClient({ transport, access }),
-    unpack: (request) => unpackLayer({ ...request, command: unpackCommand }),
+    unpack: (request) => unpackLayer({ ...request, command: commands.unpack }),
     users: {
       usersOf: (id) => containers?.users.usersOf(id) ?? [],
       layersInUse: () => containers?.users.layersInUse() ?? [],
@@ -127,7 +134,7 @@ export async function openEngine(
     createContainerEngine({
       database,
       images,
-      pack: (request) => pack({ ...request, command: packCommand }),
+      pack: (request) => pack({ ...request, command: commands.pack }),
       snapshots: snapshots.containers,
       networks: network.networks,
       endpoints: network.endpoints,
@@ -141,7 +148,7 @@ export async function openEngine(
         containersDirectory: at('containers'),
         rootfsDirectory: join(execRoot, 'rootfs'),
         emptyDirectory: join(execRoot, 'empty'),
-        filesCommand,
+        filesCommand: commands.files,
         defaultRuntime: settings.defaultRuntime,
         runtimes: Object.keys(programs.runtimes),
         cgroupParent: settings.cgroupParent,
@@ -183,7 +190,7 @@ export async function openEngine(
     disk: {
       usage: createDiskUsage({
         dataRoot,
-        measure: (request) => measureTree(request, { command: measureCommand }),
+        measure: (request) => measureTree(request, { command: commands.measure }),
       }),
     },
     host,

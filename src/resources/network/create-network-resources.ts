@@ -15,6 +15,7 @@ import { createNetworks, ensurePredefined } from './networks.ts';
 import { runNft } from './nft.ts';
 import { createPlumbing, ipv6LoopbackWorks } from './plumbing.ts';
 import { openNetworkRecords } from './records.ts';
+import type { Resolver } from './resolver/resolver.ts';
 
 export interface NetworkResourcesDeps {
   /** Networks; durable. */
@@ -23,6 +24,8 @@ export interface NetworkResourcesDeps {
   volatileDatabase?: Database;
   log: Log;
   now?: () => number;
+  /** Answers names on user-defined networks; without one they are not answered. */
+  resolver?: Resolver;
 }
 
 export interface NetworkOptions {
@@ -63,6 +66,13 @@ const userPools = [
   { base: '172.31.0.0/16', size: 24 },
   { base: '192.168.128.0/18', size: 24 },
 ];
+
+const noResolver: Resolver = {
+  restore: () => Promise.resolve(),
+  put: () => Promise.resolve(),
+  drop: () => Promise.resolve(),
+  [Symbol.asyncDispose]: () => Promise.resolve(),
+};
 
 /** Opens networks and endpoints. Touches nothing in the kernel until the first endpoint is attached or recovered. */
 export async function createNetworkResources(
@@ -109,6 +119,7 @@ export async function createNetworkResources(
     firewall,
     hostPorts: createHostPorts({ log }),
     links,
+    resolver: deps.resolver ?? noResolver,
     log,
   });
   const uninstall = async (): Promise<void> => {

@@ -35,6 +35,8 @@ export function describeEndpoint(
     interfaceName: request.interfaceName,
     gatewayPriority: request.gatewayPriority ?? 0,
     names: [...(request.names ?? [])],
+    links: { ...request.links },
+    dns: [...(request.dns ?? [])],
     ports: [],
   };
 }

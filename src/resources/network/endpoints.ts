@@ -8,7 +8,9 @@ import { describeEndpoint, interfaceNameFor, takeAddress } from './describe-endp
 import type { Firewall } from './firewall.ts';
 import type { PublishedPort } from './firewall-rules.ts';
 import type { HostPorts, PortOwner } from './host-ports.ts';
+import { createContainerNames } from './container-names.ts';
 import type { Links } from './links.ts';
+import type { Resolver } from './resolver/resolver.ts';
 import type { Endpoint, Endpoints, NetworkInfo, Networks, ReserveEndpoint } from './network.ts';
 import type { EndpointRecord, NetworkRecords } from './records.ts';
 import { bridgeOf, ipv6LoopbackWorks, type Plumbing } from './plumbing.ts';
@@ -20,6 +22,7 @@ export interface EndpointsDeps {
   firewall: Firewall;
   hostPorts: HostPorts;
   links: Links;
+  resolver: Resolver;
   log: Log;
 }
 
@@ -127,9 +130,17 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
     await openPorts(taken.endpoint);
   };
 
+  const names = createContainerNames({
+    resolver: deps.resolver,
+    networks,
+    placesOf: (containerId) => recordsOf(containerId).map(({ endpoint }) => endpoint),
+    gatewayOf: (containerId) => gatewayAmong(recordsOf(containerId))?.endpoint,
+    log,
+  });
+
   return {
     find: (containerId) => recordsOf(containerId).map(({ endpoint }) => endpoint),
-    rename(containerId, from, to) {
+    async rename(containerId, from, to) {
       const renamed = recordsOf(containerId).map(({ endpoint }) => ({
         endpoint: { ...endpoint, names: endpoint.names.map((name) => (name === from ? to : name)) },
         containerName: to,
@@ -137,6 +148,7 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       if (renamed.length === 0) return;
       records.putEndpoints(renamed);
       byContainer.set(containerId, renamed);
+      await names.changed(containerId);
     },
     gatewayOf: (containerId) => gatewayAmong(recordsOf(containerId))?.endpoint,
     members: (networkId) =>
@@ -198,6 +210,7 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
           await movePorts(containerId, gateway);
         }
         attached.add(containerId);
+        await names.joined(containerId, pid);
       } catch (error) {
         await Promise.allSettled([opened, links.remove([endpoint.endpointId])]);
         throw error;
@@ -222,11 +235,13 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       lingering.set(endpoint.endpointId, endpoint);
       // The namespace lives on, so the interface does not die by itself.
       await reap();
+      await names.changed(containerId);
       if (pid !== undefined && wasGateway) await links.setGateway(pid, gatewayAmong(kept)?.endpoint);
     },
 
     async release(containerId) {
       attached.delete(containerId);
+      names.ended(containerId);
       const ended = byContainer.get(containerId) ?? [];
       const endpoints = ended.map(({ endpoint }) => endpoint);
       if (endpoints.some(({ ports }) => ports.length > 0)) {
@@ -278,6 +293,7 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       );
       await links.removeStrangers(new Set(live.map(({ endpoint }) => endpoint.endpointId)));
       faultPoint('network.recover.cleaned');
+      await names.restore(running);
       for (const network of inUse) plumbing.allowLoopback(network);
       records.deleteEndpoints(dead.map(({ endpoint }) => endpoint.endpointId));
     },

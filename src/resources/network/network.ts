@@ -64,11 +64,11 @@ export interface Endpoints {
   release(containerId: ContainerId): Promise<void>;
   find(containerId: ContainerId): Endpoint[];
   /** The container has another name: one of its names on every network changes. */
-  rename(containerId: ContainerId, from: string, to: string): void;
+  rename(containerId: ContainerId, from: string, to: string): Promise<void>;
   /** The endpoint whose network leads the container out: the highest priority, then the first name; none when all its networks are internal. */
   gatewayOf(containerId: ContainerId): Endpoint | undefined;
-  /** Called once at start with the containers that still run. */
-  recover(running: ReadonlySet<ContainerId>): Promise<void>;
+  /** Called once at start with the containers that still run, and their first processes. */
+  recover(running: ReadonlyMap<ContainerId, number>): Promise<void>;
 }
 
 export interface ReserveEndpoint {
@@ -84,8 +84,12 @@ export interface ReserveEndpoint {
   interfaceName?: string;
   /** Default 0. */
   gatewayPriority?: number;
-  /** Under which others on the network find it. */
+  /** Under which others on the network find it; with none it neither has a name nor finds others by name. */
   names?: readonly string[];
+  /** Names of its own for others: alias to name. */
+  links?: Readonly<Record<string, string>>;
+  /** Servers for names that are no container's; the host's when empty. */
+  dns?: readonly string[];
 }
 
 /** `hostPort` 0 asks for a free one. `hostAddress` empty means every address of both families. */
@@ -107,6 +111,8 @@ export interface Endpoint {
   interfaceName: string;
   gatewayPriority: number;
   names: string[];
+  links: Record<string, string>;
+  dns: string[];
   /** With the real host ports; one entry per host address as Docker shows them (`0.0.0.0` and `::`). */
   ports: PortRequest[];
 }

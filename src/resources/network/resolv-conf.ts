@@ -17,14 +17,22 @@ export interface ResolvConfRequest {
    * namespace all are kept.
    */
   namespace: 'own' | 'host';
+  /** Address of our resolver, which asks those servers itself; names with no dot are asked as they are, since containers have such. */
+  resolver?: string;
 }
 
 /** The text of the container's `/etc/resolv.conf` (resolv.conf(5)). */
 export function renderResolvConf(request: ResolvConfRequest): string {
   const host = parse(request.host);
-  const resolvers = chosen(request.dns, reachable(host.resolvers, request.namespace));
+  const resolvers = request.resolver
+    ? [request.resolver]
+    : chosen(request.dns, reachable(host.resolvers, request.namespace));
   const search = chosen(request.search, host.search).filter((domain) => domain !== '.');
-  const options = chosen(request.options, host.options);
+  const plainOptions = chosen(request.options, host.options);
+  const options =
+    request.resolver && !plainOptions.some((option) => option.startsWith('ndots:'))
+      ? [...plainOptions, 'ndots:0']
+      : plainOptions;
   const lines = [
     ...resolvers.map((address) => `nameserver ${address}`),
     ...(search.length > 0 ? [`search ${search.join(' ')}`] : []),
@@ -42,6 +50,11 @@ export async function readHostResolvConf(root = '/'): Promise<string> {
   const { resolvers } = parse(text);
   if (resolvers.length !== 1 || resolvers[0] !== '127.0.0.53') return text;
   return await readFile(join(root, 'run/systemd/resolve/resolv.conf'), 'utf8').catch(() => text);
+}
+
+/** The servers that the host asks. */
+export function hostResolvers(text: string): string[] {
+  return parse(text).resolvers.filter((address) => findIpAddress(address) !== undefined);
 }
 
 interface Parsed {

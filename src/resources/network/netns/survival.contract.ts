@@ -39,7 +39,7 @@ const engine = `
 const { openResources, port } = await import('${join(import.meta.dir, '../test-sandbox.ts')}');
 const [directory, containerId, pid, end] = process.argv.slice(1);
 const resources = await openResources({ directory });
-await resources.endpoints.recover(new Set());
+await resources.endpoints.recover(new Map());
 const networkId = resources.networks.get('bridge').id;
 const endpoint = await resources.endpoints.reserve({ containerId, networkId, containerName: 'web', ports: [port(7, { hostPort: 8080 })] });
 await resources.endpoints.attach(endpoint, Number(pid));
@@ -81,7 +81,7 @@ for (const fault of steps)
     const id = containerId();
     runEngine(directory, id, machine.pid, 'release', fault);
     const resources = await openResources({ directory });
-    await resources.endpoints.recover(new Set());
+    await resources.endpoints.recover(new Map());
     expect(resources.endpoints.find(id)).toEqual([]);
     expect(ourVeths()).toEqual([]);
     expect(openPorts()).not.toContain('8080');
@@ -106,7 +106,7 @@ test('kill -9 while networks are made and removed leaves whole ones or none', as
       process.kill(process.pid, 'SIGKILL');`;
     spawnSync(process.execPath, ['-e', script], { env: { ...process.env, SILO_FAULT: fault } });
     const { networks, endpoints } = await openResources({ directory });
-    await endpoints.recover(new Set());
+    await endpoints.recover(new Map());
     const names = networks.list().map(({ name }) => name);
     expect(names.filter((name) => !['bridge', 'host', 'none'].includes(name))).toEqual([...expected]);
     for (const name of expected) await networks.remove(networks.get(name).id);
@@ -134,7 +134,7 @@ test('the death and the next start of the engine cut no connection, and hold the
   const connection = connect(8080, '127.0.0.1');
   expect(await says(connection, 'while the engine is dead')).toBe('while the engine is dead');
   const resources = await openResources({ directory });
-  await resources.endpoints.recover(new Set([id]));
+  await resources.endpoints.recover(new Map([[id, 0]]));
   expect(await says(connection, 'after its start')).toBe('after its start');
   expect(resources.endpoints.find(id)[0]?.ports[0]?.hostPort).toBe(8080);
   const stranger = createServer().listen(8080, '0.0.0.0');
@@ -157,7 +157,7 @@ for (const fault of ['network.firewall.commit', 'network.firewall.commit:2', 'ne
     const script = `
       const { openResources } = await import('${join(import.meta.dir, '../test-sandbox.ts')}');
       const { networks, endpoints } = await openResources({ directory: '${directory}' });
-      await endpoints.recover(new Set(['${id}']));
+      await endpoints.recover(new Map([['${id}', 0]]));
       process.kill(process.pid, 'SIGKILL');`;
     const env = { ...process.env, SILO_FAULT: fault };
     expect(spawnSync(process.execPath, ['-e', script], { env }).signal).toBe('SIGKILL');
@@ -174,7 +174,7 @@ test('a bridge and rules that vanished while the engine was away come back with 
   host.run('ip', 'link', 'del', 'silo0');
   expect(await host.ask('127.0.0.1', 8080)).toBe('ECONNREFUSED');
   const resources = await openResources({ directory });
-  await resources.endpoints.recover(new Set([id]));
+  await resources.endpoints.recover(new Map([[id, 0]]));
   expect(await host.ask('127.0.0.1', 8080)).toStartWith('tcp ');
   expect(await host.ask(resources.endpoints.find(id)[0]?.ipv6?.address ?? '', 7)).toStartWith('tcp ');
 });
@@ -218,7 +218,7 @@ test('leftover interfaces of ours are removed at start, those of others stay', a
   await startContainer(resources);
   for (const name of [`${vethPrefix}deadbeef`, 'svother1'])
     host.run('ip', 'link', 'add', name, 'type', 'veth', 'peer', 'name', `mine${name.length}`);
-  await resources.endpoints.recover(new Set());
+  await resources.endpoints.recover(new Map());
   expect(links(/^sv/)).toEqual(['svother1']);
 });
 
