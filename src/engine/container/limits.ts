@@ -1,4 +1,4 @@
-import type { ContainerConfig } from './config.ts';
+import type { ContainerConfig, Resources } from './config.ts';
 import type { ContainerSettings } from './context.ts';
 
 /**
@@ -7,7 +7,7 @@ import type { ContainerSettings } from './context.ts';
  */
 export function limitWarnings(
   config: ContainerConfig,
-  settings: Pick<ContainerSettings, 'openFilesLimit' | 'lowestOomScore'>,
+  settings: Pick<ContainerSettings, 'openFilesLimit' | 'lowestOomScore' | 'host'>,
 ): string[] {
   const files = (config.resources.ulimits ?? []).filter(
     ({ name, hard }) => name === 'nofile' && (hard < 0 || hard > settings.openFilesLimit),
@@ -19,5 +19,16 @@ export function limitWarnings(
     warnings.push(
       `oom-score-adj ${config.oomScoreAdj} needs CAP_SYS_RESOURCE, which the engine lacks: ${settings.lowestOomScore} is used.`,
     );
-  return warnings;
+  return [...warnings, ...memoryWarnings(config.resources, settings)];
+}
+
+/** Docker's words where the kernel does not count swap. */
+export function memoryWarnings(
+  { memoryBytes = 0, memorySwapBytes = 0 }: Pick<Resources, 'memoryBytes' | 'memorySwapBytes'>,
+  { host }: Pick<ContainerSettings, 'host'>,
+): string[] {
+  if (host.swapLimit || memoryBytes === 0 || memorySwapBytes < 0) return [];
+  return [
+    'Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.',
+  ];
 }

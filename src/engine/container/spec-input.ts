@@ -190,7 +190,7 @@ function checkShareable(context: Context, nameOrId: string): void {
   );
 }
 
-function toResourceRequest(config: ContainerConfig, lowestOomScore: number): ResourceRequest {
+export function toResourceRequest(config: ContainerConfig, lowestOomScore: number): ResourceRequest {
   const { blkioWeightDevices, blkioThrottle, ...same } = config.resources;
   const throttled = (kind: NonNullable<Resources['blkioThrottle']>[number]['kind']) =>
     (blkioThrottle ?? [])

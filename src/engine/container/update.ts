@@ -1,19 +1,88 @@
-import { unsupported } from '../../foundation/base/errors.ts';
-import type { ContainerLifecycle } from './container.ts';
+import { conflict, unsupported } from '../../foundation/base/errors.ts';
+import { faultPoint } from '../../foundation/base/fault.ts';
+import type { SpecResources } from '../../foundation/oci/runtime-spec.ts';
+import { toResources } from '../../resources/spec/resources.ts';
+import { changeResources } from './change-resources.ts';
+import type { ContainerConfig, Resources } from './config.ts';
+import type { ContainerLifecycle, ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
+import { memoryWarnings } from './limits.ts';
+import { prefixed } from './prefixed.ts';
+import { toResourceRequest } from './spec-input.ts';
+import { isRunning } from './state.ts';
 
+type Changes = Parameters<ContainerLifecycle['update']>[1];
+
+/**
+ * All or nothing: the record tells what the next start takes, the control group of one that runs has it at once. A restart that is under way goes on; the
+ * next end is judged by the changed policy, as in Docker.
+ */
 export const createUpdate =
   (context: Context): ContainerLifecycle['update'] =>
-  async (nameOrId, { resources, restart }) => {
-    if (resources && Object.keys(resources).length > 0)
-      throw unsupported('changing the limits of an existing container is not supported yet', {
-        hint: 'only the restart policy can be updated: create the container anew with the limits',
-      });
+  async (nameOrId, changes) => {
     const { id } = context.store.get(nameOrId);
     await context.locks.run(id, async () => {
       const record = context.store.get(id);
-      if (!restart) return;
-      publish(context, context.store.update(id, { config: { ...record.config, restart } }), 'update');
+      try {
+        await updateLocked(context, record, changes);
+      } catch (error) {
+        throw prefixed(`Cannot update container ${id}`, error);
+      }
+      publish(context, context.store.get(id), 'update');
     });
-    return { warnings: [] };
+    return { warnings: memoryWarnings(changes.resources ?? {}, context.settings) };
   };
+
+async function updateLocked(
+  context: Context,
+  record: ContainerRecord,
+  { resources: change, restart }: Changes,
+): Promise<void> {
+  if (record.state.status === 'removing')
+    throw conflict('container is marked for removal and cannot be "update"', { code: 'removing' });
+  const before = record.config;
+  if (restart && before.autoRemove && restart.name !== '' && restart.name !== 'no')
+    throw conflict('Restart policy cannot be updated because AutoRemove is enabled for the container', {
+      code: 'auto-remove',
+    });
+  const after: ContainerConfig = {
+    ...before,
+    ...(restart ? { restart } : {}),
+    ...(change ? { resources: changeResources(before.resources, change, context.settings.host) } : {}),
+  };
+  if (change) await applyLive(context, record, after, change);
+  faultPoint('container.update.applied');
+  try {
+    context.store.update(record.id, { config: after });
+  } catch (error) {
+    if (change) await applyLive(context, record, before, change).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function applyLive(
+  context: Context,
+  record: ContainerRecord,
+  config: ContainerConfig,
+  change: Resources,
+): Promise<void> {
+  if (!isRunning(record.state)) return;
+  const { limits } = context.driver;
+  if (!limits)
+    throw unsupported(`the runtime ${context.driver.name} cannot change limits of a running container`);
+  const request = toResourceRequest(config, context.settings.lowestOomScore);
+  await limits.set(record.id, concerned(toResources(request, context.settings.host), config, change));
+}
+
+/** Only the kinds of limits that the update names. */
+function concerned(all: SpecResources, { resources }: ContainerConfig, change: Resources): SpecResources {
+  const names = (beginning: string): boolean =>
+    Object.keys(change).some((field) => field.toLowerCase().startsWith(beginning));
+  const hasCpu = names('cpu') || names('nanocpus');
+  return {
+    ...(all.memory && (names('memory') || names('oomkill')) ? { memory: all.memory } : {}),
+    ...(all.cpu && hasCpu ? { cpu: all.cpu } : {}),
+    ...(change.pidsLimit === undefined ? {} : { pids: { limit: resources.pidsLimit || -1 } }),
+    ...(all.blockIO && names('blkio') ? { blockIO: all.blockIO } : {}),
+  };
+}

@@ -1,7 +1,7 @@
 import type { ContainerId, ExecId } from '../../foundation/base/ids.ts';
 import type { CgroupUsage } from '../../foundation/kernel/cgroup-usage.ts';
 import type { LinkCounters } from '../../foundation/kernel/link-counters.ts';
-import type { RuntimeSpec, SpecProcess } from '../../foundation/oci/runtime-spec.ts';
+import type { RuntimeSpec, SpecProcess, SpecResources } from '../../foundation/oci/runtime-spec.ts';
 
 /**
  * Runs containers; drivers: `oci` (conmon and an OCI runtime), later `vm`.
@@ -140,6 +140,12 @@ export interface UsageReader {
   read(id: ContainerId): Promise<ContainerUsage | undefined>;
 }
 
+/** Changing the limits of what runs, where the driver can. */
+export interface LiveLimits {
+  /** Absent fields stay as they are, -1 takes a limit away. All hold when it resolves; when it fails none has changed. */
+  set(id: ContainerId, resources: SpecResources): Promise<void>;
+}
+
 /** What a driver offers; absent abilities make the engine answer kind `unsupported`. */
 export interface RuntimeDriver extends AsyncDisposable {
   readonly name: string;
@@ -147,5 +153,6 @@ export interface RuntimeDriver extends AsyncDisposable {
   readonly streams: Streams;
   readonly execs: Execs;
   readonly freezer?: Freezer;
+  readonly limits?: LiveLimits;
   readonly usage?: UsageReader;
 }

@@ -11,8 +11,12 @@ export interface HostLimits {
 }
 
 /** Docker's checks of limits, in its order and words. `host` says what there is to give. */
-export function checkResources(json: ResourcesJson, host: HostLimits): void {
-  checkMemory(json);
+export function checkResources(
+  json: ResourcesJson,
+  host: HostLimits,
+  { isUpdate }: { isUpdate: boolean },
+): void {
+  checkMemory(json, isUpdate);
   checkCpu(json, host);
   checkWindows(json);
   const weight = json.BlkioWeight ?? 0;
@@ -26,13 +30,14 @@ export function checkResources(json: ResourcesJson, host: HostLimits): void {
   }
 }
 
-function checkMemory(json: ResourcesJson): void {
+function checkMemory(json: ResourcesJson, isUpdate: boolean): void {
   const { Memory = 0, MemorySwap = 0, MemoryReservation = 0 } = json;
   if (Memory < 0 || (Memory > 0 && Memory < minimumMemoryBytes))
     throw wrong('Minimum memory limit allowed is 6MB');
   if (Memory > 0 && MemorySwap > 0 && MemorySwap < Memory)
     throw wrong('Minimum memoryswap limit should be larger than memory limit, see usage');
-  if (Memory === 0 && MemorySwap > 0)
+  // An update leaves the memory limit that there is.
+  if (Memory === 0 && MemorySwap > 0 && !isUpdate)
     throw wrong('You should always set the Memory limit when using Memoryswap limit, see usage');
   const swappiness = json.MemorySwappiness ?? -1;
   if (swappiness < -1 || swappiness > 100)

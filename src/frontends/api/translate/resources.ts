@@ -13,8 +13,12 @@ const throttleFields = [
 ] as const satisfies readonly (readonly [ThrottleKind, keyof ResourcesJson])[];
 
 /** Limits of a request, checked with Docker's texts. Zero, null and absent all mean no limit and are left out. */
-export function toResources(json: ResourcesJson, host: HostLimits): Resources {
-  checkResources(json, host);
+export function toResources(
+  json: ResourcesJson,
+  host: HostLimits,
+  options: { isUpdate: boolean } = { isUpdate: false },
+): Resources {
+  checkResources(json, host, options);
   refuseUnless(!json.DeviceRequests?.length, 'HostConfig.DeviceRequests', 'pass the devices with --device');
   refuseUnless(!json.KernelMemoryTCP, 'HostConfig.KernelMemoryTCP');
   refuseUnless(!json.KernelMemory, 'HostConfig.KernelMemory', 'kernels no longer limit it: use Memory');

@@ -9,6 +9,7 @@ import { createLifecycle, getTracked } from './containers.ts';
 import type { Context } from './context.ts';
 import { createExecs } from './execs.ts';
 import { watchExits } from './exits.ts';
+import { createLiveLimits } from './limits.ts';
 import { createLayout } from './layout.ts';
 import { recover } from './recover.ts';
 import { createRuntimePrograms, runRuntime } from './runtime-program.ts';
@@ -71,6 +72,7 @@ export async function createOciDriver(options: OciDriverOptions): Promise<Runtim
     execs: createExecs(context),
     freezer: { pause: (id) => freeze(id, 'pause'), resume: (id) => freeze(id, 'resume') },
     usage: createUsageReader(context),
+    limits: createLiveLimits(context),
     [Symbol.asyncDispose]() {
       listeners.clear();
       exits[Symbol.dispose]();

@@ -21,7 +21,11 @@ export function updateContainer(engine: {
       refuseUnless(!body.Devices?.length, 'changing Devices');
       refuseUnless(!body.DeviceCgroupRules?.length, 'changing DeviceCgroupRules');
       refuseUnless(!body.CgroupParent, 'changing CgroupParent');
-      const resources = toResources(body, engine.host);
+      const resources = {
+        ...toResources(body, engine.host, { isUpdate: true }),
+        // Both 0 and -1 take the limit away.
+        ...(typeof body.PidsLimit === 'number' ? { pidsLimit: Math.max(body.PidsLimit, 0) } : {}),
+      };
       // Only what has a value is changed.
       const changes: Changes = {
         ...(Object.keys(resources).length > 0 ? { resources } : {}),
