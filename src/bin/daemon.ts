@@ -20,7 +20,7 @@ const levels = ['debug', 'info', 'warn', 'error'] as const;
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   requestThreadPoolSize(poolThreads);
   if (isInChroot()) return runInOwnRoot();
-  const { settings, hosts, level } = resolve(options);
+  const { settings, hosts, level, metricsAddress } = resolve(options);
   const log = createLog((line) => void process.stderr.write(line), level);
   try {
     await using undo = new AsyncDisposableStack();
@@ -29,6 +29,8 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     const api = createDockerApi(engine, { version, log });
     undo.defer(() => api.close());
     for (const host of hosts) await api.listen(parseListenAddress(host));
+    if (metricsAddress !== undefined)
+      await api.listenForMetrics(parseListenAddress(`tcp://${metricsAddress}`));
     if (options.pidFile !== undefined) writePidFile(options.pidFile, undo);
     tellReady();
     log.info('ready', {
@@ -47,10 +49,17 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   }
 }
 
-function resolve(options: DaemonOptions): { settings: EngineSettings; hosts: string[]; level: LogLevel } {
+interface Resolved {
+  settings: EngineSettings;
+  hosts: string[];
+  level: LogLevel;
+  metricsAddress: string | undefined;
+}
+
+function resolve(options: DaemonOptions): Resolved {
   refuseUnsupported(options);
   const file = options.configFile === undefined ? {} : readSettingsFile(options.configFile);
-  const { hosts: fileHosts, logLevel: fileLevel, ...fileSettings } = file;
+  const { hosts: fileHosts, logLevel: fileLevel, metricsAddress: fileMetrics, ...fileSettings } = file;
   const given: Partial<EngineSettings> = {
     ...(options.dataRoot === undefined ? {} : { dataRoot: options.dataRoot }),
     ...(options.execRoot === undefined ? {} : { execRoot: options.execRoot }),
@@ -72,7 +81,7 @@ function resolve(options: DaemonOptions): { settings: EngineSettings; hosts: str
     options.hosts.length > 0 ? options.hosts : (fileHosts ?? [`unix://${settings.execRoot}/silo.sock`]);
   const level = options.debug ? 'debug' : (options.logLevel ?? fileLevel ?? 'info');
   if (!isLevel(level)) throw invalid(`invalid log level "${level}": want ${levels.join(', ')}`);
-  return { settings, hosts, level };
+  return { settings, hosts, level, metricsAddress: options.metricsAddress ?? fileMetrics };
 }
 
 const isLevel = (text: string): text is LogLevel => (levels as readonly string[]).includes(text);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
-import { createConnection } from 'node:net';
+import { type AddressInfo, createConnection, createServer } from 'node:net';
 import type { StatsJson } from '../../src/foundation/wire/docker/stats.ts';
 import { startEngine, type TestEngine } from './harness.ts';
 import { bootstrapBusybox } from './objects.ts';
@@ -9,14 +9,26 @@ const skip = process.getuid?.() !== 0;
 if (skip) console.log('skipped: statistics of real containers need root');
 
 let engine: TestEngine;
+let metricsPort = 0;
 beforeAll(async () => {
   if (skip) return;
-  engine = await startEngine();
+  metricsPort = await freePort();
+  engine = await startEngine({ args: ['--metrics-addr', `127.0.0.1:${metricsPort}`] });
   await bootstrapBusybox(engine);
 });
 afterAll(async () => {
   if (!skip) await engine[Symbol.asyncDispose]();
 });
+
+function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
 
 async function start(name: string, script: string, ...options: string[]): Promise<void> {
   const words = ['-d', '--name', name, ...options, 'busybox', 'sh', '-c', script];
@@ -194,3 +206,17 @@ test.skipIf(skip)('silo stats without a stream prints once, and fails for an unk
   expect(unknown).toMatchObject({ code: 1, stdout: '' });
   expect(unknown.stderr).toContain('No such container: nobody');
 });
+
+test.skipIf(skip)(
+  'metrics of running containers are served on the socket and on an address of their own',
+  async () => {
+    const onSocket = await engine.api('GET', '/metrics');
+    expect(onSocket.text).toMatch(/^container_cpu_usage_seconds_total\{[^}]*name="burn"[^}]*\} [\d.]+$/m);
+    const base = `http://127.0.0.1:${metricsPort}`;
+    const own = await fetch(`${base}/metrics`);
+    expect(own.headers.get('content-type')).toContain('text/plain; version=0.0.4');
+    expect(await own.text()).toContain('silo_container_state{');
+    // Nothing else of the engine is there.
+    expect((await fetch(`${base}/containers/json`)).status).toBe(404);
+  },
+);

@@ -38,7 +38,10 @@ export const defaultSettings: EngineSettings = {
 /** Keys of the configuration file, as in Docker's `daemon.json` where it has them. */
 const keys: Record<
   string,
-  { field: keyof EngineSettings | 'hosts' | 'logLevel'; type: 'string' | 'strings' | 'number' | 'runtimes' }
+  {
+    field: keyof EngineSettings | 'hosts' | 'logLevel' | 'metricsAddress';
+    type: 'string' | 'strings' | 'number' | 'runtimes';
+  }
 > = {
   'data-root': { field: 'dataRoot', type: 'string' },
   'exec-root': { field: 'execRoot', type: 'string' },
@@ -53,9 +56,14 @@ const keys: Record<
   'init-path': { field: 'initPath', type: 'string' },
   hosts: { field: 'hosts', type: 'strings' },
   'log-level': { field: 'logLevel', type: 'string' },
+  'metrics-addr': { field: 'metricsAddress', type: 'string' },
 };
 
-export type FileSettings = Partial<EngineSettings> & { hosts?: string[]; logLevel?: string };
+export type FileSettings = Partial<EngineSettings> & {
+  hosts?: string[];
+  logLevel?: string;
+  metricsAddress?: string;
+};
 
 /** Reads a configuration file (JSON). An unknown or mistyped key is an error that names it: a setting is never silently ignored. */
 export function readSettingsFile(path: string): FileSettings {

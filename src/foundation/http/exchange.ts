@@ -107,9 +107,11 @@ function createExchange(request: IncomingMessage, transport: Transport): Exchang
   let answered = false;
   let query: URLSearchParams | undefined;
   transport.onGone(() => gone.abort(new DOMException('the client left', 'AbortError')));
-  const answer = (contentType?: string): [string, string][] => {
+  let tell = (_status: number): void => undefined;
+  const answer = (status: number, contentType?: string): [string, string][] => {
     if (answered) throw internal('the request was answered twice');
     answered = true;
+    tell(status);
     return contentType === undefined ? headers : [...headers, ['Content-Type', contentType]];
   };
   return {
@@ -125,11 +127,13 @@ function createExchange(request: IncomingMessage, transport: Transport): Exchang
     get answered() {
       return answered;
     },
+    onAnswer: (listener) => void (tell = listener),
     setHeader: (name, value) => void headers.push([name, value]),
-    send: (status, body) => transport.send(status, answer(body?.type), body),
-    stream: (status, contentType) => transport.stream(status, answer(contentType)),
-    hijack: (contentType) => transport.hijack(answer(contentType)),
-    upgrade: (protocol) => transport.upgrade([...answer(), ['Connection', 'Upgrade'], ['Upgrade', protocol]]),
+    send: (status, body) => transport.send(status, answer(status, body?.type), body),
+    stream: (status, contentType) => transport.stream(status, answer(status, contentType)),
+    hijack: (contentType) => transport.hijack(answer(101, contentType)),
+    upgrade: (protocol) =>
+      transport.upgrade([...answer(101), ['Connection', 'Upgrade'], ['Upgrade', protocol]]),
     destroy: () => transport.destroy(),
   };
 }

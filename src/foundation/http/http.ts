@@ -17,6 +17,8 @@ export interface Exchange {
   readonly signal: AbortSignal;
   /** Whether the head of the answer was sent: from then on no status can be chosen. */
   readonly answered: boolean;
+  /** Tells the status when the head of the answer is sent; 101 for a connection that was taken over. */
+  onAnswer(listener: (status: number) => void): void;
   /** Adds a header to the answer's head. */
   setHeader(name: string, value: string): void;
   /** A whole answer. Nothing but the head goes out for HEAD, 204 and 304. */

@@ -4,13 +4,14 @@ import { internal } from '../../foundation/base/errors.ts';
 import type { Exchange, HttpHandler } from '../../foundation/http/http.ts';
 import { createRouter } from '../../foundation/http/router.ts';
 import type { Answer, ApiCall, Route } from './call.ts';
+import type { RequestMetrics } from './metrics/request-metrics.ts';
 import { errorBody, statusOf } from './status.ts';
 import { newestVersion, splitVersion } from './versions.ts';
 
 /** The one place where requests find their route and errors become answers. */
 export function createDispatcher(
   routes: readonly Route[],
-  options: { serverName: string; log: Log },
+  options: { serverName: string; log: Log; metrics?: Pick<RequestMetrics, 'observe'> },
 ): HttpHandler {
   const router = createRouter(routes);
   return async (exchange) => {
@@ -22,6 +23,10 @@ export function createDispatcher(
       const { path, minor } = splitVersion(exchange.path);
       const match = router.match(exchange.method, path);
       if (!match) throw notFound('page not found', { code: 'no-such-route' });
+      const startedMs = performance.now();
+      exchange.onAnswer((status) =>
+        options.metrics?.observe(match.value, status, performance.now() - startedMs),
+      );
       send(exchange, await match.value.handle(toCall(exchange, minor, match.params)));
     } catch (thrown) {
       fail(exchange, toSiloError(thrown), options.log);

@@ -45,6 +45,8 @@ export interface DaemonOptions {
   shutdownTimeoutSeconds?: number;
   usernsRemap?: string;
   pidFile?: string;
+  /** `127.0.0.1:9323` */
+  metricsAddress?: string;
   tls?: { verify: boolean; caFile?: string; certFile?: string; keyFile?: string };
 }
 

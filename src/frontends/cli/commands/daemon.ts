@@ -45,6 +45,10 @@ const options = {
   },
   'log-opt': { kind: 'map', summary: 'Default log driver options for containers' },
   'max-concurrent-downloads': { kind: 'int', summary: 'Set the max concurrent downloads' },
+  'metrics-addr': {
+    kind: 'string',
+    summary: 'Serve metrics for Prometheus on this loopback address, such as 127.0.0.1:9323',
+  },
   mtu: { kind: 'int', summary: 'Set the MTU of the default bridge network' },
   pidfile: { kind: 'string', short: 'p', summary: 'Path to use for daemon PID file', completion: 'files' },
   'registry-mirror': { kind: 'list', summary: 'Preferred registry mirror' },
@@ -117,6 +121,7 @@ const textFields = {
   logDriver: 'log-driver',
   usernsRemap: 'userns-remap',
   pidFile: 'pidfile',
+  metricsAddress: 'metrics-addr',
 } as const satisfies Partial<Record<keyof DaemonOptions, keyof typeof options>>;
 
 const numberFields = {
