@@ -1,7 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { conflict } from '../../foundation/base/errors.ts';
+import type { Damage, MoveAside } from '../../foundation/base/damage.ts';
 import { createKeyLock } from '../../foundation/base/key-lock.ts';
 import type { ImageUsers } from '../image/image.ts';
+import { checkContainers } from './check.ts';
 import { createAttach } from './attach.ts';
 import type {
   ContainerExecs,
@@ -50,6 +52,7 @@ export interface ContainerEngine extends Disposable {
   stats: ContainerStats;
   changes: ContainerChanges & ContainerCommit;
   files: Pick<ContainerFiles, 'stat' | 'read' | 'write'>;
+  check(options: { moveAside: MoveAside }): AsyncIterable<Damage>;
   /** What the image engine must not remove. */
   users: ImageUsers;
   /** Called once, before the first request: see `recover.ts`. */
@@ -130,6 +133,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
       commit: createCommit(context),
     },
     files: createCopy(context),
+    check: (options) => checkContainers(context, options),
     users: createImageUsers(context),
     recover: () => recoverContainers(context),
     startByPolicy() {

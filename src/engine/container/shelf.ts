@@ -1,4 +1,3 @@
-import { corrupt } from '../../foundation/base/errors.ts';
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import type { Database } from '../../foundation/db/database.ts';
 import type { ContainerRecord } from './container.ts';
@@ -22,8 +21,8 @@ const sliceRecords = 100;
 interface Entry {
   name: string;
   atRest: boolean;
-  /** Absent until somebody asks. */
-  record: ContainerRecord | undefined;
+  /** Absent until somebody asks; false when it cannot be read. */
+  record: ContainerRecord | false | undefined;
 }
 
 /**
@@ -44,6 +43,8 @@ export interface Shelf {
   delete(id: ContainerId): void;
   wasAtRest(id: ContainerId): boolean;
   nextSequence(): number;
+  /** Those whose record cannot be read: they are as good as absent, but keep their names. */
+  damaged(): { id: ContainerId; name: string }[];
   warm(): Disposable;
 }
 
@@ -56,7 +57,8 @@ export function openShelf(database: Database): Shelf {
     entries.set(row.id, { name: row.name, atRest: row.at_rest === 1, record: undefined });
     sequence = Math.max(sequence, row.sequence);
   }
-  const load = (id: ContainerId, entry: Entry): ContainerRecord => (entry.record ??= read(database, id));
+  const load = (id: ContainerId, entry: Entry): ContainerRecord | undefined =>
+    (entry.record ??= read(database, id)) || undefined;
 
   return {
     find(id) {
@@ -67,16 +69,20 @@ export function openShelf(database: Database): Shelf {
     nameOf: (id) => entries.get(id)?.name,
     ids: () => entries.keys(),
     entries: () => entries,
-    list: () => [...entries].map(([id, entry]) => load(id, entry)).toReversed(),
+    list: () => [...entries].flatMap(([id, entry]) => load(id, entry) ?? []).toReversed(),
     active: () =>
       [...entries]
         .filter(([, { atRest }]) => !atRest)
-        .map(([id, entry]) => load(id, entry))
+        .flatMap(([id, entry]) => load(id, entry) ?? [])
         .toReversed(),
     put: (record, atRest) => void entries.set(record.id, { name: record.name, atRest, record }),
     delete: (id) => void entries.delete(id),
     wasAtRest: (id) => entries.get(id)?.atRest ?? false,
     nextSequence: () => ++sequence,
+    damaged: () =>
+      [...entries].flatMap(([id, entry]) =>
+        load(id, entry) === undefined ? [{ id, name: entry.name }] : [],
+      ),
     warm() {
       const ids = [...entries.keys()].values();
       let turn: ReturnType<typeof setImmediate> | undefined;
@@ -96,8 +102,11 @@ export function openShelf(database: Database): Shelf {
   };
 }
 
-function read(database: Database, id: ContainerId): ContainerRecord {
+function read(database: Database, id: ContainerId): ContainerRecord | false {
   const row = database.first<{ record: string }>('SELECT record FROM container WHERE id = ?', id);
-  if (!row) throw corrupt(`the record of container ${id} is gone from the database`);
-  return JSON.parse(row.record) as ContainerRecord;
+  try {
+    return row === undefined ? false : (JSON.parse(row.record) as ContainerRecord);
+  } catch {
+    return false;
+  }
 }

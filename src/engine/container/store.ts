@@ -18,6 +18,8 @@ export interface ContainerStore {
   list(): ContainerRecord[];
   /** Those that are not at rest, newest first: all that run, end, restart or go with their end. */
   active(): ContainerRecord[];
+  /** Those that cannot be read and are not listed. */
+  damaged(): { id: ContainerId; name: string }[];
   /** Reads the records that nobody asked for yet, in the background. */
   warm(): Disposable;
   /** Keeps the name for a container being made; `conflict` when taken. Disposing gives it back unless inserted. */
@@ -113,6 +115,7 @@ export function createContainerStore(database: Database): ContainerStore {
     has: (id) => shelf.has(id),
     list: () => shelf.list(),
     active: () => shelf.active(),
+    damaged: () => shelf.damaged(),
     warm: () => shelf.warm(),
     reserveName(name, id) {
       const holder = names.get(name);

@@ -7,6 +7,11 @@ export interface DiskCommands {
    * those are counted, and the sums are theirs.
    */
   usage(options?: { parts?: readonly DiskPart[] }): Promise<DiskUsage>;
+  /**
+   * Looks for what no record knows and for what records miss; with `repair` mends it. Data that the engine does not understand is never deleted: it is
+   * reported, or moved to `lost+found` below the data root. `rehash` also reads every blob.
+   */
+  check(options: CheckOptions): Promise<DiskFinding[]>;
 }
 
 export type DiskPart = 'images' | 'containers' | 'volumes';
@@ -26,4 +31,20 @@ export interface DiskUsage {
    */
   totalBytes: number;
   otherBytes: number;
+}
+
+export interface CheckOptions {
+  repair: boolean;
+  rehash: boolean;
+  signal?: AbortSignal;
+}
+
+export interface DiskFinding {
+  /** `orphan-layer`, `orphan-mount`, `missing-layer`, `orphan-volume`, `damaged-record`… */
+  kind: string;
+  subject: string;
+  message: string;
+  /** Whether `repair` mends it. */
+  repairable: boolean;
+  repaired: boolean;
 }

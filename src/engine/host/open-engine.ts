@@ -22,6 +22,7 @@ import { openVolumes } from '../../resources/volume/volumes.ts';
 import { type ContainerEngine, createContainerEngine } from '../container/container-engine.ts';
 import { createEvents } from '../events/bus.ts';
 import { createImageEngine } from '../image/create-image-engine.ts';
+import { createDiskCheck } from './disk-check.ts';
 import { createDiskUsage } from './disk-usage.ts';
 import type { Engine } from './engine.ts';
 import { findInit, grantableLimits, specHost } from './host-facts.ts';
@@ -191,6 +192,13 @@ export async function openEngine(
       usage: createDiskUsage({
         dataRoot,
         measure: (request) => measureTree(request, { command: commands.measure }),
+      }),
+      check: createDiskCheck({
+        dataRoot,
+        containers: (options) => opened.check(options),
+        images: (options) => images.check(options),
+        volumes,
+        log,
       }),
     },
     host,

@@ -2,7 +2,15 @@ import { bootstrapImage } from './bootstrap/bootstrap.ts';
 import { composeImage } from './compose.ts';
 import { createContext, type ImageDeps } from './context.ts';
 import { imageHistory } from './history.ts';
-import type { Bootstrap, ImageComposition, ImageNames, ImageQueries, ImageTransfers } from './image.ts';
+import { checkImages } from './check.ts';
+import type {
+  Bootstrap,
+  ImageChecks,
+  ImageComposition,
+  ImageNames,
+  ImageQueries,
+  ImageTransfers,
+} from './image.ts';
 import { importRootfs } from './import.ts';
 import { loadArchive } from './load.ts';
 import { pullImage } from './pull.ts';
@@ -11,7 +19,12 @@ import { resolveImage } from './resolve.ts';
 import { sweep } from './sweep.ts';
 import { tagImage } from './tag.ts';
 
-export type ImageEngine = ImageQueries & ImageTransfers & ImageNames & ImageComposition & Bootstrap;
+export type ImageEngine = ImageQueries &
+  ImageTransfers &
+  ImageNames &
+  ImageComposition &
+  Bootstrap &
+  ImageChecks;
 
 /** Opens the image records of the database. One engine per content and layer store. */
 export function createImageEngine(deps: ImageDeps): ImageEngine {
@@ -30,6 +43,7 @@ export function createImageEngine(deps: ImageDeps): ImageEngine {
     tag: async (nameOrId, target) => tagImage(context, nameOrId, target),
     remove: (nameOrId, options) => removeImage(context, nameOrId, options),
     sweep: () => sweep(context),
+    check: (options) => checkImages(context, options),
     compose: (request) => composeImage(context, request),
     bootstrap: (request) => bootstrapImage(context, request),
   };

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Damage, MoveAside } from '../../foundation/base/damage.ts';
 import type { Platform } from '../../foundation/oci/descriptor.ts';
 import type { ChainId, Digest, ImageId } from '../../foundation/oci/digest.ts';
 import type { ImageConfig, ImageRunConfig } from '../../foundation/oci/image-config.ts';
@@ -147,6 +148,11 @@ export interface ComposeRequest {
 }
 
 export type RemovedImage = { untagged: string } | { deleted: string };
+
+export interface ImageChecks {
+  /** What records and stores do not agree on. `rehash` reads every blob. */
+  check(options: { rehash: boolean; moveAside: MoveAside }): AsyncIterable<Damage>;
+}
 
 export interface Bootstrap {
   /** Makes a base image from what the machine has. Reproducible: same inputs, same digest. */

@@ -8,6 +8,7 @@ import type { Digest } from '../../foundation/oci/digest.ts';
  */
 export interface Leases {
   open(): Lease;
+  isHeld(digest: Digest): boolean;
   /** Runs `remove` unless somebody holds the digest or `isReached()`; whoever takes the digest meanwhile waits for the end. */
   removeUnheld(digest: Digest, isReached: () => boolean, remove: () => Promise<void>): Promise<boolean>;
 }
@@ -45,6 +46,7 @@ export function createLeases(): Leases {
         },
       };
     },
+    isHeld: (digest) => holders.has(digest),
     removeUnheld: (digest, isReached, remove) =>
       removals.run(digest, async () => {
         if (holders.has(digest) || isReached()) return false;

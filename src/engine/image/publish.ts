@@ -62,7 +62,8 @@ export async function completeImage(
   return record;
 }
 
-function layerWishes(manifest: Manifest, config: ImageConfig): LayerWish[] {
+/** What must be there for each layer. */
+export function layerWishes(manifest: Manifest, config: ImageConfig): LayerWish[] {
   const { diff_ids } = config.rootfs;
   if (diff_ids.length > layerLimit) throw tooManyLayers(diff_ids.length, layerLimit);
   const chain = chainIds(diff_ids);

@@ -1,3 +1,4 @@
+import type { FsckJson } from '../../foundation/wire/silo/fsck.ts';
 import type {
   ContainerConfigJson,
   ContainerCreateBody,
@@ -249,6 +250,8 @@ export interface SystemCalls {
   version(options?: CallOptions): Promise<VersionJson>;
   info(options?: CallOptions): Promise<InfoJson>;
   df(options?: CallOptions & { types?: readonly string[] }): Promise<SystemDfJson>;
+  /** Ours: what records and disk do not agree on. */
+  fsck(options?: CallOptions & { repair?: boolean; images?: boolean }): Promise<FsckJson>;
   /** Resolves when the daemon has subscribed. */
   events(
     options?: CallOptions & { since?: string; until?: string; filters?: Filters },

@@ -15,6 +15,8 @@ export function createSystemCalls(transport: Transport, apiVersion: () => Promis
         path: `/system/df${(types ?? []).map((type, index) => `${index === 0 ? '?' : '&'}type=${type}`).join('')}`,
         signal,
       }),
+    fsck: ({ repair, images, signal } = {}) =>
+      transport.json({ method: 'POST', path: '/silo/fsck', query: { repair, images }, signal }),
     async events({ since, until, filters, signal } = {}) {
       const { body } = await transport.send({
         method: 'GET',

@@ -56,6 +56,15 @@ export async function openContainerSnapshots(options: ContainerSnapshotOptions):
       await trash.discard(join(directory, id));
       state.known.delete(id);
     },
+    async check(id) {
+      state.known.delete(id);
+      const found = find(state, id);
+      return found && existsSync(found.mount.upper) && existsSync(found.mount.work) ? 'whole' : 'damaged';
+    },
+    async keepAside(id, moveAside) {
+      state.known.delete(id);
+      if (existsSync(join(directory, id))) await moveAside(join(directory, id));
+    },
     list: () => list(state),
   };
 }

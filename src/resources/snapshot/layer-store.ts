@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory } from '../../foundation/base/atomic-file.ts';
-import { conflict, corrupt } from '../../foundation/base/errors.ts';
+import { conflict, corrupt, isKind } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import { syncFileSystem } from '../../foundation/kernel/sync.ts';
 import { type ChainId, digestHex, isDigest } from '../../foundation/oci/digest.ts';
@@ -36,9 +36,10 @@ export async function openLayerStore(options: { directory: string; trash: Trash 
       const names = await readdir(directory);
       return names
         .map(parseName)
-        .map((chainId) => chainId && find(store, chainId))
+        .map((chainId) => chainId && findReadable(store, chainId))
         .filter((layer) => layer !== undefined);
     },
+    check: async (chainId) => check(store, chainId),
     async remove(chainId) {
       await trash.discard(layerPath(store, chainId));
       store.known.delete(chainId);
@@ -70,6 +71,26 @@ function find(store: Store, chainId: ChainId): LayerInfo | undefined {
   const info: LayerInfo = { chainId, path: join(path, 'fs'), sizeBytes: Number(size) };
   store.known.set(chainId, info);
   return info;
+}
+
+function findReadable(store: Store, chainId: ChainId): LayerInfo | undefined {
+  try {
+    return find(store, chainId);
+  } catch (error) {
+    if (isKind(error, 'corrupt')) return undefined;
+    throw error;
+  }
+}
+
+function check(store: Store, chainId: ChainId): 'whole' | 'missing' | 'damaged' {
+  const path = layerPath(store, chainId);
+  store.known.delete(chainId);
+  if (!existsSync(path)) return 'missing';
+  try {
+    return find(store, chainId) && existsSync(join(path, 'fs')) ? 'whole' : 'damaged';
+  } catch {
+    return 'damaged';
+  }
 }
 
 function readIfThere(path: string): string | undefined {

@@ -14,7 +14,10 @@ export interface LayerStore {
   find(chainId: ChainId): Promise<LayerInfo | undefined>;
   /** A private folder to unpack into. */
   stage(chainId: ChainId): Promise<StagedLayer>;
+  /** Readable ones. */
   list(): Promise<LayerInfo[]>;
+  /** Looks at the disk, whatever is remembered; `damaged` when its folder or its size cannot be read. */
+  check(chainId: ChainId): Promise<'whole' | 'missing' | 'damaged'>;
   /** Deletes the layer in the background after an atomic rename. The caller knows that nothing uses it. */
   remove(chainId: ChainId): Promise<void>;
 }
@@ -46,6 +49,10 @@ export interface ContainerSnapshots {
   restore(id: ContainerId, layers: readonly ChainId[]): Promise<ContainerSnapshot>;
   /** Renames away at once, deletes in the background. Absent is fine. The caller has unmounted it. */
   remove(id: ContainerId): Promise<void>;
+  /** Looks at the disk, whatever is remembered. */
+  check(id: ContainerId): Promise<'whole' | 'damaged'>;
+  /** Hands its folder to whoever keeps it. */
+  keepAside(id: ContainerId, moveAside: (path: string) => Promise<unknown>): Promise<void>;
   /** Whose folders there are, sound or not. */
   list(): Promise<ContainerId[]>;
 }

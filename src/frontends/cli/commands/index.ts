@@ -23,6 +23,7 @@ const loaders = {
   events: from(() => import('./events.ts')),
   exec: from(() => import('./exec.ts')),
   export: from(() => import('./export.ts')),
+  fsck: from(() => import('./fsck.ts')),
   history: from(() => import('./history.ts')),
   images: from(() => import('./images.ts')),
   import: from(() => import('./import.ts')),

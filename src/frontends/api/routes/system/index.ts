@@ -3,6 +3,7 @@ import type { Route } from '../../call.ts';
 import type { BuildVersion } from '../../translate/system-json.ts';
 import { diskUsage } from './df.ts';
 import { showDisk } from './disk.ts';
+import { checkDisk } from './fsck.ts';
 import { streamEvents } from './events.ts';
 import { showInfo } from './info.ts';
 import { ping } from './ping.ts';
@@ -17,6 +18,7 @@ export function systemRoutes(engine: Engine, build: BuildVersion): Route[] {
     showInfo(engine, build),
     diskUsage(engine),
     showDisk(engine),
+    checkDisk(engine),
     streamEvents(engine),
     ...unsupportedRoutes(),
   ];

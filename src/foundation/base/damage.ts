@@ -1,0 +1,12 @@
+/** Something that is not as it should be, found by looking. */
+export interface Damage {
+  /** `orphan-layer`, `missing-layer`, `damaged-record`… */
+  kind: string;
+  subject: string;
+  message: string;
+  /** Absent when only its user can mend it; the message says how. */
+  repair?: () => Promise<unknown>;
+}
+
+/** Puts a file or folder where nobody uses it and nobody loses it; resolves to its place. */
+export type MoveAside = (path: string) => Promise<string>;

@@ -1,0 +1,35 @@
+import { defineCommand } from '../command.ts';
+
+export const command = defineCommand({
+  name: 'fsck',
+  summary: 'Compare records with the disk: orphans, missing and damaged parts',
+  usage: '',
+  options: {
+    images: { kind: 'bool', summary: 'Read every blob and compare its digest' },
+    json: { kind: 'bool', summary: 'Print the findings as JSON' },
+    repair: { kind: 'bool', summary: 'Mend what can be mended; nothing of yours is deleted' },
+  },
+  args: { min: 0, max: 0 },
+  examples: ['silo fsck', 'silo fsck --repair --images'],
+  async run({ options, io, client }) {
+    const { Findings } = await (
+      await client()
+    ).system.fsck({ repair: options.repair, images: options.images });
+    const open = Findings.filter(({ Repaired }) => !Repaired);
+    if (options.json) io.stdout.write(`${JSON.stringify(Findings, undefined, 2)}\n`);
+    else {
+      for (const { Kind, Message, Repaired } of Findings)
+        io.stdout.write(`${Kind}: ${Message}${Repaired ? ' [repaired]' : ''}\n`);
+      io.stdout.write(summary(Findings.length, open));
+    }
+    return open.length > 0 ? 1 : 0;
+  },
+});
+
+function summary(found: number, open: readonly { Repairable: boolean }[]): string {
+  if (found === 0) return 'Records and disk agree.\n';
+  if (open.length === 0) return `${found} found, all repaired.\n`;
+  const mendable = open.filter(({ Repairable }) => Repairable).length;
+  const hint = mendable > 0 ? `; \`silo fsck --repair\` mends ${mendable}` : '';
+  return `${found} found, ${open.length} open${hint}.\n`;
+}
