@@ -6,6 +6,7 @@ import type {
 import type {
   ContainerCreateResponse,
   ContainerInspectJson,
+  ContainerPathStat,
   ContainersPruneResponse,
   ContainerSummaryJson,
   ContainerUpdateBody,
@@ -128,6 +129,21 @@ export interface ContainerCalls {
   /** One message each second until the container is removed; without `stream` one, measured over a second. */
   stats(id: string, options?: CallOptions & { stream?: boolean }): Promise<AsyncIterable<StatsJson>>;
   prune(options?: CallOptions & { filters?: Filters }): Promise<ContainersPruneResponse>;
+  /** A link at the end of the path is not followed. */
+  statPath(id: string, path: string, options?: CallOptions): Promise<ContainerPathStat>;
+  /** A tar of the path; it is whole only when reading ends without an error. */
+  readArchive(
+    id: string,
+    path: string,
+    options?: CallOptions,
+  ): Promise<{ stat: ContainerPathStat; archive: AsyncIterable<Buffer> }>;
+  /** Extracts a tar into the directory. */
+  writeArchive(
+    id: string,
+    path: string,
+    archive: AsyncIterable<Uint8Array>,
+    options?: CallOptions & { noOverwriteDirNonDir?: boolean; copyUIDGID?: boolean },
+  ): Promise<void>;
 }
 
 export interface TerminalSize {

@@ -1,4 +1,9 @@
-import type { FilesystemChangeJson, WaitResponse } from '../../foundation/wire/docker/container.ts';
+import { corrupt } from '../../foundation/base/errors.ts';
+import type {
+  FilesystemChangeJson,
+  ContainerPathStat,
+  WaitResponse,
+} from '../../foundation/wire/docker/container.ts';
 import type { ContainerCalls } from './client.ts';
 import { formatChanges } from './changes.ts';
 import { formatFilters } from './filters.ts';
@@ -93,7 +98,40 @@ export function createContainerCalls(transport: Transport): ContainerCalls {
         query: { filters: formatFilters(filters) },
         signal,
       }),
+    async statPath(id, path, { signal } = {}) {
+      const { head, body } = await transport.send({
+        method: 'HEAD',
+        path: at(id, '/archive'),
+        query: { path },
+        signal,
+      });
+      for await (const _ of body);
+      return pathStatOf(head.headers);
+    },
+    async readArchive(id, path, { signal } = {}) {
+      const { head, body } = await transport.send({
+        method: 'GET',
+        path: at(id, '/archive'),
+        query: { path },
+        signal,
+      });
+      return { stat: pathStatOf(head.headers), archive: body };
+    },
+    writeArchive: (id, path, archive, { noOverwriteDirNonDir, copyUIDGID, signal } = {}) =>
+      transport.done({
+        method: 'PUT',
+        path: at(id, '/archive'),
+        query: { path, noOverwriteDirNonDir, copyUIDGID },
+        upload: { type: 'application/x-tar', data: archive },
+        signal,
+      }),
   };
+}
+
+function pathStatOf(headers: ReadonlyMap<string, string>): ContainerPathStat {
+  const encoded = headers.get('x-docker-container-path-stat');
+  if (encoded === undefined) throw corrupt('the daemon did not tell what the path is');
+  return JSON.parse(Buffer.from(encoded, 'base64').toString()) as ContainerPathStat;
 }
 
 /** The daemon sends the headers as soon as it watches, and the body at the end. */

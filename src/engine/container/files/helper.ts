@@ -131,10 +131,9 @@ function sendStat(root: Root, path: string): void {
 
 function read(root: Root, reopener: Reopener, { path, name }: HelperAction & { op: 'read' }): void {
   setNonBlocking(1, 'blocking');
-  const write = (bytes: Buffer): void => {
+  const place = openAndStat(root, path);
+  for (const bytes of packTree({ place, name: toBytes(name), reopener, unreadable: 'skip' }))
     for (let done = 0; done < bytes.length;) done += writeSync(1, bytes, done);
-  };
-  packTree({ place: openAndStat(root, path), name: toBytes(name), reopener, write });
 }
 
 async function write(

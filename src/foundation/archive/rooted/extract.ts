@@ -40,10 +40,12 @@ export interface ExtractOptions {
   root: Root;
   /** A directory of the tree, one character a byte; ENOENT and ENOTDIR are thrown as they come. */
   destination: string;
+  /** What messages call the destination; itself when absent. */
+  shownAs?: string;
   /** Refuse to replace a directory by something else, and the other way round. */
   keepKinds: boolean;
-  /** Instead of the owners in the archive. */
-  owner?: { uid: number; gid: number } | undefined;
+  /** Instead of the owners in the archive; `creator` leaves whoever runs this. */
+  owner?: { uid: number; gid: number } | 'creator' | undefined;
 }
 
 /**
@@ -102,11 +104,11 @@ function onEntry(state: ExtractState, entry: TarEntry): void {
   state.current = entry;
   const path = inside(entry.name);
   if (path === undefined)
-    throw refused(`"${displayName(entry.name)}" is outside of "${displayName(state.destination)}"`);
+    throw refused(`"${displayName(entry.name)}" is outside of "${displayName(nameOf(state))}"`);
   if (path === '') {
     if (entry.type !== 'directory')
       throw refused(
-        `cannot overwrite directory "${displayName(state.destination)}" with non-directory "${displayName(entry.name)}"`,
+        `cannot overwrite directory "${displayName(nameOf(state))}" with non-directory "${displayName(entry.name)}"`,
       );
     return;
   }
@@ -140,8 +142,7 @@ function makeEntry(state: ExtractState, entry: TarEntry, path: string): void {
       const target = toKernelPath(entry.linkName);
       return replacing(state, path, (parent) => {
         symlinkat(target, parent, kernelName);
-        const { uid, gid } = ownerOf(state, entry);
-        fchownat(parent, kernelName, uid, gid);
+        ownName(state, parent, kernelName, entry);
         utimensat(parent, kernelName, times(entry));
       });
     }
@@ -155,8 +156,7 @@ function makeEntry(state: ExtractState, entry: TarEntry, path: string): void {
         const device = entry.type === 'fifo' ? 0n : makeDevice(entry.devMajor, entry.devMinor);
         // With its mode at once: chmod(2) by name could hit what somebody puts in its place.
         mknodat(parent, kernelName, type | (entry.mode & 0o777), device);
-        const { uid, gid } = ownerOf(state, entry);
-        fchownat(parent, kernelName, uid, gid);
+        ownName(state, parent, kernelName, entry);
         utimensat(parent, kernelName, times(entry));
       });
   }
@@ -173,7 +173,7 @@ function replacing(state: ExtractState, path: string, make: (parent: number) => 
     const name = baseOf(path);
     if (state.keepKinds && isDirectory(statAt(parent, toKernelPath(name))))
       throw refused(
-        `cannot overwrite directory "${shown(state, path)}" with non-directory "${displayName(state.destination)}"`,
+        `cannot overwrite directory "${shown(state, path)}" with non-directory "${displayName(nameOf(state))}"`,
       );
     removeTree(parent, name);
     // Descriptors of what was deleted would still take files.
@@ -192,7 +192,7 @@ function makeDirectory(state: ExtractState, entry: TarEntry, path: string): void
     if (!isDirectory(status)) {
       if (state.keepKinds)
         throw refused(
-          `cannot overwrite non-directory "${shown(state, path)}" with directory "${displayName(state.destination)}"`,
+          `cannot overwrite non-directory "${shown(state, path)}" with directory "${displayName(nameOf(state))}"`,
         );
       removeTree(parent, name);
       directories.forget();
@@ -262,8 +262,10 @@ function closeFile(state: ExtractState): void {
 
 /** Owner first: changing it clears set-id bits and capabilities. */
 function dress(state: ExtractState, fd: number, entry: TarEntry): void {
-  const { uid, gid } = ownerOf(state, entry);
-  fchownSync(fd, uid, gid);
+  if (state.owner !== 'creator') {
+    const { uid, gid } = state.owner ?? entry;
+    fchownSync(fd, uid, gid);
+  }
   fchmodSync(fd, entry.mode);
   for (const [name, value] of entry.xattrs ?? []) if (isAllowedXattr(name)) setAttribute(fd, name, value);
 }
@@ -277,8 +279,11 @@ function setAttribute(fd: number, name: string, value: Buffer): void {
   }
 }
 
-function ownerOf(state: ExtractState, entry: TarEntry): { uid: number; gid: number } {
-  return state.owner ?? entry;
+/** Of what is no file or directory: the name itself, not followed. */
+function ownName(state: ExtractState, parent: number, name: string | Buffer, entry: TarEntry): void {
+  if (state.owner === 'creator') return;
+  const { uid, gid } = state.owner ?? entry;
+  fchownat(parent, name, uid, gid);
 }
 
 function setDirectoryTimes(state: ExtractState): void {
@@ -309,8 +314,13 @@ function nanoseconds(time: TarTime): bigint {
   return BigInt(time.sec) * 1_000_000_000n + BigInt(time.nsec);
 }
 
+function nameOf({ shownAs, destination }: ExtractState): string {
+  return shownAs ?? destination;
+}
+
 function shown(state: ExtractState, path: string): string {
-  return displayName(`${state.destination === '/' ? '' : state.destination}/${path}`);
+  const destination = nameOf(state);
+  return displayName(`${destination === '/' ? '' : destination}/${path}`);
 }
 
 function refused(message: string): SiloError {

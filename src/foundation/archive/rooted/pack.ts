@@ -21,6 +21,7 @@ import { isErrno } from '../../kernel/syscall-error.ts';
 import { getXattr, listXattrs } from '../../kernel/xattr.ts';
 import { endOfArchive, contentPadding, formatMember, type TarMember } from '../tar-writer.ts';
 import type { TarType } from '../tar-entry.ts';
+import { displayName } from '../tar-limits.ts';
 import { isAllowedXattr } from '../xattr-policy.ts';
 import { openName } from './place.ts';
 import { maximumDepth } from './remove.ts';
@@ -31,8 +32,8 @@ export interface PackOptions {
   /** The name that it gets in the archive; the names below start with it. `''` for the root: then they start with a slash. */
   name: string;
   reopener: Reopener;
-  /** Takes the bytes, whole: they are only good during the call. */
-  write(bytes: Buffer): void;
+  /** What may not be opened is left out, as some files of /proc, or fails. */
+  unreadable: 'skip' | 'fail';
 }
 
 interface PackState extends PackOptions {
@@ -48,21 +49,21 @@ const maximumHardLinks = 1_000_000;
 
 /**
  * A file, or a directory with all below it, as a tar in byte order, as Docker makes it: whole seconds, no names of owners, hard links kept, sockets left
- * out. What vanishes meanwhile, or may not be opened (some files of /proc), is left out; a file keeps the size that it had when its turn came.
+ * out. What vanishes meanwhile is left out; a file keeps the size that it had when its turn came. Pieces are good until the next one is asked for.
  */
-export function packTree(options: PackOptions): void {
+export function* packTree(options: PackOptions): Generator<Buffer, void> {
   const state: PackState = {
     ...options,
     firstNames: new Map(),
     buffer: Buffer.allocUnsafeSlow(bufferBytes),
     filled: 0,
   };
-  packNode(state, options.place, options.name, 0);
-  append(state, endOfArchive);
-  flush(state);
+  yield* packNode(state, options.place, options.name, 0);
+  yield* append(state, endOfArchive);
+  yield* flush(state);
 }
 
-function packNode(state: PackState, place: number, name: string, depth: number): void {
+function* packNode(state: PackState, place: number, name: string, depth: number): Generator<Buffer, void> {
   const status = statDescriptor(place);
   const type = typeOf(status);
   if (type === undefined) return;
@@ -74,14 +75,15 @@ function packNode(state: PackState, place: number, name: string, depth: number):
     gid: status.gid,
     mtime: { sec: Math.floor(Number(status.mtimeNs / 1_000_000n) / 1000), nsec: 0 },
   };
-  if (type === 'directory') return packDirectory(state, place, member, name, depth);
+  if (type === 'directory') return yield* packDirectory(state, place, member, name, depth);
   if (status.nlink > 1) {
     const key = `${status.device.major}:${status.device.minor}:${status.ino}`;
     const linkName = state.firstNames.get(key);
-    if (linkName !== undefined) return append(state, formatMember({ ...member, type: 'hardlink', linkName }));
+    if (linkName !== undefined)
+      return yield* append(state, formatMember({ ...member, type: 'hardlink', linkName }));
     if (type !== 'file' || status.sizeBytes > 0) rememberName(state, key, name);
   }
-  if (type === 'file') return packFile(state, place, member);
+  if (type === 'file') return yield* packFile(state, place, member);
   const { major: devMajor, minor: devMinor } = status.rdev;
   const details =
     type === 'symlink'
@@ -89,33 +91,33 @@ function packNode(state: PackState, place: number, name: string, depth: number):
       : type === 'fifo'
         ? {}
         : { devMajor, devMinor };
-  append(state, formatMember({ ...member, ...details }));
+  yield* append(state, formatMember({ ...member, ...details }));
 }
 
 function rememberName({ firstNames }: PackState, key: string, name: string): void {
   if (firstNames.size < maximumHardLinks) firstNames.set(key, name);
 }
 
-function packDirectory(
+function* packDirectory(
   state: PackState,
   place: number,
   member: TarMember,
   path: string,
   depth: number,
-): void {
+): Generator<Buffer, void> {
   if (depth > maximumDepth)
     throw new SiloError('invalid', `directories are nested more than ${maximumDepth} deep`, {
       code: 'too-deep',
     });
-  const fd = reopen(state, place, O_RDONLY | O_DIRECTORY);
-  append(state, formatMember({ ...member, ...(fd === undefined ? {} : attributes(fd)) }));
+  const fd = reopen(state, place, path, O_RDONLY | O_DIRECTORY);
+  yield* append(state, formatMember({ ...member, ...(fd === undefined ? {} : attributes(fd)) }));
   if (fd === undefined) return;
   try {
     for (const name of readNames(fd).sort(byBytes)) {
       const child = ifThere(() => openName(fd, name));
       if (child === undefined) continue;
       try {
-        packNode(state, child, `${path}/${name}`, depth + 1);
+        yield* packNode(state, child, `${path}/${name}`, depth + 1);
       } finally {
         closeSync(child);
       }
@@ -129,39 +131,49 @@ function byBytes(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-function packFile(state: PackState, place: number, member: TarMember): void {
-  const fd = reopen(state, place, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+function* packFile(state: PackState, place: number, member: TarMember): Generator<Buffer, void> {
+  const fd = reopen(state, place, member.name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (fd === undefined) return;
   try {
     const size = statDescriptor(fd).sizeBytes;
-    append(state, formatMember({ ...member, size, ...attributes(fd) }));
-    appendContent(state, fd, size);
-    append(state, contentPadding(size));
+    yield* append(state, formatMember({ ...member, size, ...attributes(fd) }));
+    yield* appendContent(state, fd, size);
+    yield* append(state, contentPadding(size));
   } finally {
     closeSync(fd);
   }
 }
 
-/** Nothing when it may not be opened, or has vanished. */
-function reopen({ reopener }: PackState, place: number, flags: number): number | undefined {
-  return ifThere(() => reopener.reopen(place, flags));
+/** Nothing when it has vanished, or may not be opened. */
+function reopen(state: PackState, place: number, name: string, flags: number): number | undefined {
+  const { reopener, unreadable } = state;
+  try {
+    return reopener.reopen(place, flags);
+  } catch (error) {
+    if (isErrno(error, ...vanished)) return undefined;
+    if (!isErrno(error, ...refusals)) throw error;
+    if (unreadable === 'skip') return undefined;
+    throw new SiloError('forbidden', `open ${displayName(name)}: permission denied`, { cause: error });
+  }
 }
+
+const vanished = ['ENOENT', 'ESTALE', 'ESRCH'];
+const refusals = ['EACCES', 'EPERM', 'ENXIO', 'EINVAL', 'ENODEV'];
 
 function ifThere<T>(work: () => T): T | undefined {
   try {
     return work();
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ESTALE', 'ESRCH', 'EACCES', 'EPERM', 'ENXIO', 'EINVAL', 'ENODEV'))
-      return undefined;
+    if (isErrno(error, ...vanished)) return undefined;
     throw error;
   }
 }
 
 /** Read straight into what leaves next. A file that shrinks is filled with zeros, which keeps the archive whole. */
-function appendContent(state: PackState, fd: number, size: number): void {
+function* appendContent(state: PackState, fd: number, size: number): Generator<Buffer, void> {
   const { buffer } = state;
   for (let left = size; left > 0;) {
-    if (state.filled === buffer.length) flush(state);
+    if (state.filled === buffer.length) yield* flush(state);
     const room = Math.min(left, buffer.length - state.filled);
     const count = readSync(fd, buffer, state.filled, room, null);
     if (count === 0) buffer.fill(0, state.filled, state.filled + room);
@@ -170,17 +182,17 @@ function appendContent(state: PackState, fd: number, size: number): void {
   }
 }
 
-function append(state: PackState, bytes: Buffer): void {
+function* append(state: PackState, bytes: Buffer): Generator<Buffer, void> {
   for (let at = 0; at < bytes.length;) {
-    if (state.filled === state.buffer.length) flush(state);
+    if (state.filled === state.buffer.length) yield* flush(state);
     const count = bytes.copy(state.buffer, state.filled, at);
     state.filled += count;
     at += count;
   }
 }
 
-function flush(state: PackState): void {
-  if (state.filled > 0) state.write(state.buffer.subarray(0, state.filled));
+function* flush(state: PackState): Generator<Buffer, void> {
+  if (state.filled > 0) yield state.buffer.subarray(0, state.filled);
   state.filled = 0;
 }
 

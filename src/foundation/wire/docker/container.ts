@@ -166,3 +166,14 @@ export interface FilesystemChangeJson {
   /** 0 modified, 1 added, 2 deleted. */
   Kind: 0 | 1 | 2;
 }
+
+/** In the header `X-Docker-Container-Path-Stat`, in base64. */
+export interface ContainerPathStat {
+  name: string;
+  size: number;
+  /** Go's `os.FileMode`. */
+  mode: number;
+  mtime: string;
+  /** Where a link leads, from the container's root; empty for others. */
+  linkTarget: string;
+}

@@ -16,6 +16,7 @@ const loaders = {
   attach: from(() => import('./attach.ts')),
   commit: from(() => import('./commit.ts')),
   completion: from(() => import('./completion.ts')),
+  cp: from(() => import('./cp.ts')),
   create: from(() => import('./create.ts')),
   daemon: from(() => import('./daemon.ts')),
   diff: from(() => import('./diff.ts')),
@@ -94,6 +95,7 @@ const aliases: Record<string, Loadable> = {
 for (const name of [
   'attach',
   'commit',
+  'cp',
   'create',
   'diff',
   'exec',
@@ -118,18 +120,7 @@ for (const name of [
 for (const name of ['history', 'import', 'load', 'pull', 'tag'] as const) aliases[`image ${name}`] = name;
 
 /** Docker's commands that come later: known, so that the answer is honest. */
-const latecomers = [
-  'build',
-  'cp',
-  'logout',
-  'push',
-  'save',
-  'search',
-  'container cp',
-  'image build',
-  'image push',
-  'image save',
-];
+const latecomers = ['build', 'logout', 'push', 'save', 'search', 'image build', 'image push', 'image save'];
 
 /** Every command by its words. Nothing is loaded until it is called. */
 export const commands: ReadonlyMap<string, Loader> = new Map<string, Loader>([
@@ -145,6 +136,7 @@ export const commandGroups: Readonly<Record<string, CommandGroup>> = {
     members: [
       'attach',
       'commit',
+      'cp',
       'create',
       'diff',
       'exec',
