@@ -71,6 +71,7 @@ function resolve(options: DaemonOptions): Resolved {
     ...(options.maxConcurrentDownloads === undefined
       ? {}
       : { maxConcurrentDownloads: options.maxConcurrentDownloads }),
+    ...(options.cdiSpecDirs.length === 0 ? {} : { cdiSpecDirs: options.cdiSpecDirs }),
     ...(options.insecureRegistries.length === 0 ? {} : { insecureRegistries: options.insecureRegistries }),
     ...(options.runtimes.length === 0
       ? {}

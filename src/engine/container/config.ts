@@ -52,10 +52,22 @@ export interface ContainerConfig {
   resources: Resources;
   devices: { hostPath: string; containerPath: string; permissions: string }[];
   deviceCgroupRules: string[];
+  /** Devices by capability or name; the driver `cdi` takes qualified names. */
+  deviceRequests?: DeviceRequest[];
   sysctls: Record<string, string>;
   shmSizeBytes?: number;
   oomScoreAdj: number;
   cgroupParent: string;
+}
+
+export interface DeviceRequest {
+  driver: string;
+  /** -1 asks for all. */
+  count: number;
+  ids: string[];
+  /** Alternatives of lists that belong together; undefined when none were named. */
+  capabilities?: string[][];
+  options?: Record<string, string>;
 }
 
 export interface MountRequest {

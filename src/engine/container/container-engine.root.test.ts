@@ -18,6 +18,7 @@ import { openDatabase } from '../../foundation/db/database.ts';
 import { cgroupMode, completeHybridHierarchy } from '../../foundation/kernel/cgroup.ts';
 import { createReactor } from '../../foundation/kernel/reactor.ts';
 import type { ChainId, Digest, ImageId } from '../../foundation/oci/digest.ts';
+import { createCdiDevices } from '../../resources/cdi/registry.ts';
 import { createContainerLogs } from '../../resources/logs/container-logs.ts';
 import { createNetworkResources } from '../../resources/network/create-network-resources.ts';
 import { createOciDriver } from '../../resources/runtime/oci/driver.ts';
@@ -76,6 +77,7 @@ beforeAll(async () => {
       endpoints: network.endpoints,
       volumes,
       driver: { ...driver, streams: { ...driver.streams, attach: attachOrNot(driver) } },
+      cdi: createCdiDevices([]),
       logs: createContainerLogs(),
       events: bus,
       log: silentLog,

@@ -4,6 +4,7 @@ import type { ContainerId, ExecId } from '../../foundation/base/ids.ts';
 import type { ChainId, ImageId } from '../../foundation/oci/digest.ts';
 import type { PackRequest } from '../../foundation/archive/pack-process.ts';
 import type { Database } from '../../foundation/db/database.ts';
+import type { CdiDevices } from '../../resources/cdi/cdi.ts';
 import type { ContainerLogs } from '../../resources/logs/logs.ts';
 import type { Endpoints, Networks } from '../../resources/network/network.ts';
 import type { AttachedStreams, RuntimeDriver } from '../../resources/runtime/runtime.ts';
@@ -27,6 +28,7 @@ export interface ContainerDeps {
   networks: Networks;
   endpoints: Endpoints;
   volumes: Volumes;
+  cdi: CdiDevices;
   driver: RuntimeDriver;
   logs: ContainerLogs;
   events: Events;

@@ -52,7 +52,12 @@ function isSessionDevice(path: string): boolean {
   return /^\/dev\/(pts|shm|mqueue|fd|console|ptmx|tty|stdin|stdout|stderr)$/.test(path);
 }
 
-function toDevice(hostPath: string, containerPath: string, permissions: string): DeviceInput | undefined {
+/** The node as it is on the host; undefined when there is none. */
+export function toDevice(
+  hostPath: string,
+  containerPath: string,
+  permissions: string,
+): DeviceInput | undefined {
   const stats = statSync(hostPath, { throwIfNoEntry: false });
   if (!stats || !(stats.isCharacterDevice() || stats.isBlockDevice())) return undefined;
   return {

@@ -16,6 +16,7 @@ import { resolveUser } from '../../resources/spec/users.ts';
 import type { ContainerConfig, Resources } from './config.ts';
 import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
+import type { DeviceEdits } from './device-requests.ts';
 import { deviceNumbers, resolveDevices } from './host-devices.ts';
 import { resolveSecurity } from './security.ts';
 import { isRunning } from './state.ts';
@@ -28,7 +29,7 @@ const userFileLimitBytes = 8 * 1024 * 1024;
 export function toSpecInput(
   context: Context,
   record: ContainerRecord,
-  run: { root: Root; rootfsPath: string; etcFiles: MountInput[] },
+  run: { root: Root; rootfsPath: string; etcFiles: MountInput[]; devices: DeviceEdits },
 ): SpecInput {
   const { config } = record;
   const { settings } = context;
@@ -36,9 +37,9 @@ export function toSpecInput(
   return {
     process: {
       args: [record.path, ...record.args],
-      env: config.env,
+      env: mergeEnvironment(config.env, run.devices.env),
       cwd: config.workingDir || '/',
-      user: identify(run.root, config.user, config.security.groupAdd),
+      user: withGroups(identify(run.root, config.user, config.security.groupAdd), run.devices.groups),
       terminal: config.terminal,
       ...(config.consoleSize ? { terminalSize: config.consoleSize } : {}),
     },
@@ -46,12 +47,13 @@ export function toSpecInput(
     readonlyRootfs: config.security.readOnlyRootfs,
     hostname: config.hostname,
     ...(config.domainname ? { domainname: config.domainname } : {}),
-    mounts: [...userMounts(record), ...withoutOverridden(run.etcFiles, record)],
+    mounts: [...userMounts(record), ...withoutOverridden(run.etcFiles, record), ...run.devices.mounts],
     namespaces: resolveNamespaces(context, config),
     shm: resolveShm(context, config),
     security: resolveSecurity(config.security),
     resources: toResourceRequest(config, settings.lowestOomScore),
-    devices: resolveDevices(config),
+    devices: [...resolveDevices(config), ...run.devices.devices],
+    ...(run.devices.hooks ? { hooks: run.devices.hooks } : {}),
     deviceRules: config.deviceCgroupRules.map(parseDeviceRule),
     sysctls: config.sysctls,
     cgroupsPath: join(config.cgroupParent || settings.cgroupParent, record.id),
@@ -60,6 +62,20 @@ export function toSpecInput(
     ...(initPath ? { initPath } : {}),
     host: settings.host,
   };
+}
+
+/** Later entries win. */
+function mergeEnvironment(env: readonly string[], more: readonly string[]): string[] {
+  const nameOf = (entry: string): string => entry.split('=', 1)[0] ?? '';
+  const named = new Set(more.map(nameOf));
+  return [...env.filter((entry) => !named.has(nameOf(entry))), ...more];
+}
+
+function withGroups(
+  identity: ReturnType<typeof resolveUser>,
+  groups: readonly number[],
+): ReturnType<typeof resolveUser> {
+  return { ...identity, additionalGids: [...new Set([...identity.additionalGids, ...groups])] };
 }
 
 /** Numeric ids of `user` by the container's own passwd and group files, which are hostile. */

@@ -9,6 +9,7 @@ import { toSpec } from '../../resources/spec/to-spec.ts';
 import { handOverParked, releaseParked } from './attach.ts';
 import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
+import { resolveDeviceRequests } from './device-requests.ts';
 import { writeEtcFiles } from './etc-files.ts';
 import { attachNetwork, reserveNetwork } from './networking.ts';
 import { hasTest } from './health/health-check.ts';
@@ -109,6 +110,7 @@ async function launch(
   const { id } = record;
   await using undo = new AsyncDisposableStack();
   undo.defer(() => cleanUpRun(context, id));
+  const devices = await resolveDeviceRequests(context.cdi, record.config);
   const rootfsPath = await mountRootfs(context, record);
   faultPoint('container.start.mounted');
   const endpoints = await reserveNetwork(context, record);
@@ -116,7 +118,7 @@ async function launch(
   const etcFiles = await writeEtcFiles(context, record, endpoints);
   using root = openRoot(rootfsPath);
   if (record.config.workingDir) makeWorkingDirectory(root, record.config.workingDir);
-  const spec = toSpec(toSpecInput(context, record, { root, rootfsPath, etcFiles }));
+  const spec = toSpec(toSpecInput(context, record, { root, rootfsPath, etcFiles, devices }));
   const { config } = record;
   const { pid } = await context.driver.containers.create({
     id,

@@ -73,6 +73,7 @@ export interface HostFacts {
   monitorVersion: string;
   initBinary: string;
   insecureRegistries: string[];
+  cdiSpecDirs: string[];
   startedAtMs: number;
   warnings: string[];
 }

@@ -34,6 +34,7 @@ export async function gatherHostFacts(
     monitorVersion,
     initBinary,
     insecureRegistries: settings.insecureRegistries,
+    cdiSpecDirs: settings.cdiSpecDirs,
     startedAtMs: now(),
     warnings: initBinary === '' ? ['no static init found: --init needs the package tini'] : [],
   };

@@ -10,6 +10,7 @@ import { openDatabase } from '../../foundation/db/database.ts';
 import { cgroupMode, completeHybridHierarchy } from '../../foundation/kernel/cgroup.ts';
 import { measureTree } from '../../foundation/kernel/tree-usage-process.ts';
 import { createReactor } from '../../foundation/kernel/reactor.ts';
+import { createCdiDevices } from '../../resources/cdi/registry.ts';
 import { openContentStore } from '../../resources/content/content-store.ts';
 import { createRegistryClient } from '../../resources/distribution/registry-client.ts';
 import { createTransport } from '../../resources/distribution/transport.ts';
@@ -140,6 +141,7 @@ export async function openEngine(
       networks: network.networks,
       endpoints: network.endpoints,
       volumes,
+      cdi: createCdiDevices(settings.cdiSpecDirs),
       driver,
       logs: createContainerLogs(),
       events,

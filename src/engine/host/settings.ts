@@ -19,6 +19,8 @@ export interface EngineSettings {
   maxConcurrentDownloads: number;
   /** Bytes kept of one container's log. */
   logMaxBytes: number;
+  /** Folders of CDI device files, later ones win. */
+  cdiSpecDirs: string[];
   /** Static init for `--init`; looked up when absent. */
   initPath?: string;
 }
@@ -33,6 +35,7 @@ export const defaultSettings: EngineSettings = {
   cgroupParent: '/silo',
   maxConcurrentDownloads: 3,
   logMaxBytes: 100 * 1024 * 1024,
+  cdiSpecDirs: ['/etc/cdi', '/var/run/cdi'],
 };
 
 /** Keys of the configuration file, as in Docker's `daemon.json` where it has them. */
@@ -53,6 +56,7 @@ const keys: Record<
   'cgroup-parent': { field: 'cgroupParent', type: 'string' },
   'max-concurrent-downloads': { field: 'maxConcurrentDownloads', type: 'number' },
   'log-max-bytes': { field: 'logMaxBytes', type: 'number' },
+  'cdi-spec-dirs': { field: 'cdiSpecDirs', type: 'strings' },
   'init-path': { field: 'initPath', type: 'string' },
   hosts: { field: 'hosts', type: 'strings' },
   'log-level': { field: 'logLevel', type: 'string' },

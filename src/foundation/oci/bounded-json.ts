@@ -5,6 +5,8 @@ export interface JsonObject {
   /** Where it stands, for error texts: `image configuration: config.Env`. */
   readonly where: string;
   has(key: string): boolean;
+  /** Its own keys. */
+  names(): string[];
   string(key: string): string | undefined;
   /** A whole number that JavaScript holds exactly. */
   integer(key: string): number | undefined;
@@ -12,6 +14,7 @@ export interface JsonObject {
   object(key: string): JsonObject | undefined;
   objects(key: string, limit: number): JsonObject[] | undefined;
   strings(key: string, limit: number): string[] | undefined;
+  integers(key: string, limit: number): number[] | undefined;
   /** A map of strings to strings. */
   stringMap(key: string, limit: number): Record<string, string> | undefined;
   /** The keys of a map whose values mean nothing (`ExposedPorts`). */
@@ -33,6 +36,11 @@ export function parseJsonDocument(bytes: Uint8Array, what: string, limitBytes: n
       },
     );
   }
+  return viewObject(value, what);
+}
+
+/** A value that another parser made. */
+export function viewObject(value: unknown, what: string): JsonObject {
   if (!isPlain(value)) throw invalid(`${what}: want a JSON object`);
   return view(value, what);
 }
@@ -62,6 +70,7 @@ function view(source: Record<string, unknown>, where: string): JsonObject {
   return {
     where,
     has: (key) => get(key) !== undefined,
+    names: () => Object.keys(source),
     string: (key) => typed(key, 'a string', isString),
     integer: (key) => typed(key, 'a whole number', isInteger),
     boolean: (key) => typed(key, 'true or false', isBoolean),
@@ -77,6 +86,11 @@ function view(source: Record<string, unknown>, where: string): JsonObject {
     strings: (key, limit) =>
       list(key, limit)?.map((value, index) => {
         if (!isString(value)) throw invalid(`${at(key)}[${index}] must be a string`);
+        return value;
+      }),
+    integers: (key, limit) =>
+      list(key, limit)?.map((value, index) => {
+        if (!isInteger(value)) throw invalid(`${at(key)}[${index}] must be a whole number`);
         return value;
       }),
     stringMap(key, limit) {

@@ -7,7 +7,18 @@ export interface RuntimeSpec {
   domainname?: string;
   mounts: SpecMount[];
   annotations?: Record<string, string>;
+  hooks?: Partial<Record<HookName, SpecHook[]>>;
   linux: SpecLinux;
+}
+
+/** Of those that the runtime runs in `create` and in the container's first process. */
+export type HookName = 'prestart' | 'createRuntime' | 'createContainer' | 'startContainer';
+
+export interface SpecHook {
+  path: string;
+  args?: string[];
+  env?: string[];
+  timeout?: number;
 }
 
 export interface SpecProcess {

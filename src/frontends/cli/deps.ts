@@ -31,6 +31,7 @@ export interface DaemonOptions {
   dns: string[];
   dnsSearch: string[];
   dnsOptions: string[];
+  cdiSpecDirs: string[];
   insecureRegistries: string[];
   registryMirrors: string[];
   defaultRuntime?: string;

@@ -75,6 +75,7 @@ function toMount(mount: MountInput, input: SpecInput): SpecMount {
       source: 'tmpfs',
       options: ['nosuid', 'nodev', 'noexec', ...mount.options],
     };
+  if (mount.type === 'given') return mount.mount;
   const mappings = mount.idmap ? input.userMappings : undefined;
   return {
     destination: mount.destination,

@@ -1,4 +1,4 @@
-import type { IdMapping, SpecSeccomp } from '../../foundation/oci/runtime-spec.ts';
+import type { IdMapping, RuntimeSpec, SpecMount, SpecSeccomp } from '../../foundation/oci/runtime-spec.ts';
 import type { ResourceRequest } from './resources.ts';
 import type { Ulimit } from './rlimits.ts';
 import type { SeccompHost } from './seccomp.ts';
@@ -33,6 +33,8 @@ export interface SpecInput {
   userMappings?: { uid: IdMapping[]; gid: IdMapping[] };
   /** `private`, `rprivate`, `shared`, `rshared`, `slave`, `rslave`; shared and slave mounts raise it. */
   rootfsPropagation?: string;
+  /** Programs of the host, from CDI files. */
+  hooks?: RuntimeSpec['hooks'];
   /** Host path of a static init binary; given for `--init`. */
   initPath?: string;
   host: HostFacts;
@@ -85,7 +87,9 @@ export type MountInput =
       /** Shift owners by the container's mapping (kernel 5.12, `idmap`). */
       idmap?: boolean;
     }
-  | { type: 'tmpfs'; destination: string; options: readonly string[] };
+  | { type: 'tmpfs'; destination: string; options: readonly string[] }
+  /** As a CDI file has it. */
+  | { type: 'given'; destination: string; mount: SpecMount };
 
 export interface SecurityInput {
   privileged: boolean;

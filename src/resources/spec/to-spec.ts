@@ -43,6 +43,7 @@ export function toSpec(input: SpecInput): RuntimeSpec {
     ...(input.domainname ? { domainname: input.domainname } : {}),
     mounts: toMounts(input),
     ...(input.annotations ? { annotations: checkAnnotations(input.annotations) } : {}),
+    ...(input.hooks ? { hooks: input.hooks } : {}),
     linux: toLinux(input, process.capabilities?.bounding ?? []),
   };
 }

@@ -2,7 +2,7 @@ import { invalid } from '../../../foundation/base/errors.ts';
 import type { ImageHealthcheck, ImageRunConfig } from '../../../foundation/oci/image-config.ts';
 import { applyChanges } from '../../image/changes.ts';
 import type { ContainerConfig } from '../config.ts';
-import type { HealthCheck } from '../health/health.ts';
+import { formatHealthCheck } from '../health/health-check.ts';
 import type { CommitRequest } from './files.ts';
 
 /**
@@ -29,7 +29,7 @@ function instructionsOf(changes: readonly string[]): string[] {
 
 /** The container's part that an image keeps; a health check that it did not override is the image's. */
 function runConfigOf(config: ContainerConfig, base: ImageRunConfig): ImageRunConfig {
-  const health = config.health ? healthcheckOf(config.health) : base.Healthcheck;
+  const health = config.health ? formatHealthCheck(config.health) : base.Healthcheck;
   return {
     User: config.user,
     ExposedPorts: keysOf(config.exposedPorts),
@@ -48,26 +48,6 @@ function runConfigOf(config: ContainerConfig, base: ImageRunConfig): ImageRunCon
 
 const keysOf = (keys: readonly string[]): Record<string, Record<string, never>> =>
   Object.fromEntries(keys.map((key) => [key, {}]));
-
-function healthcheckOf(health: HealthCheck): ImageHealthcheck {
-  const { test, intervalMs, timeoutMs, startPeriodMs, startIntervalMs, retries } = health;
-  const times = Object.entries({
-    Interval: intervalMs,
-    Timeout: timeoutMs,
-    StartPeriod: startPeriodMs,
-    StartInterval: startIntervalMs,
-  }).flatMap(([name, ms]) => (ms ? [[name, ms * 1_000_000] as const] : []));
-  return {
-    ...(test ? { Test: testOf(test) } : {}),
-    ...Object.fromEntries(times),
-    ...(retries ? { Retries: retries } : {}),
-  };
-}
-
-function testOf(test: NonNullable<HealthCheck['test']>): string[] {
-  if (test.kind === 'none') return ['NONE'];
-  return test.kind === 'exec' ? ['CMD', ...test.args] : ['CMD-SHELL', test.text];
-}
 
 /** Docker's rules: lists of names are united, single values are the first one that is set, a command does not outlive a new entrypoint. */
 function join(first: ImageRunConfig, second: ImageRunConfig): ImageRunConfig {

@@ -102,6 +102,7 @@ export const sampleHost: HostFacts = {
   runtimeVersion: 'crun version 1.8.1',
   monitorVersion: 'conmon version 2.1.6',
   initBinary: '',
+  cdiSpecDirs: ['/etc/cdi', '/var/run/cdi'],
   insecureRegistries: ['10.0.0.0/8', 'registry.local:5000'],
   startedAtMs: createdAtMs,
   warnings: [],

@@ -277,7 +277,6 @@ test('what is not supported is refused by name', () => {
     [{ HostConfig: { Links: ['a:b'] } }, 'HostConfig.Links'],
     [{ HostConfig: { StorageOpt: { size: '1G' } } }, 'HostConfig.StorageOpt'],
     [{ HostConfig: { VolumeDriver: 'nfs' } }, 'HostConfig.VolumeDriver'],
-    [{ HostConfig: { DeviceRequests: [{ Driver: 'nvidia' }] } }, 'HostConfig.DeviceRequests'],
     [{ HostConfig: { KernelMemory: 1 } }, 'HostConfig.KernelMemory'],
     [{ HostConfig: { Cgroup: 'x' } }, 'HostConfig.Cgroup'],
     [{ HostConfig: { Mounts: [{ Type: 'image', Target: '/x' }] } }, 'HostConfig.Mounts of type "image"'],

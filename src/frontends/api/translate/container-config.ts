@@ -10,6 +10,7 @@ import { parseFailureAction, parseHealthCheck } from '../../../engine/container/
 import { type HealthCheck, onFailureAnnotation } from '../../../engine/container/health/health.ts';
 import { checkHostConfig } from './host-config-checks.ts';
 import { attributeOptions } from './log-attributes.ts';
+import { toDeviceRequest } from './device-requests.ts';
 import { toMountRequest } from './mount-request.ts';
 import { parsePortRange, toNetworkRequest } from './network-request.ts';
 import type { HostLimits } from './resource-limits.ts';
@@ -78,6 +79,9 @@ export function toContainerConfig(body: ContainerCreateBody, host: HostLimits): 
       permissions: device.CgroupPermissions || 'rwm',
     })),
     deviceCgroupRules: hostConfig.DeviceCgroupRules ?? [],
+    deviceRequests: hostConfig.DeviceRequests?.length
+      ? hostConfig.DeviceRequests.map(toDeviceRequest)
+      : undefined,
     sysctls: hostConfig.Sysctls ?? {},
     shmSizeBytes: hostConfig.ShmSize || undefined,
     oomScoreAdj: hostConfig.OomScoreAdj ?? 0,

@@ -7,6 +7,7 @@ import type {
 } from '../../../foundation/wire/docker/container-config.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from '../../../resources/spec/to-spec.ts';
 import { networkModeOf } from './container-network.ts';
+import { fromDeviceRequest } from './device-requests.ts';
 import { fromMountRequest } from './mount-request.ts';
 import { fromResources } from './resources.ts';
 
@@ -104,7 +105,7 @@ export function toHostConfigJson(
       CgroupPermissions: permissions,
     })),
     DeviceCgroupRules: orNull(config.deviceCgroupRules),
-    DeviceRequests: null,
+    DeviceRequests: config.deviceRequests?.map(fromDeviceRequest) ?? null,
     ...(config.mounts.length > 0 ? { Mounts: config.mounts.map(fromMountRequest) } : {}),
     MaskedPaths: security.maskedPaths ?? (security.privileged ? null : [...defaultMaskedPaths]),
     ReadonlyPaths: security.readonlyPaths ?? (security.privileged ? null : [...defaultReadonlyPaths]),

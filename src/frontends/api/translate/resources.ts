@@ -19,7 +19,6 @@ export function toResources(
   options: { isUpdate: boolean } = { isUpdate: false },
 ): Resources {
   checkResources(json, host, options);
-  refuseUnless(!json.DeviceRequests?.length, 'HostConfig.DeviceRequests', 'pass the devices with --device');
   refuseUnless(!json.KernelMemoryTCP, 'HostConfig.KernelMemoryTCP');
   refuseUnless(!json.KernelMemory, 'HostConfig.KernelMemory', 'kernels no longer limit it: use Memory');
   const throttles = throttleFields.flatMap(([kind, field]) =>

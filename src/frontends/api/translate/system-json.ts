@@ -136,7 +136,7 @@ export function toInfoJson(
     ],
     ...(minor < since.firewallBackend ? {} : { FirewallBackend: { Driver: 'nftables' } }),
     ...(minor < since.noExecutionDriver ? { ExecutionDriver: '<not supported>' } : {}),
-    CDISpecDirs: [],
+    CDISpecDirs: host.cdiSpecDirs,
     Warnings: host.warnings.length === 0 ? null : host.warnings,
   };
 }

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { invalid, unsupported } from '../../../foundation/base/errors.ts';
+import { invalid } from '../../../foundation/base/errors.ts';
+import { isCdiName } from '../../../foundation/oci/cdi-name.ts';
 import type {
   ContainerConfigJson,
   ContainerCreateBody,
@@ -14,6 +15,7 @@ import { collectCapabilities } from '../parse/capabilities.ts';
 import { parseDevice, parseThrottle, parseWeightDevice } from '../parse/device.ts';
 import { collectEnv, collectLabels } from '../parse/env.ts';
 import { collectPairs } from '../parse/key-value.ts';
+import { parseGpus } from '../parse/gpus.ts';
 import { parseMount } from '../parse/mount.ts';
 import { parseExtraHost, parseNetwork } from '../parse/network.ts';
 import type { NetworkOption } from '../parse/network.ts';
@@ -70,10 +72,6 @@ function checkConflicts({ options, given }: CreateInput): void {
   checkMode('--uts', 'UTS', options.uts, (mode) => mode === 'host');
   checkMode('--userns', 'USER', options.userns, (mode) => mode === 'host');
   checkMode('--cgroupns', 'CGROUP', options.cgroupns, (mode) => mode === 'host' || mode === 'private');
-  if (options.gpus.length > 0)
-    throw unsupported('--gpus is not supported: Silo gives no access to GPUs yet', {
-      hint: 'pass the device files with --device, for example --device /dev/dri',
-    });
   const restart = options.restart === 'no' ? '' : options.restart;
   if (options.rm && restart !== '')
     throw invalid('conflicting options: cannot specify both --restart and --rm');
@@ -223,9 +221,20 @@ function resourcesPart({ options, given }: CreateInput): ResourcesJson {
     BlkioDeviceReadIOps: options['device-read-iops'].map((text) => parseThrottle(text, 'operations')),
     BlkioDeviceWriteIOps: options['device-write-iops'].map((text) => parseThrottle(text, 'operations')),
     Ulimits: options.ulimit.map(parseUlimit),
-    Devices: options.device.map(parseDevice),
+    Devices: options.device.filter((word) => !isCdiName(word)).map(parseDevice),
+    ...deviceRequests(options),
     DeviceCgroupRules: options['device-cgroup-rule'],
   };
+}
+
+/** Devices by CDI name, and `--gpus`, which asks a driver of the engine. */
+function deviceRequests(options: ContainerOptionValues): Pick<ResourcesJson, 'DeviceRequests'> {
+  const names = options.device.filter(isCdiName);
+  const requests = [
+    ...options.gpus.map(parseGpus),
+    ...(names.length > 0 ? [{ Driver: 'cdi', DeviceIDs: names }] : []),
+  ];
+  return requests.length > 0 ? { DeviceRequests: requests } : {};
 }
 
 /** The container's networks. The options without a network's name belong to the first one. */

@@ -18,6 +18,10 @@ const options = {
     kind: 'string',
     summary: 'Default gateway IPv4 address for the default bridge network',
   },
+  'cdi-spec-dir': {
+    kind: 'list',
+    summary: 'CDI specification directories to use (default "/etc/cdi" and "/var/run/cdi")',
+  },
   'default-runtime': { kind: 'string', summary: 'Default OCI runtime for containers (default "crun")' },
   'default-ulimit': { kind: 'ulimit', summary: 'Default ulimits for containers' },
   dns: { kind: 'list', summary: 'DNS server to use' },
@@ -87,6 +91,7 @@ function toDaemonOptions(values: OptionValues<typeof options>, given: ReadonlySe
     dns: values.dns,
     dnsSearch: values['dns-search'],
     dnsOptions: values['dns-opt'],
+    cdiSpecDirs: values['cdi-spec-dir'],
     insecureRegistries: values['insecure-registry'],
     registryMirrors: values['registry-mirror'],
     runtimes: values['add-runtime'].map(readRuntime),

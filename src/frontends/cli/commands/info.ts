@@ -50,6 +50,9 @@ function formatInfo(info: InfoJson): string {
     ` Cgroup Version: ${info.CgroupVersion}`,
     ' Plugins:',
     ...plugins(info),
+    ...(info.CDISpecDirs.length > 0
+      ? [' CDI spec directories:', ...info.CDISpecDirs.map((path) => `  ${path}`)]
+      : []),
     ` Swarm: ${info.Swarm?.LocalNodeState ?? 'inactive'}`,
     ` Runtimes: ${Object.keys(info.Runtimes ?? {})
       .sort()

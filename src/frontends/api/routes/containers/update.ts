@@ -21,6 +21,11 @@ export function updateContainer(engine: {
       refuseUnless(!body.Devices?.length, 'changing Devices');
       refuseUnless(!body.DeviceCgroupRules?.length, 'changing DeviceCgroupRules');
       refuseUnless(!body.CgroupParent, 'changing CgroupParent');
+      refuseUnless(
+        !body.DeviceRequests?.length,
+        'DeviceRequests',
+        'devices are chosen when a container is created',
+      );
       const resources = {
         ...toResources(body, engine.host, { isUpdate: true }),
         // Both 0 and -1 take the limit away.
