@@ -147,5 +147,7 @@ test('process lists in the classic layouts and by columns; unknown options are r
   expect(formatProcesses([], ['-o', 'pid,comm=NAME']).titles).toEqual(['PID', 'NAME']);
   expect(formatProcesses([], ['-eo', 'pid,args']).titles).toEqual(['PID', 'COMMAND']);
   expect(() => formatProcesses([], ['--help'])).toThrow('not supported');
-  expect(() => formatProcesses([], ['-o', 'pid,evil'])).toThrow('not known');
+  expect(() => formatProcesses([], ['-o', 'pid,evil'])).toThrow(
+    'unknown user-defined format specifier "evil"',
+  );
 });

@@ -1,8 +1,9 @@
 import { conflict } from '../../foundation/base/errors.ts';
 import { containerProcesses } from '../../foundation/kernel/cgroup.ts';
 import type { ContainerQueries } from './container.ts';
-import type { Context } from './context.ts';
-import { formatProcesses, readProcess } from './process-list.ts';
+import { type Context, publish } from './context.ts';
+import { readProcess } from './process-facts.ts';
+import { formatProcesses } from './process-list.ts';
 import { isRunning } from './state.ts';
 
 /** Reads the host's `/proc`; nothing is executed, least of all anything of the image (attack list row 28). */
@@ -15,5 +16,7 @@ export const createTop =
     const words = psArgs.split(/\s+/).filter((word) => word !== '');
     const pids = await containerProcesses(record.state.pid);
     const processes = (await Promise.all(pids.map(readProcess))).filter((process) => process !== undefined);
-    return formatProcesses(processes, words.length === 0 ? ['-ef'] : words);
+    const answer = formatProcesses(processes, words.length === 0 ? ['-ef'] : words);
+    publish(context, record, 'top');
+    return answer;
   };

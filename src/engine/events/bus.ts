@@ -20,10 +20,7 @@ export function createEvents(nowMs: () => number = Date.now): Events {
       listeners.add(listener);
       return { [Symbol.dispose]: () => void listeners.delete(listener) };
     },
-    history({ sinceMs, untilMs }) {
-      const since = BigInt(Math.floor(sinceMs)) * 1_000_000n;
-      const until = untilMs === undefined ? undefined : BigInt(Math.ceil(untilMs)) * 1_000_000n;
-      return kept.filter((event) => event.timeNs >= since && (until === undefined || event.timeNs < until));
-    },
+    history: ({ sinceNs, untilNs }) =>
+      kept.filter(({ timeNs }) => timeNs >= sinceNs && (untilNs === undefined || timeNs <= untilNs)),
   };
 }

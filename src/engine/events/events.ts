@@ -5,11 +5,11 @@
 export interface Events {
   publish(event: NewEvent): void;
   subscribe(listener: (event: EngineEvent) => void): Disposable;
-  /** Kept events with `sinceMs` <= time < `untilMs`, oldest first. */
-  history(range: { sinceMs: number; untilMs?: number }): EngineEvent[];
+  /** Kept events from `sinceNs` to `untilNs`, both included, oldest first. */
+  history(range: { sinceNs: bigint; untilNs?: bigint }): EngineEvent[];
 }
 
-export type EventType = 'container' | 'image' | 'network' | 'volume' | 'daemon';
+export type EventType = 'builder' | 'container' | 'image' | 'network' | 'volume' | 'daemon';
 
 export interface NewEvent {
   type: EventType;

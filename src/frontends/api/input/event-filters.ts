@@ -20,7 +20,7 @@ export const eventFilterNames: readonly string[] = [
   'volume',
 ];
 
-/** One test of an event for all filters. Objects are named by id, beginning of an id, or name. */
+/** One test of an event for all filters. Objects are named by the beginning of their id or name, as the real engine takes it. */
 export function createEventFilter(filters: Filters): (event: EngineEvent) => boolean {
   const about = (type: EngineEvent['type']) => (event: EngineEvent) =>
     !filters.has(type) || (event.type === type && matchesAny(filters, type, (word) => isAbout(event, word)));
@@ -37,9 +37,8 @@ export function createEventFilter(filters: Filters): (event: EngineEvent) => boo
 }
 
 function isAbout({ id, attributes }: EngineEvent, word: string): boolean {
-  return (
-    word !== '' && (id === word || id.startsWith(word) || attributes['name'] === word.replace(/^\//, ''))
-  );
+  const name = word.replace(/^\//, '');
+  return name !== '' && (id.startsWith(name) || (attributes['name']?.startsWith(name) ?? false));
 }
 
 /** Events of the image itself and of its containers; a name without tag stands for all tags. */

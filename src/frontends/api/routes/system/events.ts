@@ -5,7 +5,7 @@ import type { Exchange } from '../../../../foundation/http/http.ts';
 import { answered, type Route } from '../../call.ts';
 import { createEventFilter, eventFilterNames } from '../../input/event-filters.ts';
 import { parseFilters } from '../../input/filters.ts';
-import { queryTimeMs } from '../../input/query.ts';
+import { queryTimeNs } from '../../input/query.ts';
 import { formatEvent } from '../../translate/event-json.ts';
 
 /** Events that may wait for one slow reader before it is cut off: it could not tell what it missed. */
@@ -16,9 +16,9 @@ export function streamEvents(engine: Pick<Engine, 'events'>): Route {
     method: 'GET',
     path: '/events',
     async handle({ query, exchange }) {
-      const sinceMs = queryTimeMs(query, 'since');
-      const untilMs = queryTimeMs(query, 'until');
-      if (sinceMs !== undefined && untilMs !== undefined && sinceMs > untilMs)
+      const sinceNs = queryTimeNs(query, 'since');
+      const untilNs = queryTimeNs(query, 'until');
+      if (sinceNs !== undefined && untilNs !== undefined && sinceNs > untilNs)
         throw invalid(
           `\`since\` time (${query.get('since')}) cannot be after \`until\` time (${query.get('until')})`,
           { code: 'bad-time' },
@@ -29,12 +29,12 @@ export function streamEvents(engine: Pick<Engine, 'events'>): Route {
       using _subscription = engine.events.subscribe((event) => {
         if (isWanted(event)) writer.add(event);
       });
-      if (sinceMs !== undefined || untilMs !== undefined)
+      if (sinceNs !== undefined || untilNs !== undefined)
         engine.events
-          .history({ sinceMs: sinceMs ?? 0, ...(untilMs === undefined ? {} : { untilMs }) })
+          .history({ sinceNs: sinceNs ?? 0n, ...(untilNs === undefined ? {} : { untilNs }) })
           .filter(isWanted)
           .forEach(writer.add);
-      await endOf(exchange.signal, untilMs);
+      await endOf(exchange.signal, untilNs === undefined ? undefined : Number(untilNs / 1_000_000n));
       writer.end();
       return answered;
     },

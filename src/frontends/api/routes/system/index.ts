@@ -20,6 +20,6 @@ export function systemRoutes(engine: Engine, build: BuildVersion): Route[] {
     showDisk(engine),
     checkDisk(engine),
     streamEvents(engine),
-    ...unsupportedRoutes(),
+    ...unsupportedRoutes(engine),
   ];
 }

@@ -1,3 +1,4 @@
+import type { Engine } from '../../../../engine/host/engine.ts';
 import { unavailable, unsupported } from '../../../../foundation/base/errors.ts';
 import { type Route, ok } from '../../call.ts';
 
@@ -30,7 +31,7 @@ const swarmPaths: readonly [Route['method'], string][] = [
   ['POST', '/configs/create'],
 ];
 
-export function unsupportedRoutes(): Route[] {
+export function unsupportedRoutes(engine: { events: Pick<Engine['events'], 'publish'> }): Route[] {
   return [
     ...missing.map(([method, path, what, hint]): Route => ({
       method,
@@ -53,7 +54,10 @@ export function unsupportedRoutes(): Route[] {
     {
       method: 'POST',
       path: '/build/prune',
-      handle: async () => ok({ CachesDeleted: null, SpaceReclaimed: 0 }),
+      async handle() {
+        engine.events.publish({ type: 'builder', action: 'prune', id: '', attributes: { reclaimed: '0' } });
+        return ok({ CachesDeleted: null, SpaceReclaimed: 0 });
+      },
     },
   ];
 }
