@@ -116,8 +116,7 @@ function userMounts(record: ContainerRecord): MountInput[] {
   const tmpfs = Object.entries(record.config.tmpfs).map(([destination, options]): MountInput => ({
     type: 'tmpfs',
     destination,
-    options:
-      options === '' ? ['nosuid', 'nodev', 'noexec'] : ['nosuid', 'nodev', 'noexec', ...options.split(',')],
+    options: options.split(',').filter((word) => word !== ''),
   }));
   const requested = record.config.mounts
     .filter((mount) => mount.type === 'tmpfs')
@@ -125,9 +124,6 @@ function userMounts(record: ContainerRecord): MountInput[] {
       type: 'tmpfs',
       destination: mount.target,
       options: [
-        'nosuid',
-        'nodev',
-        'noexec',
         ...(mount.readOnly ? ['ro'] : []),
         ...(mount.tmpfsSizeBytes ? [`size=${mount.tmpfsSizeBytes}`] : []),
         ...(mount.tmpfsMode === undefined ? [] : [`mode=${mount.tmpfsMode.toString(8)}`]),

@@ -73,7 +73,7 @@ function toMount(mount: MountInput, input: SpecInput): SpecMount {
       destination: mount.destination,
       type: 'tmpfs',
       source: 'tmpfs',
-      options: ['nosuid', 'nodev', 'noexec', ...mount.options],
+      options: tmpfsOptions(mount.options),
     };
   if (mount.type === 'given') return mount.mount;
   const mappings = mount.idmap ? input.userMappings : undefined;
@@ -89,6 +89,21 @@ function toMount(mount: MountInput, input: SpecInput): SpecMount {
     ...(mappings ? { uidMappings: mappings.uid, gidMappings: mappings.gid } : {}),
   };
 }
+
+/** The safe words, unless the opposite was asked for; of a word and its opposite the last counts. */
+function tmpfsOptions(asked: readonly string[]): string[] {
+  const all = ['nosuid', 'nodev', 'noexec', ...asked];
+  const isOverruled = (word: string, index: number): boolean =>
+    all.some((other, at) => at > index && (other === word || opposites.get(other) === word));
+  return all.filter((word, index) => !isOverruled(word, index));
+}
+
+const opposites = new Map(
+  ['suid', 'dev', 'exec'].flatMap((word): [string, string][] => [
+    [word, `no${word}`],
+    [`no${word}`, word],
+  ]),
+);
 
 /** mount_setattr(2) makes the mounts below read-only too. */
 function access(readonly: boolean | 'non-recursive', kernelRelease: string): string {

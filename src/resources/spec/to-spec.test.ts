@@ -184,3 +184,13 @@ test('an exec inherits the environment of the container, its own HOME, and TERM 
 test('later variables replace earlier ones in place and a bare name removes', () => {
   expect(mergeEnvironment(['A=1', 'B=2', 'C=3'], ['B=9', 'C'])).toEqual(['A=1', 'B=9']);
 });
+
+test('a tmpfs is safe unless its user asks for the opposite', () => {
+  const optionsOf = (...options: string[]): string[] | undefined =>
+    toSpec({ ...plain, mounts: [{ type: 'tmpfs', destination: '/t', options }] }).mounts?.find(
+      ({ destination }) => destination === '/t',
+    )?.options;
+  expect(optionsOf()).toEqual(['nosuid', 'nodev', 'noexec']);
+  expect(optionsOf('size=5m', 'exec')).toEqual(['nosuid', 'nodev', 'size=5m', 'exec']);
+  expect(optionsOf('suid', 'dev', 'nosuid')).toEqual(['noexec', 'dev', 'nosuid']);
+});

@@ -1,5 +1,5 @@
 import { open, unlink } from 'node:fs/promises';
-import { invalid, isKind } from '../../../foundation/base/errors.ts';
+import { invalid, isKind, unsupported } from '../../../foundation/base/errors.ts';
 import type { ContainerCreateBody } from '../../../foundation/wire/docker/container-config.ts';
 import { familiarName, parseReference, withDefaultTag } from '../../../foundation/oci/reference.ts';
 import type { Client } from '../../client/client.ts';
@@ -19,6 +19,10 @@ export async function makeContainer(
   body: ContainerCreateBody,
   options: OptionValues<typeof creationOptions>,
 ): Promise<string> {
+  if (options['use-api-socket'])
+    throw unsupported('--use-api-socket is not supported', {
+      hint: 'mount the socket by name: -v /run/silo/silo.sock:/var/run/docker.sock (whoever has it rules the host)',
+    });
   await checkCidFile(options.cidfile);
   const image = body.Image ?? '';
   if (!/^[0-9a-f]{64}$/.test(image)) parseReference(image);

@@ -29,7 +29,7 @@ export async function collectLabels(
   values: readonly string[],
 ): Promise<Record<string, string>> {
   const lines: string[] = [];
-  for (const file of files) lines.push(...parseKeyValueFile(await readNamedFile(file)));
+  for (const file of files) lines.push(...parseKeyValueFile(await readNamedFile(file), {}));
   const labels: Record<string, string> = {};
   for (const line of [...lines, ...values]) {
     const equals = line.indexOf('=');
