@@ -13,6 +13,7 @@ import { pull } from './pull.ts';
 import { ready10000 } from './ready-10000.ts';
 import { runBridge } from './run-bridge.ts';
 import { runNone } from './run-none.ts';
+import { statsOneShot } from './stats-one-shot.ts';
 import { start50 } from './start-50.ts';
 import { start500 } from './start-500.ts';
 
@@ -22,6 +23,7 @@ export const cases: readonly Case[] = [
   runBridge,
   execTrue,
   killDie,
+  statsOneShot,
   start50,
   idleMemory,
   pull,

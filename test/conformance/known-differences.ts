@@ -110,13 +110,6 @@ export const knownDifferences: KnownDifference[] = [
     stdout: [['third\n', 'third\nsecond\n']],
   },
   {
-    reason: 'the process list comes from /proc, not from a ps whose output is searched for a PID column',
-    at: /> top busy -o comm,args$/,
-    code: { 1: 0 },
-    stdout: wholly('COMMAND  COMMAND\nsleep  sleep 60'),
-    stderr: wholly(''),
-  },
-  {
     reason: 'the process list comes from /proc, and knows the usual options of ps only',
     at: /> top busy bogus$/,
     stderr: [['ps: error: unsupported option (BSD syntax)', 'ps options "bogus" are not supported']],
@@ -290,5 +283,4 @@ export const knownDifferences: KnownDifference[] = [
   notYet(/> save /, 'saving images to an archive is'),
   notYet(/> cp /, 'copying files from and to containers is'),
   notYet(/> update /, 'changing the limits of an existing container is'),
-  notYet(/> stats /, 'statistics of containers is'),
 ];

@@ -8,6 +8,8 @@ export const oldestVersion = `1.${oldestMinor}`;
 
 /** The first version that changed a shape which old clients depend on; the API's version history of v1.51 is the source. */
 export const since = {
+  /** Security options of `info` are `name=…,key=value`, not names alone. */
+  keyedSecurityOptions: 25,
   /** `ExecutionDriver` is gone. */
   noExecutionDriver: 25,
   /** Members of networks are shown by inspect only. */

@@ -130,15 +130,22 @@ export function toInfoJson(
     ContainerdCommit: commit(''),
     RuncCommit: commit(plainVersion(host.runtimeVersion)),
     InitCommit: commit(''),
-    SecurityOptions: [
-      'name=seccomp,profile=builtin',
-      ...(host.cgroupVersion === '2' ? ['name=cgroupns'] : []),
-    ],
+    SecurityOptions: securityOptions(
+      ['name=seccomp,profile=builtin', ...(host.cgroupVersion === '2' ? ['name=cgroupns'] : [])],
+      minor,
+    ),
     ...(minor < since.firewallBackend ? {} : { FirewallBackend: { Driver: 'nftables' } }),
     ...(minor < since.noExecutionDriver ? { ExecutionDriver: '<not supported>' } : {}),
     CDISpecDirs: host.cdiSpecDirs,
     Warnings: host.warnings.length === 0 ? null : host.warnings,
   };
+}
+
+/** `name=seccomp,profile=builtin`, or to old clients `seccomp`. */
+function securityOptions(options: string[], minor: number): string[] {
+  return minor < since.keyedSecurityOptions
+    ? options.map((option) => option.replace(/^name=/, '').replace(/,.*$/, ''))
+    : options;
 }
 
 /** Every limit that Docker names can be set on the hosts that the engine runs on; what only version 1 of cgroups has is named so. */
