@@ -201,11 +201,15 @@ describe.skipIf(skipReason !== undefined)('changes, export and commit', () => {
 
   test('an export of a running container shows its root without volumes, and a hang-up ends it', async () => {
     const body = {
-      Cmd: ['sh', '-c', 'echo v > /data/in; dd if=/dev/zero of=/big bs=1M count=64; exec sleep 600'],
+      Cmd: [
+        'sh',
+        '-c',
+        'echo v > /data/in; dd if=/dev/zero of=/big bs=1M count=64; echo x > /ready; exec sleep 600',
+      ],
     };
     await launch(engine, 'subject', { ...body, Volumes: { '/data': {} } });
     await eventually(async () =>
-      (await engine.api('GET', '/containers/subject/changes')).text.includes('/big'),
+      (await engine.api('GET', '/containers/subject/changes')).text.includes('/ready'),
     );
     const whole = join(engine.directory, 'running.tar');
     await engine.silo('export', '-o', whole, 'subject');

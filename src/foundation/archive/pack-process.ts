@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { type ErrorKind, SiloError, canceled, exhausted, internal } from '../base/errors.ts';
+import { type ErrorKind, SiloError, canceled, internal } from '../base/errors.ts';
 import { throwIfAborted } from '../base/deadline.ts';
 import { collect, helperEnvironment } from './helper-process.ts';
 import type { Change } from './list-changes.ts';
@@ -69,23 +69,14 @@ function failureOf(complaint: string, ending: string): SiloError {
   }
 }
 
-/** More than a listing is good for; each costs memory. */
-const changesLimit = 2_000_000;
-
-/** What the job `changes` tells, in byte order of the path's components. */
-export async function readChanges(pieces: AsyncIterable<Buffer>): Promise<Change[]> {
-  const changes: Change[] = [];
+/** What the job `changes` tells, in byte order of the path's components, some at a time. */
+export async function* readChanges(pieces: AsyncIterable<Buffer>): AsyncGenerator<Change[]> {
   let rest = '';
   for await (const chunk of pieces) {
     const records = (rest + chunk.toString('latin1')).split('\0');
     rest = records.pop() ?? '';
-    for (const record of records) changes.push({ kind: kindOf(record), path: record.slice(1) });
-    if (changes.length > changesLimit)
-      throw exhausted(`more than ${changesLimit} files of the container changed`, {
-        code: 'too-many-changes',
-      });
+    yield records.map((record) => ({ kind: kindOf(record), path: record.slice(1) }));
   }
-  return changes;
 }
 
 function kindOf(record: string): Change['kind'] {

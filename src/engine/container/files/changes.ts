@@ -1,5 +1,5 @@
 import { readChanges } from '../../../foundation/archive/pack-process.ts';
-import { conflict, notFound } from '../../../foundation/base/errors.ts';
+import { conflict, exhausted, notFound } from '../../../foundation/base/errors.ts';
 import type { ContainerId } from '../../../foundation/base/ids.ts';
 import type { ContainerSnapshot } from '../../../resources/snapshot/snapshot.ts';
 import type { ContainerRecord } from '../container.ts';
@@ -11,18 +11,26 @@ const kinds = { A: 'added', C: 'modified', D: 'deleted' } as const satisfies Rec
   FileChange['kind']
 >;
 
+/** More than a listing is good for; each costs memory. */
+const changesLimit = 2_000_000;
+
 /** Against the layers and the init layer: what the engine put there itself is no change of the container's. */
 export const createChanges =
   (context: Context): ContainerChanges['changes'] =>
   async (nameOrId) => {
     const record = context.store.get(nameOrId);
     const { upper, lower } = (await snapshotOf(context, record)).mount;
-    const changes = await readChanges(context.pack({ job: { kind: 'changes', upper, lowers: lower } }));
+    const changes: FileChange[] = [];
+    for await (const some of readChanges(context.pack({ job: { kind: 'changes', upper, lowers: lower } }))) {
+      for (const { kind, path } of some)
+        changes.push({ kind: kinds[kind], path: Buffer.from(path, 'latin1').toString('utf8') });
+      if (changes.length > changesLimit)
+        throw exhausted(`more than ${changesLimit} files of the container changed`, {
+          code: 'too-many-changes',
+        });
+    }
     mustBeThere(context, record.id);
-    return changes.map(({ kind, path }) => ({
-      kind: kinds[kind],
-      path: Buffer.from(path, 'latin1').toString('utf8'),
-    }));
+    return changes;
   };
 
 export async function snapshotOf(
