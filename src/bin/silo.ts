@@ -51,6 +51,7 @@ async function main(argv: readonly string[]): Promise<number> {
     version,
     runDaemon: async (options: DaemonOptions) => (await import('./daemon.ts')).runDaemon(options),
     runDoctor: async (options: DoctorOptions) => (await import('./doctor.ts')).runDoctor(options),
+    rebuildDatabase: async (options) => (await import('./rebuild-database.ts')).runRebuild(options),
     startDaemon: async (options) => (await import('./start-daemon.ts')).startDaemon(options),
   });
   await Promise.all([flush(process.stdout), flush(process.stderr)]);

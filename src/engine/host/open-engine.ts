@@ -28,8 +28,10 @@ import { createDiskUsage } from './disk-usage.ts';
 import type { Engine } from './engine.ts';
 import { findInit, grantableLimits, specHost } from './host-facts.ts';
 import { gatherHostFacts } from './gather-host-facts.ts';
+import { keepBackup } from './keep-backup.ts';
 import { createNetworkQueries } from './network-queries.ts';
 import { findPrograms } from './programs.ts';
+import { backupName } from './rebuild-database.ts';
 import type { EngineSettings } from './settings.ts';
 import { createVolumeCommands } from './volume-commands.ts';
 
@@ -64,7 +66,8 @@ export async function openEngine(
   for (const directory of [dataRoot, execRoot]) await mkdir(directory, { recursive: true, mode: 0o710 });
   const at = (name: string): string => join(dataRoot, name);
   // The database is opened first: it is the lock on the data root.
-  const database = undo.use(openDatabase(at('silo.db'), { exclusive: true }));
+  const database = undo.use(openDatabase(at('silo.db'), { exclusive: true, checked: true }));
+  undo.use(keepBackup({ database, path: at(backupName), log }));
   await rm(at('tmp'), { recursive: true, force: true });
   await mkdir(at('tmp'), { mode: 0o700 });
 

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from 'bun:test';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openDatabase } from './database.ts';
+import { isSound, openDatabase } from './database.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'silo-db-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -45,4 +45,51 @@ test('a transaction that throws leaves nothing', () => {
     }),
   ).toThrow('no');
   expect(database.all('SELECT x FROM a')).toEqual([]);
+});
+
+test('a backup made beside commits is whole, as of its beginning, and replaces the last one', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'silo-backup-'));
+  try {
+    const target = join(folder, 'x.backup');
+    using database = openDatabase(join(folder, 'x.db'), { exclusive: true });
+    database.migrate('t', ['CREATE TABLE t (a TEXT)']);
+    for (let row = 0; row < 500; row++) database.run('INSERT INTO t VALUES (?)', 'x'.repeat(500));
+    const running = database.backup(target);
+    for (let row = 0; row < 2000; row++) database.runRelaxed('INSERT INTO t VALUES (?)', 'y'.repeat(5000));
+    expect(await running).toBe(true);
+    expect(isSound(target)).toBe(true);
+    const countOf = (path: string): number => {
+      using copy = openDatabase(path, { exclusive: true });
+      return copy.first<{ n: number }>('SELECT count(*) AS n FROM t')?.n ?? -1;
+    };
+    expect(countOf(target)).toBe(500);
+    expect(await database.backup(target)).toBe(true);
+    expect(countOf(target)).toBe(2500);
+    expect(readdirSync(folder).filter((name) => name.endsWith('.new'))).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('damage is refused with a way out, whether in a page or as a whole', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'silo-damage-'));
+  try {
+    const path = join(folder, 'x.db');
+    {
+      using database = openDatabase(path);
+      database.migrate('t', ['CREATE TABLE t (a TEXT)']);
+      for (let row = 0; row < 500; row++) database.run('INSERT INTO t VALUES (?)', 'x'.repeat(500));
+    }
+    const bytes = readFileSync(path);
+    for (let page = 4096; page < bytes.length; page += 4096) bytes.fill(0xa5, page, page + 16);
+    for (const content of [bytes, Buffer.from('garbage'.repeat(1000))]) {
+      writeFileSync(path, content);
+      expect(isSound(path)).toBe(false);
+      expect(() => openDatabase(path, { exclusive: true, checked: true })).toThrow(
+        `the database ${path} is damaged`,
+      );
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -1,5 +1,6 @@
-import { Database as Sqlite, type SQLQueryBindings } from 'bun:sqlite';
-import { statfsSync, statSync } from 'node:fs';
+import { constants as sqliteFlags, Database as Sqlite, type SQLQueryBindings } from 'bun:sqlite';
+import { constants, statfsSync, statSync } from 'node:fs';
+import { copyFile, open as openFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { conflict, corrupt, diskFull, isDiskFull } from '../base/errors.ts';
 
@@ -28,6 +29,18 @@ export interface Database extends Disposable {
    * transaction. Steps are only ever appended.
    */
   migrate(owner: string, steps: readonly string[]): void;
+  /**
+   * Writes a copy of the whole, as of now, beside ordinary work: commits go to the log while the file is copied off the event loop. The copy is checked
+   * and replaces `target` at once. False when something (a full disk, the end of this process) came between: then `target` is as it was.
+   */
+  backup(target: string): Promise<boolean>;
+}
+
+export interface DatabaseOptions {
+  relaxed?: boolean;
+  exclusive?: boolean;
+  /** Read through the file at opening and refuse it (kind `corrupt`) when it is damaged: a millisecond for each megabyte. */
+  checked?: boolean;
 }
 
 /**
@@ -36,10 +49,11 @@ export interface Database extends Disposable {
  * A durable database keeps some space on the disk for itself, so that rows can be deleted and changed when the disk is full (kind `exhausted` beyond that).
  * `exclusive` refuses (kind `conflict`) while another process has the file open so; the kernel gives the lock back when the holder dies.
  */
-export function openDatabase(
-  path: string,
-  options: { relaxed?: boolean; exclusive?: boolean } = {},
-): Database {
+export function openDatabase(path: string, options: DatabaseOptions = {}): Database {
+  return orDamaged(path, () => open(path, options));
+}
+
+function open(path: string, options: DatabaseOptions): Database {
   const sqlite = new Sqlite(path, { create: true, strict: true });
   if (options.exclusive) takeExclusively(sqlite, path);
   sqlite.run('PRAGMA journal_mode = WAL');
@@ -48,6 +62,7 @@ export function openDatabase(
   sqlite.run('PRAGMA busy_timeout = 5000');
   // The default, but what makes the file keep its space: after a checkpoint the log is written over from its beginning.
   sqlite.run('PRAGMA journal_size_limit = -1');
+  if (options.checked) refuseDamage(sqlite, path);
   if (!options.relaxed && path !== ':memory:') keepSpareSpace(sqlite, path);
   if (!options.relaxed) sqlite.run('PRAGMA synchronous = FULL');
   const withSpareSpace = <T>(work: () => T): T => {
@@ -66,13 +81,16 @@ export function openDatabase(
     }
   };
   sqlite.run('CREATE TABLE IF NOT EXISTS schema_version (owner TEXT PRIMARY KEY, version INTEGER NOT NULL)');
+  const backups = createBackups(sqlite, path);
   const database: Database = {
     all: <Row>(sql: string, ...values: SqlValue[]) =>
-      sqlite.query<Row, SQLQueryBindings[]>(sql).all(...values),
+      orDamaged(path, () => sqlite.query<Row, SQLQueryBindings[]>(sql).all(...values)),
     first: <Row>(sql: string, ...values: SqlValue[]) =>
-      sqlite.query<Row, SQLQueryBindings[]>(sql).get(...values) ?? undefined,
+      orDamaged(path, () => sqlite.query<Row, SQLQueryBindings[]>(sql).get(...values) ?? undefined),
     run: (sql, ...values) =>
-      withSpareSpace(() => sqlite.query<unknown, SQLQueryBindings[]>(sql).run(...values).changes),
+      withSpareSpace(() =>
+        orDamaged(path, () => sqlite.query<unknown, SQLQueryBindings[]>(sql).run(...values).changes),
+      ),
     runRelaxed(sql, ...values) {
       if (options.relaxed) return database.run(sql, ...values);
       sqlite.run('PRAGMA synchronous = NORMAL');
@@ -104,7 +122,11 @@ export function openDatabase(
         })
         .immediate();
     },
-    [Symbol.dispose]: () => sqlite.close(),
+    backup: (target) => backups.make(target),
+    [Symbol.dispose]() {
+      backups.stop();
+      sqlite.close();
+    },
   };
   return database;
 }
@@ -153,6 +175,7 @@ function numberOf(sqlite: Sqlite, pragma: 'freelist_count' | 'page_size'): numbe
 
 /** Brings the log's pages to the database's file; the next transaction is written at the log's beginning. */
 function restartLog(sqlite: Sqlite): void {
+  checkpoints.set(sqlite, (checkpoints.get(sqlite) ?? 0) + 1);
   sqlite.query('PRAGMA wal_checkpoint(RESTART)').get();
 }
 
@@ -164,10 +187,98 @@ function takeExclusively(sqlite: Sqlite, path: string): void {
     sqlite.run('COMMIT');
   } catch (error) {
     sqlite.close();
+    if (isDamage(error)) throw error;
     throw conflict(`${path} is in use by another process`, {
       code: 'in-use',
       hint: 'another daemon runs with the same data root: stop it or give this one a different --data-root',
       cause: error,
     });
   }
+}
+
+/** How often each log was brought to its file by us: a copy that is under way is then void. */
+const checkpoints = new WeakMap<Sqlite, number>();
+/** SQLite's default: pages in the log after which a commit brings it to the file. */
+const autoCheckpointPages = 1000;
+
+function createBackups(
+  sqlite: Sqlite,
+  path: string,
+): { make(target: string): Promise<boolean>; stop(): void } {
+  let isClosed = false;
+  let running: Promise<boolean> | undefined;
+  const make = async (target: string): Promise<boolean> => {
+    const staged = `${target}.new`;
+    restartLog(sqlite);
+    const before = checkpoints.get(sqlite);
+    // Until it is switched on again no commit touches the file.
+    sqlite.run('PRAGMA wal_autocheckpoint = 0');
+    try {
+      await rm(staged, { force: true });
+      await copyFile(path, staged, constants.COPYFILE_FICLONE);
+      const file = await openFile(staged, 'r+');
+      await file.sync().finally(() => file.close());
+      if (isClosed || checkpoints.get(sqlite) !== before || !isSound(staged)) return false;
+      await rename(staged, target);
+      return true;
+    } catch (error) {
+      if (isDiskFull(error)) return false;
+      throw error;
+    } finally {
+      if (!isClosed) sqlite.run(`PRAGMA wal_autocheckpoint = ${autoCheckpointPages}`);
+      await rm(staged, { force: true });
+    }
+  };
+  return {
+    make(target) {
+      running ??= make(target).finally(() => (running = undefined));
+      return running;
+    },
+    stop: () => void (isClosed = true),
+  };
+}
+
+/** Whether the file is a database without damage. Alters nothing. */
+export function isSound(path: string): boolean {
+  let sqlite: Sqlite | undefined;
+  try {
+    const flags = sqliteFlags.SQLITE_OPEN_READONLY | sqliteFlags.SQLITE_OPEN_URI;
+    sqlite = new Sqlite(`file:${encodeURI(path).replace(/[?#]/g, encodeURIComponent)}?immutable=1`, flags);
+    return isOk(sqlite);
+  } catch {
+    return false;
+  } finally {
+    sqlite?.close();
+  }
+}
+
+function isOk(sqlite: Sqlite): boolean {
+  return sqlite.query<{ quick_check: string }, []>('PRAGMA quick_check(1)').get()?.quick_check === 'ok';
+}
+
+function refuseDamage(sqlite: Sqlite, path: string): void {
+  if (isOk(sqlite)) return;
+  sqlite.close();
+  throw damaged(path);
+}
+
+function orDamaged<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw isDamage(error) ? damaged(path, error) : error;
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/.test(code);
+}
+
+function damaged(path: string, cause?: unknown): Error {
+  return corrupt(`the database ${path} is damaged`, {
+    code: 'database-damaged',
+    hint: 'stop the engine and run `silo fsck --rebuild-db`: it restores the last good backup and keeps what it replaces',
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

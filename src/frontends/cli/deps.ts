@@ -5,6 +5,8 @@ export interface CliDeps {
   runDaemon?: (options: DaemonOptions) => Promise<number>;
   /** Examines the machine and prints; resolves to the exit code. */
   runDoctor?: (options: DoctorOptions) => Promise<number>;
+  /** Restores the database of an engine that does not run; prints what was done and resolves to the exit code. */
+  rebuildDatabase?: (options: { dataRoot?: string }) => Promise<number>;
   /** Starts the default daemon in the background and resolves when it listens. */
   startDaemon?: (options: { host: string; report: (line: string) => void }) => Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { unsupported } from '../../../foundation/base/errors.ts';
 import { defineCommand } from '../command.ts';
 
 export const command = defineCommand({
@@ -5,13 +6,22 @@ export const command = defineCommand({
   summary: 'Compare records with the disk: orphans, missing and damaged parts',
   usage: '',
   options: {
+    'data-root': { kind: 'string', summary: 'Data root of the database to rebuild' },
     images: { kind: 'bool', summary: 'Read every blob and compare its digest' },
     json: { kind: 'bool', summary: 'Print the findings as JSON' },
+    'rebuild-db': {
+      kind: 'bool',
+      summary: 'Restore the last good backup of a damaged database; the engine must not run',
+    },
     repair: { kind: 'bool', summary: 'Mend what can be mended; nothing of yours is deleted' },
   },
   args: { min: 0, max: 0 },
-  examples: ['silo fsck', 'silo fsck --repair --images'],
-  async run({ options, io, client }) {
+  examples: ['silo fsck', 'silo fsck --repair --images', 'silo fsck --rebuild-db --data-root /var/lib/silo'],
+  async run({ options, given, io, deps, client }) {
+    if (options['rebuild-db']) {
+      if (!deps.rebuildDatabase) throw unsupported('this program has no engine');
+      return deps.rebuildDatabase(given.has('data-root') ? { dataRoot: options['data-root'] } : {});
+    }
     const { Findings } = await (
       await client()
     ).system.fsck({ repair: options.repair, images: options.images });
