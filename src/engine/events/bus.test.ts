@@ -22,3 +22,23 @@ test('history answers the closed range and forgets the oldest beyond its bound',
   expect(events.history({ sinceNs: 0n })).toHaveLength(4096);
   expect(events.history({ sinceNs: 4_990_000_000n, untilNs: 4_995_000_000n })).toHaveLength(6);
 });
+
+test('a clock that jumps back and forth is followed, and ranges of time find what happened then', () => {
+  let nowMs = 1_000_000;
+  const events = createEvents(() => nowMs);
+  const act = (action: string): void => events.publish({ type: 'daemon', action, id: '', attributes: {} });
+  act('before');
+  nowMs += 365 * 86_400_000;
+  act('ahead');
+  nowMs = 2_000_000;
+  act('back');
+  act('again');
+  const actions = (range: { sinceMs: number; untilMs?: number }): string[] =>
+    events.history(range).map(({ action }) => action);
+  expect(actions({ sinceMs: 1_500_000, untilMs: 3_000_000 })).toEqual(['back', 'again']);
+  expect(actions({ sinceMs: 0 })).toEqual(['before', 'ahead', 'back', 'again']);
+  nowMs -= 300;
+  act('slewed');
+  const times = events.history({ sinceMs: 1_500_000, untilMs: 3_000_000 }).map(({ timeNs }) => timeNs);
+  expect(times).toEqual(times.toSorted((a, b) => (a < b ? -1 : 1)));
+});

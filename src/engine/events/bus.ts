@@ -3,6 +3,9 @@ import type { EngineEvent, Events } from './events.ts';
 /** How many past events stay for `since` replays; Docker keeps 256, tools that poll want more. */
 const historyLimit = 4096;
 
+/** Less than this is the same moment, or a clock that is being slewed. */
+const setBackNs = 1_000_000_000n;
+
 export function createEvents(nowMs: () => number = Date.now): Events {
   const listeners = new Set<(event: EngineEvent) => void>();
   const kept: EngineEvent[] = [];
@@ -10,7 +13,8 @@ export function createEvents(nowMs: () => number = Date.now): Events {
   return {
     publish(event) {
       const ns = BigInt(nowMs()) * 1_000_000n;
-      lastNs = ns > lastNs ? ns : lastNs + 1n;
+      // A clock that was set back is followed: `since` and `until` are said in its time.
+      lastNs = ns > lastNs || lastNs - ns > setBackNs ? ns : lastNs + 1n;
       const stamped: EngineEvent = { ...event, timeNs: lastNs };
       kept.push(stamped);
       if (kept.length > historyLimit) kept.splice(0, kept.length - historyLimit);

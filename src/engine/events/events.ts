@@ -21,6 +21,6 @@ export interface NewEvent {
 }
 
 export interface EngineEvent extends NewEvent {
-  /** Nanoseconds since the epoch; strictly increasing within one engine. */
+  /** Nanoseconds since the epoch; strictly increasing within one engine while the clock is not set back. */
   timeNs: bigint;
 }

@@ -216,8 +216,10 @@ function createBackups(
     try {
       await rm(staged, { force: true });
       await copyFile(path, staged, constants.COPYFILE_FICLONE);
-      const file = await openFile(staged, 'r+');
-      await file.sync().finally(() => file.close());
+      {
+        await using file = await openFile(staged, 'r+');
+        await file.sync();
+      }
       if (isClosed || checkpoints.get(sqlite) !== before || !isSound(staged)) return false;
       await rename(staged, target);
       return true;
