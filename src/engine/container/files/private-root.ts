@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { posix } from 'node:path';
+import { findPlace } from '../../../foundation/archive/rooted/place.ts';
 import { closeDescriptor, openat } from '../../../foundation/kernel/at.ts';
 import { unshareMounts } from '../../../foundation/kernel/confine.ts';
 import { AT_FDCWD, O_CREAT, O_DIRECTORY, O_PATH, O_WRONLY } from '../../../foundation/kernel/flags.ts';
@@ -49,11 +50,16 @@ function place(root: Root, mount: PlannedMount): void {
     return fd;
   };
   const source = keep(openat(AT_FDCWD, mount.source, O_PATH));
-  if (isDirectory(statDescriptor(source))) root.mkdirAll(mount.destination);
-  else makeFile(root, mount.destination);
+  // Links of the image are followed inside, also to what is not there yet.
+  const destination = Buffer.from(
+    findPlace(root, Buffer.from(mount.destination).toString('latin1')),
+    'latin1',
+  ).toString();
+  if (isDirectory(statDescriptor(source))) root.mkdirAll(destination);
+  else makeFile(root, destination);
   bindMount({
     source,
-    target: keep(root.open(mount.destination, O_PATH)),
+    target: keep(root.open(destination, O_PATH)),
     recursive: mount.recursive,
     ...(mount.readOnly ? { attributes: { readOnly: true } } : {}),
   });
