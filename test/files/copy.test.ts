@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,6 +15,9 @@ if (skipReason) console.log(`skipped: copying files: ${skipReason}`);
 
 const goDirectory = 2 ** 31;
 const goLink = 2 ** 27;
+
+// Other work on the machine makes each helper wait.
+setDefaultTimeout(60_000);
 
 describe.skipIf(skipReason !== undefined)('copying files', () => {
   let engine: TestEngine;

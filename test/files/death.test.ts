@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { request } from 'node:http';
 import { archive as tar, member } from '../../src/foundation/archive/tar-fixtures.ts';
 import { formatMember } from '../../src/foundation/archive/tar-writer.ts';
@@ -10,6 +10,9 @@ import { skipReason } from '../crash/world.ts';
 import { get, put } from './ask.ts';
 
 if (skipReason) console.log(`skipped: deaths while files are copied: ${skipReason}`);
+
+// Other work on the machine makes each helper wait.
+setDefaultTimeout(60_000);
 
 describe.skipIf(skipReason !== undefined)('while files are copied', () => {
   let engine: TestEngine;
