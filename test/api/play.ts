@@ -28,13 +28,19 @@ const limitMs = 30_000;
 
 export async function send(
   socket: string,
-  request: { method: string; path: string; body?: string | Uint8Array<ArrayBuffer>; type?: string },
+  request: {
+    method: string;
+    path: string;
+    body?: string | Uint8Array<ArrayBuffer>;
+    type?: string;
+    limitMs?: number;
+  },
 ): Promise<Reply> {
   const { method, path, body, type = 'application/json' } = request;
   const response = await fetch(`http://localhost${path}`, {
     method,
     unix: socket,
-    signal: AbortSignal.timeout(limitMs),
+    signal: AbortSignal.timeout(request.limitMs ?? limitMs),
     ...(body === undefined ? {} : { body, headers: type === '' ? {} : { 'Content-Type': type } }),
   });
   // Streams of a success do not end; their words are not compared.

@@ -6,6 +6,8 @@ export type Decoder<T> = (value: unknown, path: string) => T;
 type RequiredKeys<T> = { [K in keyof T]-?: object extends Pick<T, K> ? never : K }[keyof T];
 type Fields<T> = { [K in keyof T]-?: Decoder<NonNullable<T[K]>> };
 
+const fieldsOf = new WeakMap<Decoder<unknown>, readonly string[]>();
+
 /** No name, path, word or variable of Linux can hold a zero byte: what follows it would be lost on the way. */
 export const text: Decoder<string> = (value, path) => {
   if (typeof value !== 'string') return mismatch(value, path, 'string');
@@ -32,26 +34,24 @@ export const unsigned =
       ? value
       : mismatch(value, path, `uint${bits}`);
 
-export const listOf =
-  <T>(item: Decoder<T>): Decoder<T[]> =>
-  (value, path) =>
+export const listOf = <T>(item: Decoder<T>): Decoder<T[]> =>
+  around(item, (value, path) =>
     Array.isArray(value)
       ? value.map((each, i) => item(each, `${path}[${i}]`))
-      : mismatch(value, path, '[]string');
+      : mismatch(value, path, '[]string'),
+  );
 
 /** Keys come from the client: `fromEntries` defines them as own fields, `__proto__` included. */
-export const mapOf =
-  <T>(item: Decoder<T>): Decoder<Record<string, T>> =>
-  (value, path) =>
+export const mapOf = <T>(item: Decoder<T>): Decoder<Record<string, T>> =>
+  around(item, (value, path) =>
     Object.fromEntries(
       Object.entries(members(value, path)).map(([key, each]) => [key, item(each, `${path}.${key}`)]),
-    );
+    ),
+  );
 
 /** `null` in place of a value. */
-export const nullable =
-  <T>(item: Decoder<T>): Decoder<T | null> =>
-  (value, path) =>
-    value === null ? null : item(value, path);
+export const nullable = <T>(item: Decoder<T>): Decoder<T | null> =>
+  around(item, (value, path) => (value === null ? null : item(value, path)));
 
 export const emptyObject: Decoder<Record<string, never>> = (value, path) => {
   members(value, path);
@@ -74,7 +74,7 @@ export function objectOf<T extends object>(
   ...[defaults]: [RequiredKeys<T>] extends [never] ? [] : [Pick<T, RequiredKeys<T>>]
 ): Decoder<T> {
   const decoders = Object.entries<Decoder<unknown>>(fields);
-  return (value, path) => {
+  const decode: Decoder<T> = (value, path) => {
     const given = members(value, path);
     const byLowerName = lowerNames(given, fields);
     const entries = decoders.flatMap(([name, decode]) => {
@@ -84,6 +84,21 @@ export function objectOf<T extends object>(
     });
     return { ...defaults, ...Object.fromEntries(entries) } as T;
   };
+  fieldsOf.set(
+    decode,
+    decoders.flatMap(([name, each]) => [name, ...fieldNames(each).map((below) => `${name}.${below}`)]),
+  );
+  return decode;
+}
+
+/** Names of the fields that a decoder reads, those below them as `HostConfig.Memory`: what is not among them is ignored. */
+export function fieldNames(decode: Decoder<unknown>): readonly string[] {
+  return fieldsOf.get(decode) ?? [];
+}
+
+function around<T>(inner: Decoder<unknown>, decode: Decoder<T>): Decoder<T> {
+  fieldsOf.set(decode, fieldNames(inner));
+  return decode;
 }
 
 /** Values under names that are no field's as they are written; undefined when there are none, as nearly always. */

@@ -1,5 +1,5 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
-import { unavailable, unsupported } from '../../../../foundation/base/errors.ts';
+import { notFound, unavailable, unsupported } from '../../../../foundation/base/errors.ts';
 import { type Route, ok } from '../../call.ts';
 
 const swarmText =
@@ -8,6 +8,9 @@ const swarmText =
 /** Routes of Docker's API that this engine does not serve yet, each with a sentence that says so. */
 const missing: readonly [Route['method'], string, string, string?][] = [
   ['POST', '/auth', 'logging in to a registry', 'give the credentials with each pull'],
+  ['GET', '/plugins/privileges', 'installing plugins'],
+  ['POST', '/plugins/pull', 'installing plugins'],
+  ['POST', '/plugins/create', 'installing plugins'],
   ['POST', '/build', 'building images'],
   ['POST', '/build/cancel', 'building images'],
   ['POST', '/session', 'building images'],
@@ -19,16 +22,30 @@ const missing: readonly [Route['method'], string, string, string?][] = [
   ['GET', '/distribution/{name:.*}/json', 'asking registries about images'],
 ];
 
+/** Everything of a swarm; this engine is none's manager. */
 const swarmPaths: readonly [Route['method'], string][] = [
   ['GET', '/swarm'],
-  ['GET', '/nodes'],
-  ['GET', '/services'],
-  ['POST', '/services/create'],
-  ['GET', '/tasks'],
-  ['GET', '/secrets'],
-  ['POST', '/secrets/create'],
-  ['GET', '/configs'],
-  ['POST', '/configs/create'],
+  ['POST', '/swarm/{action}'],
+  ['GET', '/swarm/unlockkey'],
+  ['PUT', '/volumes/{name}'],
+  ...['nodes', 'services', 'tasks', 'secrets', 'configs'].flatMap((kind): [Route['method'], string][] => [
+    ['GET', `/${kind}`],
+    ['POST', `/${kind}/create`],
+    ['GET', `/${kind}/{id}`],
+    ['DELETE', `/${kind}/{id}`],
+    ['POST', `/${kind}/{id}/update`],
+    ['GET', `/${kind}/{id}/logs`],
+  ]),
+];
+
+/** There are no plugins, hence none of any name. */
+const pluginPaths: readonly [Route['method'], string][] = [
+  ['GET', '/plugins/{name:.*}/json'],
+  ['DELETE', '/plugins/{name:.*}'],
+  ...['enable', 'disable', 'upgrade', 'push', 'set'].map((verb): [Route['method'], string] => [
+    'POST',
+    `/plugins/{name:.*}/${verb}`,
+  ]),
 ];
 
 export function unsupportedRoutes(engine: { events: Pick<Engine['events'], 'publish'> }): Route[] {
@@ -48,6 +65,14 @@ export function unsupportedRoutes(engine: { events: Pick<Engine['events'], 'publ
       method,
       path,
       handle: () => Promise.reject(unavailable(swarmText, { code: 'no-swarm' })),
+    })),
+    ...pluginPaths.map(([method, path]): Route => ({
+      method,
+      path,
+      handle: (call) =>
+        Promise.reject(
+          notFound(`plugin "${call.param('name').slice(0, 80)}" not found`, { code: 'no-such-plugin' }),
+        ),
     })),
     { method: 'GET', path: '/plugins', handle: async () => ok([]) },
     // Part of `docker system prune`: without builds there is nothing to remove.
