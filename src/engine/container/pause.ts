@@ -1,4 +1,4 @@
-import { conflict, unsupported } from '../../foundation/base/errors.ts';
+import { conflict, toSiloError, unsupported } from '../../foundation/base/errors.ts';
 import type { Freezer } from '../../resources/runtime/runtime.ts';
 import type { ContainerLifecycle } from './container.ts';
 import { type Context, publish } from './context.ts';
@@ -19,6 +19,9 @@ export const createPause =
         .pause(id)
         .catch((error: unknown) => {
           context.health.watch(id);
+          // It may end between the look at its state and the runtime's.
+          if (/is not running|No such process/.test(toSiloError(error).message))
+            throw conflict(`container ${id} is not running`, { code: 'not-running', cause: error });
           throw error;
         });
       publish(context, context.store.update(id, { state: next(record.state, { type: 'paused' }) }), 'pause');

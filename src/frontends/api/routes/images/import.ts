@@ -8,6 +8,7 @@ import {
   withTag,
 } from '../../../../foundation/oci/reference.ts';
 import { answered, type Answer, type ApiCall } from '../../call.ts';
+import { readingArchive } from '../../input/archive-body.ts';
 import { queryText } from '../../input/query.ts';
 import { streamMessages } from '../../output/json-lines.ts';
 import { defined, refused } from '../../translate/refuse.ts';
@@ -29,7 +30,7 @@ export async function importImage(images: Pick<Engine['images'], 'import'>, call
     signal: exchange.signal,
   });
   await streamMessages(call, 'application/json', async (lines) => {
-    const id = await images.import(exchange.body, options);
+    const id = await readingArchive(images.import(exchange.body, options));
     lines.write({ status: id });
   });
   return answered;

@@ -1,5 +1,6 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
 import { answered, type Route } from '../../call.ts';
+import { readingArchive } from '../../input/archive-body.ts';
 import { queryFlag, queryText } from '../../input/query.ts';
 import { streamMessages } from '../../output/json-lines.ts';
 import { createLoadReporter } from '../../output/transfer-progress.ts';
@@ -15,10 +16,12 @@ export function loadImages(engine: { images: Pick<Engine['images'], 'load'> }): 
       refuseUnless(queryText(query, 'platform') === undefined, 'the parameter platform');
       await streamMessages(call, 'application/json', async (lines) => {
         const report = createLoadReporter(lines, { quiet: queryFlag(query, 'quiet', true) });
-        const loaded = await engine.images.load(exchange.body, {
-          onProgress: report,
-          signal: exchange.signal,
-        });
+        const loaded = await readingArchive(
+          engine.images.load(exchange.body, {
+            onProgress: report,
+            signal: exchange.signal,
+          }),
+        );
         for (const { id, tags } of loaded) {
           if (tags.length === 0) lines.write({ stream: `Loaded image ID: ${id}\n` });
           for (const name of familiarNames(tags)) lines.write({ stream: `Loaded image: ${name}\n` });
