@@ -119,6 +119,7 @@ export function violations(root: Definition, schema: Schema, value: unknown, at 
       return whole.enum && !whole.enum.includes(value)
         ? [`${at}: ${JSON.stringify(value)} is not allowed`]
         : [];
+    case undefined:
     default:
       return [];
   }

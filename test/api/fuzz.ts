@@ -315,7 +315,7 @@ function drawBody(random: Random, schema: Schema | undefined): Pick<FuzzRequest,
       type: random.pick(['application/json', 'text/plain', '']),
     };
   }
-  const value = drawValue(random, schema, '', 0);
+  const value = drawValue(random, schema, 0);
   const image = { Image: random.chance(80) ? 'busybox' : random.pick(oddTexts), Cmd: ['true'] };
   const whole =
     schema.properties?.['HostConfig'] && typeof value === 'object' ? { ...value, ...image } : value;
@@ -326,28 +326,27 @@ function drawBody(random: Random, schema: Schema | undefined): Pick<FuzzRequest,
   };
 }
 
-function drawValue(random: Random, schema: Schema, name: string, depth: number): unknown {
+function drawValue(random: Random, schema: Schema, depth: number): unknown {
   if (random.chance(4)) return random.pick<unknown>([null, [], {}, 0, '', false, [[]], 'x', -1, [null]]);
   if (schema.enum && random.chance(70)) return random.pick(schema.enum);
   switch (schema.type) {
     case 'object': {
       const entries = Object.entries(schema.properties ?? {})
         .filter(([key]) => !dangerous.test(key) && random.chance(depth === 0 ? 30 : 15))
-        .map(([key, each]) => [key, drawValue(random, each, key, depth + 1)]);
+        .map(([key, each]) => [key, drawValue(random, each, depth + 1)]);
       const { additionalProperties } = schema;
       if (typeof additionalProperties === 'object' && random.chance(70))
-        entries.push([random.pick(oddTexts), drawValue(random, additionalProperties, name, depth + 1)]);
+        entries.push([random.pick(oddTexts), drawValue(random, additionalProperties, depth + 1)]);
       return Object.fromEntries(entries) as unknown;
     }
     case 'array':
-      return Array.from({ length: random.below(3) }, () =>
-        drawValue(random, schema.items ?? {}, name, depth + 1),
-      );
+      return Array.from({ length: random.below(3) }, () => drawValue(random, schema.items ?? {}, depth + 1));
     case 'integer':
     case 'number':
       return random.pick(oddNumbers);
     case 'boolean':
       return random.chance(50);
+    case undefined:
     default:
       return random.pick(oddTexts);
   }
