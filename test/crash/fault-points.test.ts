@@ -14,6 +14,7 @@ const plan: Record<string, ScenarioName[]> = {
   'container.exit.': ['stop', 'autoRemove', 'endedMeanwhile'],
   'container.remove.': ['remove', 'forcedRemove'],
   'container.start.': ['start'],
+  'container.update.': ['update'],
   'content.': ['pull', 'load'],
   'distribution.': ['pull'],
   'image.compose.': ['commit'],

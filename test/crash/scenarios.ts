@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cgroupDirectory, cgroupHost } from '../../src/foundation/kernel/cgroup.ts';
 import { bridgesOf, eventually, processesOf } from '../e2e/footprint.ts';
 import { ask, exists, inspect, launch, logs, remove, runOnce, start, wait } from '../e2e/objects.ts';
 import { rawRequest, upgrade } from '../e2e/raw-request.ts';
@@ -48,6 +49,22 @@ export const scenarios = {
     prepare: startSubject,
     act: ({ engine }) => ask(engine, 'POST', '/containers/subject/kill'),
     verify: hasEnded,
+  },
+  update: {
+    prepare: startSubject,
+    act: ({ engine }) => ask(engine, 'POST', '/containers/subject/update', { PidsLimit: 50 }),
+    async verify({ engine }) {
+      const { Id, HostConfig } = await ask<{ Id: string; HostConfig: { PidsLimit: number | null } }>(
+        engine,
+        'GET',
+        '/containers/subject/json',
+      );
+      const group = join(engine.footprint.cgroupParent, Id);
+      const file = join(cgroupDirectory(cgroupHost(), group, 'pids'), 'pids.max');
+      const limit = readFileSync(file, 'utf8').trim();
+      if (limit !== String(HostConfig.PidsLimit ?? 'max'))
+        throw new Error(`the record says ${HostConfig.PidsLimit}, the control group ${limit}`);
+    },
   },
   autoRemove: {
     prepare: ({ engine }) =>

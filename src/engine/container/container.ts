@@ -25,6 +25,8 @@ export interface ContainerRecord {
   restartCount: number;
   /** Its user told the present run to end (`stop`, `kill`): restart policies leave it alone, whoever finds its end. */
   stopRequested?: boolean;
+  /** An update that is being applied to the present run: the next start of the engine finishes it. */
+  pendingLimits?: Resources | undefined;
   /** Of the present run; absent without a health check. */
   health?: HealthState;
   /** Why the last start failed; Docker's `State.Error`. */

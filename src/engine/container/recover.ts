@@ -14,6 +14,7 @@ import { removeLocked } from './remove.ts';
 import { startsWithEngine } from './restart-policy.ts';
 import { beginningOf, cleanUpRun, startContainer, unmountRootfs } from './start.ts';
 import { isRunning } from './state.ts';
+import { finishUpdate } from './update.ts';
 
 type Status = RecoveredContainer['status'];
 /** Docker's code for a container whose end nobody saw. */
@@ -35,6 +36,12 @@ export async function recoverContainers(context: Context): Promise<void> {
     if (record) adopt(context, record, found.get(id));
   }
   await thawAfterCommits(context);
+  await Promise.all(
+    [...running.keys()].map(async (id) => {
+      const record = context.store.find(id);
+      if (record?.pendingLimits) await contained(context, id, () => finishUpdate(context, record));
+    }),
+  );
   await context.endpoints.recover(running);
   const concerned = new Set([...context.store.active().map(({ id }) => id), ...found.keys()]);
   await Promise.all(

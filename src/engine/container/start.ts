@@ -152,10 +152,11 @@ export function beginningOf({
   config,
   health,
   restartCount,
-}: ContainerRecord): Pick<ContainerRecord, 'health' | 'restartCount' | 'stopRequested'> {
+}: ContainerRecord): Pick<ContainerRecord, 'health' | 'restartCount' | 'stopRequested' | 'pendingLimits'> {
   return {
     restartCount,
     stopRequested: false,
+    pendingLimits: undefined,
     ...(hasTest(config.health) ? { health: startingHealth(health) } : {}),
   };
 }

@@ -14,7 +14,7 @@ import { isRunning } from './state.ts';
 type Changes = Parameters<ContainerLifecycle['update']>[1];
 
 /**
- * All or nothing: the record tells what the next start takes, the control group of one that runs has it at once. A restart that is under way goes on; the
+ * All or nothing, also when the engine dies meanwhile: the record tells what the next start takes, the control group of one that runs has it at once. A restart that is under way goes on; the
  * next end is judged by the changed policy, as in Docker.
  */
 export const createUpdate =
@@ -50,14 +50,26 @@ async function updateLocked(
     ...(restart ? { restart } : {}),
     ...(change ? { resources: changeResources(before.resources, change, context.settings.host) } : {}),
   };
-  if (change) await applyLive(context, record, after, change);
-  faultPoint('container.update.applied');
+  const isLive = change !== undefined && isRunning(record.state);
+  context.store.update(record.id, { config: after, ...(isLive ? { pendingLimits: change } : {}) });
+  faultPoint('container.update.recorded');
+  if (!isLive) return;
   try {
-    context.store.update(record.id, { config: after });
+    await applyLive(context, record, after, change);
   } catch (error) {
-    if (change) await applyLive(context, record, before, change).catch(() => undefined);
+    context.store.update(record.id, { config: before, pendingLimits: undefined });
     throw error;
   }
+  faultPoint('container.update.applied');
+  context.store.updateRunning(record.id, { pendingLimits: undefined });
+}
+
+/** Applies what the death of an engine left recorded and not, or not wholly, applied. */
+export async function finishUpdate(context: Context, record: ContainerRecord): Promise<void> {
+  const { pendingLimits, config } = record;
+  if (!pendingLimits) return;
+  await applyLive(context, record, config, pendingLimits);
+  context.store.updateRunning(record.id, { pendingLimits: undefined });
 }
 
 async function applyLive(
@@ -66,7 +78,6 @@ async function applyLive(
   config: ContainerConfig,
   change: Resources,
 ): Promise<void> {
-  if (!isRunning(record.state)) return;
   const { limits } = context.driver;
   if (!limits)
     throw unsupported(`the runtime ${context.driver.name} cannot change limits of a running container`);
