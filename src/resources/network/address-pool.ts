@@ -44,36 +44,44 @@ export interface AddressPool {
 }
 
 /**
- * `reserved` (the gateway) is never handed out, nor the first and last address of an IPv4 block (network and broadcast). Blocks beyond 2^24
+ * `reserved` (the gateway) is never handed out; `range` is where free ones are looked for, any other may be taken. Not handed out are the first and last address of an IPv4 block (network and broadcast). Blocks beyond 2^24
  * addresses are used in their first 2^24.
  */
-export function createAddressPool(subnet: IpSubnet, reserved: readonly IpAddress[]): AddressPool {
-  const size = subnetSize(subnet) > 1n << 24n ? 1 << 24 : Number(subnetSize(subnet));
-  const last = subnet.family === 4 && size > 2 ? size - 1 : size;
-  const first = size > 2 ? 1 : 0;
-  const fixed = new Set(reserved.map((address) => Number(address.value - subnet.base)));
+export function createAddressPool(
+  subnet: IpSubnet,
+  reserved: readonly IpAddress[],
+  range: IpSubnet = subnet,
+): AddressPool {
+  const sizeOf = (block: IpSubnet): number =>
+    subnetSize(block) > 1n << 24n ? 1 << 24 : Number(subnetSize(block));
+  const size = sizeOf(subnet);
+  const start = Number(range.base - subnet.base);
+  const end = Math.min(start + sizeOf(range), subnet.family === 4 && size > 2 ? size - 1 : size);
+  const first = Math.max(start, size > 2 ? 1 : 0);
+  const last = end;
+  const indexOf = (address: IpAddress): bigint => address.value - subnet.base;
+  const fixed = new Set(reserved.map(indexOf));
   const taken = new Set(fixed);
   let next = first;
-  const at = (index: number): IpAddress => ({ family: subnet.family, value: subnet.base + BigInt(index) });
   return {
     allocate() {
       for (let tried = first; tried < last; tried++) {
         if (next >= last) next = first;
-        const index = next++;
+        const index = BigInt(next++);
         if (taken.has(index)) continue;
         taken.add(index);
-        return at(index);
+        return { family: subnet.family, value: subnet.base + index };
       }
       return undefined;
     },
     take(address) {
-      const index = Number(address.value - subnet.base);
+      const index = indexOf(address);
       if (taken.has(index)) return false;
       taken.add(index);
       return true;
     },
     release(address) {
-      const index = Number(address.value - subnet.base);
+      const index = indexOf(address);
       if (!fixed.has(index)) taken.delete(index);
     },
   };

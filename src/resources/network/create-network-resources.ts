@@ -51,14 +51,15 @@ export interface NetworkResources extends AsyncDisposable {
   uninstall(): Promise<void>;
 }
 
+/** Familiar ranges first; then enough for many engines on one host. */
 const bridgePools = [
-  '172.29.0.0/16',
-  '172.30.0.0/16',
-  '172.28.0.0/16',
-  '10.88.0.0/16',
-  '10.89.0.0/16',
-  '10.200.0.0/16',
-  '192.168.240.0/20',
+  { base: '172.29.0.0/16', size: 16 },
+  { base: '172.30.0.0/16', size: 16 },
+  { base: '172.28.0.0/16', size: 16 },
+  { base: '10.88.0.0/15', size: 16 },
+  { base: '10.208.0.0/12', size: 16 },
+  { base: '192.168.192.0/18', size: 20 },
+  { base: '10.224.0.0/11', size: 20 },
 ];
 const userPools = [
   { base: '10.201.0.0/16', size: 24 },
@@ -87,7 +88,7 @@ export async function createNetworkResources(
   await ensurePredefined(shared, {
     bridge: options.bridge ?? `${names.instance.slice(0, 14)}0`,
     ...(options.bip === undefined ? {} : { bip: options.bip }),
-    pools: bridgePools.map((base) => toPool({ base, size: Number(base.split('/')[1]) })),
+    pools: bridgePools.map(toPool),
   });
 
   const links = createLinks({ names });

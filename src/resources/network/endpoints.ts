@@ -1,10 +1,9 @@
-import { exhausted, invalid, notFound, unsupported } from '../../foundation/base/errors.ts';
+import { conflict, exhausted, invalid, notFound, unsupported } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { ContainerId, NetworkId } from '../../foundation/base/ids.ts';
-import { parseIpAddress, parseIpSubnet, type IpAddress } from '../../foundation/base/ip-address.ts';
 import type { Log } from '../../foundation/base/log.ts';
-import { createAddressPool, type AddressPool } from './address-pool.ts';
-import { describeEndpoint, interfaceNameFor, takeAddress } from './describe-endpoint.ts';
+import { describeEndpoint, interfaceNameFor, plainAddresses, withHostAddress } from './describe-endpoint.ts';
+import { createNetworkAddresses, type NetworkAddresses, type TakenAddresses } from './ipam.ts';
 import type { Firewall } from './firewall.ts';
 import type { PublishedPort } from './firewall-rules.ts';
 import type { HostPorts, PortOwner } from './host-ports.ts';
@@ -13,7 +12,7 @@ import type { Links } from './links.ts';
 import type { Resolver } from './resolver/resolver.ts';
 import type { Endpoint, Endpoints, NetworkInfo, Networks, ReserveEndpoint } from './network.ts';
 import type { EndpointRecord, NetworkRecords } from './records.ts';
-import { bridgeOf, ipv6LoopbackWorks, type Plumbing } from './plumbing.ts';
+import { ipv6LoopbackWorks, type Plumbing } from './plumbing.ts';
 
 export interface EndpointsDeps {
   records: NetworkRecords;
@@ -39,25 +38,27 @@ export type EndpointService = Endpoints & {
 export function createEndpoints(deps: EndpointsDeps): EndpointService {
   const { records, networks, plumbing, firewall, hostPorts, links, log } = deps;
   const byContainer = new Map<ContainerId, EndpointRecord[]>();
-  const pools = new Map<NetworkId, AddressPool>();
+  const addresses = new Map<NetworkId, NetworkAddresses>();
   /** Containers that have an interface in their namespace. */
   const attached = new Set<ContainerId>();
   /** Released, but their interface may still be on the bridge: address and name are not given out again yet. */
   const lingering = new Map<string, Endpoint>();
   let reaper: ReturnType<typeof setTimeout> | undefined;
 
-  const poolOf = (network: NetworkInfo): AddressPool => {
-    let pool = pools.get(network.id);
-    if (!pool) {
-      const [ipv4] = network.ipam;
-      if (!ipv4) throw invalid(`network ${network.name} gives no addresses to containers`);
-      pool = createAddressPool(parseIpSubnet(ipv4.subnet), [parseIpAddress(ipv4.gateway)]);
-      pools.set(network.id, pool);
+  const addressesOf = (network: NetworkInfo): NetworkAddresses => {
+    let known = addresses.get(network.id);
+    if (!known) {
+      if (network.ipam.length === 0)
+        throw invalid(`network ${network.name} gives no addresses to containers`);
+      known = createNetworkAddresses(network, {
+        inUse: () => conflict('Address already in use', { code: 'address-in-use' }),
+      });
+      addresses.set(network.id, known);
     }
-    return pool;
+    return known;
   };
   const give = (endpoint: Endpoint): void =>
-    pools.get(endpoint.networkId)?.release(parseIpAddress(endpoint.ipv4.address));
+    addresses.get(endpoint.networkId)?.release(plainAddresses(endpoint));
 
   const reap = async (): Promise<void> => {
     const ended = [...lingering.values()];
@@ -73,13 +74,14 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
     }, lingerMs).unref();
   };
 
-  const allocate = async (network: NetworkInfo, request: ReserveEndpoint): Promise<IpAddress> => {
-    const pool = poolOf(network);
-    if (request.ipv4Address) return takeAddress(network, pool, request.ipv4Address);
-    const address = pool.allocate();
-    if (address) return address;
+  const allocate = async (network: NetworkInfo, request: ReserveEndpoint): Promise<TakenAddresses> => {
+    const known = addressesOf(network);
+    const { ipv4Address: ipv4, ipv6Address: ipv6 } = request;
+    const wanted = { ...(ipv4 ? { ipv4 } : {}), ...(ipv6 ? { ipv6 } : {}) };
+    const taken = known.take(wanted);
+    if (taken) return taken;
     await reap();
-    const reaped = pool.allocate();
+    const reaped = known.take(wanted);
     if (reaped) return reaped;
     throw exhausted(
       `no available IPv4 addresses on this network's address pools: ${network.name} (${network.id})`,
@@ -162,14 +164,15 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       if (known) return known;
       const network = networks.get(request.networkId);
       const others = recordsOf(request.containerId).map(({ endpoint }) => endpoint);
-      const wantedPorts =
-        network.internal || others.some(({ ports }) => ports.length > 0) ? [] : request.ports;
+      const hasPorts =
+        network.driver === 'bridge' && !network.internal && !others.some(({ ports }) => ports.length > 0);
+      const wantedPorts = hasPorts ? withHostAddress(network, request.ports) : [];
       checkLoopback(wantedPorts);
-      const interfaceName = interfaceNameFor(request, others);
+      const interfaceName = interfaceNameFor(network, request, others);
       await using undo = new AsyncDisposableStack();
-      const address = await allocate(network, request);
-      undo.defer(() => pools.get(network.id)?.release(address));
-      const draft = describeEndpoint(network, { ...request, interfaceName }, address);
+      const taken = await allocate(network, request);
+      const draft = describeEndpoint(network, { ...request, interfaceName }, taken);
+      undo.defer(() => give(draft));
       const ports = hostPorts.reserve(
         ownerOf({ endpoint: draft, containerName: request.containerName }),
         wantedPorts,
@@ -197,11 +200,7 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       const opened = openPorts(endpoint);
       try {
         faultPoint('network.attach.begin');
-        await links.connect(endpoint, {
-          bridge: bridgeOf(network),
-          pid,
-          isGateway: isGateway && !takesOver,
-        });
+        await links.connect(endpoint, { network, pid, isGateway: isGateway && !takesOver });
         faultPoint('network.attach.connected');
         await opened;
         faultPoint('network.attach.opened');
@@ -212,7 +211,7 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
         attached.add(containerId);
         await names.joined(containerId, pid);
       } catch (error) {
-        await Promise.allSettled([opened, links.remove([endpoint.endpointId])]);
+        await Promise.allSettled([opened, links.removeInside(pid, endpoint)]);
         throw error;
       }
     },
@@ -232,9 +231,9 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       if (kept.length > 0) byContainer.set(containerId, kept);
       else byContainer.delete(containerId);
       hostPorts.release(endpoint.endpointId);
-      lingering.set(endpoint.endpointId, endpoint);
       // The namespace lives on, so the interface does not die by itself.
-      await reap();
+      if (pid !== undefined) await links.removeInside(pid, endpoint);
+      give(endpoint);
       await names.changed(containerId);
       if (pid !== undefined && wasGateway) await links.setGateway(pid, gatewayAmong(kept)?.endpoint);
     },
@@ -273,12 +272,14 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
         remember(record);
         attached.add(record.endpoint.containerId);
         const network = networks.get(record.endpoint.networkId);
-        poolOf(network).take(parseIpAddress(record.endpoint.ipv4.address));
+        addressesOf(network).retake(plainAddresses(record.endpoint));
         hostPorts.restore(ownerOf(record), record.endpoint.ports);
       }
       const inUse = networks
         .list()
-        .filter(({ id }) => live.some(({ endpoint }) => endpoint.networkId === id));
+        .filter(
+          ({ id, driver }) => driver === 'bridge' && live.some(({ endpoint }) => endpoint.networkId === id),
+        );
       // Records with ports stay until their rules are gone: only a table that was written without them lets them be forgotten.
       if (all.length > 0)
         await plumbing.restore(
@@ -286,10 +287,10 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
           live.flatMap(({ endpoint }) => publishedPorts(endpoint)),
         );
       links.rejoin(
-        live.map(({ endpoint }) => ({
-          endpointId: endpoint.endpointId,
-          bridge: bridgeOf(networks.get(endpoint.networkId)),
-        })),
+        live.flatMap(({ endpoint }) => {
+          const { bridge } = networks.get(endpoint.networkId);
+          return bridge === undefined ? [] : [{ endpointId: endpoint.endpointId, bridge }];
+        }),
       );
       await links.removeStrangers(new Set(live.map(({ endpoint }) => endpoint.endpointId)));
       faultPoint('network.recover.cleaned');

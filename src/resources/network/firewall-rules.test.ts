@@ -5,8 +5,21 @@ const plan: FirewallPlan = {
   table: 'silo',
   ipv6Loopback: false,
   networks: [
-    { bridge: 'silo0', ipv4: '172.29.0.0/16', ipv6: 'fd00:1::/64', internal: false },
-    { bridge: 'br-0123456789ab', ipv4: '10.201.0.0/24', internal: true },
+    {
+      bridge: 'silo0',
+      ipv4: '172.29.0.0/16',
+      ipv6: 'fd00:1::/64',
+      internal: false,
+      masquerade: true,
+      betweenContainers: true,
+    },
+    {
+      bridge: 'br-0123456789ab',
+      ipv4: '10.201.0.0/24',
+      internal: true,
+      masquerade: true,
+      betweenContainers: true,
+    },
   ],
   ports: [
     { protocol: 'tcp', hostAddress: '0.0.0.0', hostPort: 8080, address: '172.29.0.2', containerPort: 80 },

@@ -18,6 +18,10 @@ export interface FilteredNetwork {
   ipv4: string;
   ipv6?: string;
   internal: boolean;
+  /** What leaves takes the host's address. */
+  masquerade: boolean;
+  /** Its members reach each other, also by detours. */
+  betweenContainers: boolean;
 }
 
 export interface PublishedPort {
@@ -54,12 +58,13 @@ export function elementsOf(plan: FirewallPlan): Elements {
   for (const network of plan.networks) {
     const bridge = `"${network.bridge}"`;
     put('bridges', bridge);
-    put('same', `${bridge} . ${bridge}`);
+    if (network.betweenContainers) put('same', `${bridge} . ${bridge}`);
     if (network.internal) put('internal', bridge);
     put('local4', `${bridge} . ${network.ipv4}`);
-    if (!network.internal) put('nat4', network.ipv4);
+    const translated = network.masquerade && !network.internal;
+    if (translated) put('nat4', network.ipv4);
     if (network.ipv6) put('local6', `${bridge} . ${network.ipv6}`);
-    if (network.ipv6 && !network.internal) put('nat6', network.ipv6);
+    if (network.ipv6 && translated) put('nat6', network.ipv6);
   }
   if (!plan.ipv6Loopback) put('refused6', '::1');
   for (const port of plan.ports) {

@@ -4,7 +4,7 @@ import { createLimiter } from '../../foundation/base/limiter.ts';
 import { closeDescriptor } from '../../foundation/kernel/at.ts';
 import { inNetworkNamespace, openNamespace } from '../../foundation/kernel/namespace.ts';
 import { addAddress, listAddresses, removeAddress } from '../../foundation/kernel/netlink/addresses.ts';
-import { setHairpin } from '../../foundation/kernel/netlink/bridge-port.ts';
+import { setHairpin, setIsolated } from '../../foundation/kernel/netlink/bridge-port.ts';
 import {
   changeLink,
   createBridge,
@@ -16,13 +16,23 @@ import {
 } from '../../foundation/kernel/netlink/links.ts';
 import { findInterfaceIndex } from '../../foundation/kernel/netlink/interface-index.ts';
 import { addLocalRoute } from '../../foundation/kernel/netlink/local-route.ts';
-import { addDefaultRoute, listRoutes, removeRoute } from '../../foundation/kernel/netlink/routes.ts';
+import type { Request } from '../../foundation/kernel/netlink/message.ts';
+import {
+  addDefaultRoute,
+  addRoute,
+  listRoutes,
+  removeRoute,
+} from '../../foundation/kernel/netlink/routes.ts';
 import { openRouteSocket, type RouteSocket } from '../../foundation/kernel/netlink/socket.ts';
 import { parseIpAddress } from '../../foundation/base/ip-address.ts';
+import { isErrno } from '../../foundation/kernel/syscall-error.ts';
 import { macFromIpv4 } from './address-pool.ts';
 import { bridgedTrafficIsFiltered, prepareContainer } from './host-sysctls.ts';
+import { readBridgeOptions } from './driver-options.ts';
+import { blocksOf } from './ipam.ts';
 import { vethName, type KernelNames } from './names.ts';
-import type { Endpoint, NetworkInfo } from './network.ts';
+import { bridgeOf, type Endpoint, type NetworkInfo } from './network.ts';
+import { createInside, ensureParent, kernelLacks, removeParent } from './sublinks.ts';
 
 /**
  * Our interfaces in the kernel, by netlink. The kernel has one lock over all interfaces, which every dying namespace holds for tens of
@@ -35,8 +45,13 @@ export interface Links extends Disposable {
    * comes up.
    */
   ensureBridge(network: NetworkInfo, prepare: () => void): boolean;
-  /** Makes the endpoint's pair, one end in the bridge, the other configured in the namespace of the process. */
-  connect(endpoint: Endpoint, place: { bridge: string; pid: number; isGateway: boolean }): Promise<void>;
+  /** Makes the endpoint's interface in the namespace of the process, configured: on a bridge one end of a pair. */
+  connect(
+    endpoint: Endpoint,
+    place: { network: NetworkInfo; pid: number; isGateway: boolean },
+  ): Promise<void>;
+  /** Takes the interface away while its namespace lives on; absent is fine. */
+  removeInside(pid: number, endpoint: Endpoint): Promise<void>;
   /** Leads the default routes of the namespace through the endpoint, or nowhere. */
   setGateway(pid: number, endpoint: Endpoint | undefined): Promise<void>;
   /** Puts interfaces that lost their bridge back. */
@@ -46,6 +61,8 @@ export interface Links extends Disposable {
   /** Deletes ends of this instance that belong to none of the endpoints. */
   removeStrangers(known: ReadonlySet<string>): Promise<void>;
   removeBridge(bridge: string): Promise<void>;
+  /** Interfaces of ours that a network without a bridge stands on. */
+  removeParent(network: NetworkInfo): Promise<void>;
   /** Lets answers to `::1` come in through the bridge. */
   allowIpv6Loopback(bridge: string): void;
 }
@@ -66,17 +83,57 @@ export function createLinks({ names }: { names: KernelNames }): Links {
     return index;
   };
 
+  /** A request to make the endpoint's interface. */
+  const interfaceOf = (endpoint: Endpoint, network: NetworkInfo, namespaceFd: number): Request => {
+    if (network.driver !== 'bridge') {
+      const parent = ensureParent(socket(), network, names);
+      return createInside(endpoint, network, { parent, namespaceFd });
+    }
+    const { mtu } = readBridgeOptions(network.options);
+    const size = mtu === undefined ? {} : { mtu };
+    return createVeth({
+      host: {
+        name: vethName(names, endpoint.endpointId),
+        master: indexOf(bridgeOf(network)),
+        up: true,
+        ...size,
+      },
+      peer: { name: endpoint.interfaceName, address: endpoint.macAddress, ...size },
+      namespace: { fd: namespaceFd },
+    });
+  };
+  const makeInterface = async (request: Request, { driver }: NetworkInfo): Promise<void> => {
+    try {
+      await socket().executeAsync([request]);
+    } catch (error) {
+      throw driver !== 'bridge' && isErrno(error, 'EOPNOTSUPP')
+        ? kernelLacks(`${driver} interfaces`, error)
+        : error;
+    }
+  };
+  const portSettings = (endpoint: Endpoint, network: NetworkInfo): Request[] => {
+    if (network.driver !== 'bridge') return [];
+    const isolated = !readBridgeOptions(network.options).betweenContainers;
+    if (!isolated && !bridgedTrafficIsFiltered(4)) return [];
+    const port = indexOf(vethName(names, endpoint.endpointId));
+    return [
+      ...(bridgedTrafficIsFiltered(4) ? [setHairpin(port, true)] : []),
+      ...(isolated ? [setIsolated(port, true)] : []),
+    ];
+  };
+
   return {
     ensureBridge(network, prepare) {
       const name = network.bridge ?? '';
       if (checked.has(name) && findInterfaceIndex(name) !== undefined) return false;
       const existing = findLink(socket(), name);
       if (existing) checkOurs(existing, names);
-      const [ipv4] = network.ipam;
+      const [ipv4] = blocksOf(network, 4);
       if (!existing && ipv4) {
         // A fixed address: otherwise the bridge takes the lowest one of its members, and changes with them.
         const address = macFromIpv4(parseIpAddress(ipv4.gateway));
-        socket().execute([createBridge({ name, address })]);
+        const { mtu } = readBridgeOptions(network.options);
+        socket().execute([createBridge({ name, address, ...(mtu === undefined ? {} : { mtu }) })]);
       }
       const index = indexOf(name);
       prepare();
@@ -86,25 +143,30 @@ export function createLinks({ names }: { names: KernelNames }): Links {
       checked.add(name);
       return true;
     },
-    async connect(endpoint, { bridge, pid, isGateway }) {
-      const name = vethName(names, endpoint.endpointId);
+    async connect(endpoint, { network, pid, isGateway }) {
       const namespace = openNamespace(pid, 'net');
       try {
         inNetworkNamespace(namespace, prepareContainer);
-        const pair = createVeth({
-          host: { name, master: indexOf(bridge), up: true },
-          peer: { name: endpoint.interfaceName, address: endpoint.macAddress },
-          namespace: { fd: namespace },
-        });
-        await turns.run(() => socket().executeAsync([pair]));
+        await turns.run(() => makeInterface(interfaceOf(endpoint, network, namespace), network));
         faultPoint('network.attach.paired');
         await turns.run(() => configureInside(namespace, endpoint, isGateway));
-        if (bridgedTrafficIsFiltered(4))
-          await turns.run(() => socket().executeAsync([setHairpin(indexOf(name), true)]));
+        const port = portSettings(endpoint, network);
+        if (port.length > 0) await turns.run(() => socket().executeAsync(port));
       } finally {
         closeDescriptor(namespace);
       }
     },
+    async removeInside(pid, endpoint) {
+      const namespace = findNamespace(pid);
+      if (namespace === undefined) return;
+      try {
+        using inside = openRouteSocket({ namespaceFd: namespace });
+        await deleteLinks(inside, [endpoint.interfaceName]);
+      } finally {
+        closeDescriptor(namespace);
+      }
+    },
+    removeParent: (network) => removeParent(socket(), network, names),
     async setGateway(pid, endpoint) {
       const namespace = openNamespace(pid, 'net');
       try {
@@ -147,6 +209,16 @@ export function createLinks({ names }: { names: KernelNames }): Links {
   };
 }
 
+/** Undefined when the process has ended, and its interfaces with it. */
+function findNamespace(pid: number): number | undefined {
+  try {
+    return openNamespace(pid, 'net');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH')) return undefined;
+    throw error;
+  }
+}
+
 /** The bridge holds the gateway's addresses and no others that were set by hand or by an earlier configuration. */
 function setGateways(socket: RouteSocket, link: number, network: NetworkInfo): void {
   const wanted = network.ipam.map(({ subnet, gateway }) => ({
@@ -173,7 +245,7 @@ async function configureInside(namespaceFd: number, endpoint: Endpoint, isGatewa
     changeLink('lo', { up: true }),
     changeLink(link, { up: true }),
     ...families.map(({ address, prefixLength }) => addAddress({ link, address, prefixLength })),
-    ...(isGateway ? families.map(({ gateway }) => addDefaultRoute(gateway, link)) : []),
+    ...(isGateway ? defaultRoutes(endpoint, link) : []),
   ]);
 }
 
@@ -186,7 +258,16 @@ async function leadThrough(namespaceFd: number, endpoint: Endpoint | undefined):
   if (old.length > 0) await inside.executeAsync(old.map(removeRoute));
   if (!endpoint) return;
   const link = indexInside(namespaceFd, endpoint);
-  await inside.executeAsync(familiesOf(endpoint).map(({ gateway }) => addDefaultRoute(gateway, link)));
+  await inside.executeAsync(defaultRoutes(endpoint, link));
+}
+
+/** Without a gateway the interface itself leads out (ipvlan in mode l3). */
+function defaultRoutes(endpoint: Endpoint, link: number): Request[] {
+  return familiesOf(endpoint).map(({ address, gateway }) =>
+    gateway === ''
+      ? addRoute({ destination: address.includes(':') ? '::/0' : '0.0.0.0/0', link })
+      : addDefaultRoute(gateway, link),
+  );
 }
 
 function indexInside(namespaceFd: number, { interfaceName }: Endpoint): number {

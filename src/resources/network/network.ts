@@ -18,25 +18,41 @@ export interface Networks {
 
 export interface CreateNetwork {
   name: string;
-  driver: 'bridge';
+  driver: 'bridge' | 'macvlan' | 'ipvlan';
   internal?: boolean;
+  attachable?: boolean;
+  /** Default true: with no IPv6 block a unique-local one is chosen. */
   enableIpv6?: boolean;
-  /** CIDR; chosen from the pools when absent. */
-  subnet?: string;
-  gateway?: string;
+  /** Blocks; an IPv4 one is chosen from the pools when there is none. */
+  ipam?: IpamRequest[];
   options?: Record<string, string>;
   labels?: Record<string, string>;
 }
 
+export interface IpamRequest {
+  /** CIDR. */
+  subnet?: string;
+  gateway?: string;
+  /** CIDR within the subnet, from which containers get theirs. */
+  ipRange?: string;
+  /** Addresses that others have, by a name for people. */
+  auxiliary?: Record<string, string>;
+}
+
+export type IpamBlock = Required<Pick<IpamRequest, 'subnet' | 'gateway'>> &
+  Pick<IpamRequest, 'ipRange' | 'auxiliary'>;
+
 export interface NetworkInfo {
   id: NetworkId;
   name: string;
-  driver: 'bridge' | 'host' | 'null';
+  driver: 'bridge' | 'host' | 'null' | 'macvlan' | 'ipvlan';
   scope: 'local';
   internal: boolean;
+  /** Kept for inspect: it concerns swarms only. */
+  attachable: boolean;
   enableIpv4: boolean;
   enableIpv6: boolean;
-  ipam: { subnet: string; gateway: string }[];
+  ipam: IpamBlock[];
   options: Record<string, string>;
   labels: Record<string, string>;
   /** Name of the Linux bridge; absent for host and none. */
@@ -106,6 +122,7 @@ export interface Endpoint {
   networkId: NetworkId;
   networkName: string;
   macAddress: string;
+  /** The gateway is empty where there is none among neighbours. */
   ipv4: { address: string; prefixLength: number; gateway: string };
   ipv6?: { address: string; prefixLength: number; gateway: string };
   interfaceName: string;
@@ -115,4 +132,9 @@ export interface Endpoint {
   dns: string[];
   /** With the real host ports; one entry per host address as Docker shows them (`0.0.0.0` and `::`). */
   ports: PortRequest[];
+}
+
+export function bridgeOf(network: NetworkInfo): string {
+  if (network.bridge === undefined) throw new Error(`network ${network.name} has no bridge`);
+  return network.bridge;
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { conflict, forbidden, invalid, notFound, unsupported } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import { parseNetworkId, randomHexId, type NetworkId } from '../../foundation/base/ids.ts';
@@ -7,15 +6,13 @@ import {
   formatIpSubnet,
   parseIpAddress,
   parseIpSubnet,
-  subnetContains,
-  subnetOf,
-  subnetSize,
-  subnetsOverlap,
   type IpSubnet,
 } from '../../foundation/base/ip-address.ts';
 import { chooseSubnet, type SubnetPool } from './address-pool.ts';
+import { checkDriverOptions, readBridgeOptions } from './driver-options.ts';
+import { defaultGateway, settleBlocks, uniqueLocalBlock } from './ipam.ts';
 import { bridgeName, checkInterfaceName } from './names.ts';
-import type { CreateNetwork, NetworkInfo, Networks } from './network.ts';
+import type { CreateNetwork, IpamBlock, NetworkInfo, Networks } from './network.ts';
 import type { NetworkRecord, NetworkRecords } from './records.ts';
 
 export interface NetworksDeps {
@@ -38,9 +35,6 @@ export interface PredefinedNetworks {
   bip?: string;
   pools: readonly SubnetPool[];
 }
-
-/** The bridge's name and the MTU are the driver options that mean something here; others are refused rather than ignored. */
-const knownOptions = new Set(['com.docker.network.bridge.name']);
 
 export function createNetworks(deps: NetworksDeps): Networks {
   const { records } = deps;
@@ -80,18 +74,25 @@ export function createNetworks(deps: NetworksDeps): Networks {
       const mine = [...networks.values()].flatMap((info) =>
         info.ipam.map(({ subnet }) => parseIpSubnet(subnet)),
       );
-      const subnet = request.subnet
-        ? checkOverlap(parseIpSubnet(request.subnet), mine)
-        : chooseSubnet(deps.pools, [...host, ...mine]);
-      const info = describe(request, subnet, { ipv6: deps.ipv6Available, nowMs: deps.now() });
-      records.putNetwork({ info, automaticSubnet: !request.subnet });
+      const asked = settleBlocks(request.ipam ?? [], {
+        used: mine,
+        several: request.driver !== 'bridge',
+        driver: request.driver,
+      });
+      const automaticSubnet = !asked.some(({ subnet }) => !subnet.includes(':'));
+      const blocks = automaticSubnet
+        ? [automaticBlock(chooseSubnet(deps.pools, [...host, ...mine])), ...asked]
+        : asked;
+      const info = describe(request, blocks, { ipv6: deps.ipv6Available, nowMs: deps.now() });
+      checkParent(request, [...networks.values()]);
+      records.putNetwork({ info, automaticSubnet });
       networks.set(info.id, info);
       faultPoint('network.create.recorded');
       return info;
     },
     async remove(id) {
       const info = get(id);
-      if (info.driver !== 'bridge' || info.name === 'bridge')
+      if (predefined.has(info.name))
         throw forbidden(`${info.name} is a pre-defined network and cannot be removed`);
       const members = deps.members(info.id);
       if (members.length > 0)
@@ -122,6 +123,7 @@ export async function ensurePredefined(
   const base = {
     scope: 'local',
     internal: false,
+    attachable: false,
     enableIpv4: true,
     enableIpv6: false,
     ipam: [],
@@ -161,10 +163,9 @@ async function defaultBridge(
     {
       name: 'bridge',
       driver: 'bridge',
-      ...(bip ? { gateway: bip.gateway } : {}),
       options: { 'com.docker.network.bridge.name': bridge },
     },
-    subnet,
+    [{ subnet: formatIpSubnet(subnet), gateway: bip?.gateway ?? defaultGateway(subnet) }],
     { ipv6: deps.ipv6Available, nowMs: deps.now() },
   );
   return {
@@ -187,72 +188,62 @@ function parseBip(text: string): { subnet: IpSubnet; gateway: string } {
 }
 
 function checkRequest(request: CreateNetwork): void {
-  if (['bridge', 'host', 'none', 'default'].includes(request.name))
+  if (predefined.has(request.name) || request.name === 'default')
     throw forbidden(`operation is not permitted on predefined ${request.name} network`);
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(request.name) || request.name.length > 255)
     throw invalid(
       `invalid network name ${JSON.stringify(request.name.slice(0, 80))}: only [a-zA-Z0-9][a-zA-Z0-9_.-]* are allowed`,
     );
-  for (const option of Object.keys(request.options ?? {}))
-    if (!knownOptions.has(option))
-      throw unsupported(`network option ${JSON.stringify(option)} is not supported by the bridge driver`, {
-        code: 'network-option',
-      });
+  checkDriverOptions(request.driver, request.options ?? {});
 }
 
-function checkOverlap(subnet: IpSubnet, used: readonly IpSubnet[]): IpSubnet {
-  if (subnet.family !== 4)
-    throw unsupported('a network needs an IPv4 subnet; its IPv6 subnet is chosen automatically', {
-      code: 'ipv6-subnet',
+/** Two networks on one interface of the host would each think that its addresses are its own. */
+function checkParent(request: CreateNetwork, all: readonly NetworkInfo[]): void {
+  const parent = request.options?.['parent'];
+  if (request.driver === 'bridge' || !parent) return;
+  const other = all.find(({ driver, options }) => driver === request.driver && options['parent'] === parent);
+  if (other)
+    throw forbidden(`network ${other.id} is already using parent interface ${parent}`, {
+      code: 'parent-taken',
+      hint: `make a network on another interface, or on a VLAN of it such as ${parent}.10`,
     });
-  if (subnet.prefixLength > 30 || subnet.prefixLength < 8)
-    throw invalid(
-      `subnet ${formatIpSubnet(subnet)} is too ${subnet.prefixLength > 30 ? 'small' : 'large'}: want a prefix between /8 and /30`,
-    );
-  if (used.some((other) => subnetsOverlap(other, subnet)))
-    throw forbidden(`invalid pool request: Pool overlaps with other one on this address space`, {
-      code: 'subnet-overlap',
-      hint: `another network uses a part of ${formatIpSubnet(subnet)}: choose another subnet, or none to get a free one`,
-    });
-  return subnet;
 }
+
+const predefined = new Set(['bridge', 'host', 'none']);
+
+const automaticBlock = (subnet: IpSubnet): IpamBlock => ({
+  subnet: formatIpSubnet(subnet),
+  gateway: defaultGateway(subnet),
+});
 
 function describe(
   request: CreateNetwork,
-  subnet: IpSubnet,
+  blocks: readonly IpamBlock[],
   host: { ipv6: boolean; nowMs: number },
 ): NetworkInfo {
   const id = newId();
-  const gateway = request.gateway
-    ? parseIpAddress(request.gateway)
-    : { family: subnet.family, value: subnet.base + 1n };
-  const broadcast = subnet.base + subnetSize(subnet) - 1n;
-  if (!subnetContains(subnet, gateway) || gateway.value === subnet.base || gateway.value === broadcast)
-    throw invalid(`gateway ${formatIpAddress(gateway)} is not a host address of ${formatIpSubnet(subnet)}`);
-  const ipam = [{ subnet: formatIpSubnet(subnet), gateway: formatIpAddress(gateway) }];
-  const ipv6 = host.ipv6 && request.enableIpv6 !== false;
-  if (ipv6) ipam.push(uniqueLocalSubnet());
+  const options = request.options ?? {};
+  const hasIpv6 = blocks.some(({ subnet }) => subnet.includes(':'));
+  const ipv6 = host.ipv6 && (hasIpv6 || (request.enableIpv6 ?? request.driver === 'bridge'));
+  if (hasIpv6 && !host.ipv6)
+    throw unsupported('this host has no IPv6', { code: 'no-ipv6', hint: 'leave the IPv6 subnet out' });
   return {
     id,
     name: request.name,
-    driver: 'bridge',
+    driver: request.driver,
     scope: 'local',
     internal: request.internal ?? false,
+    attachable: request.attachable ?? false,
     enableIpv4: true,
     enableIpv6: ipv6,
-    ipam,
-    options: request.options ?? {},
+    ipam: [...blocks, ...(ipv6 && !hasIpv6 ? [uniqueLocalBlock()] : [])],
+    options,
     labels: request.labels ?? {},
-    bridge: checkInterfaceName(request.options?.['com.docker.network.bridge.name'] ?? bridgeName(id)),
+    ...(request.driver === 'bridge'
+      ? { bridge: readBridgeOptions(options).bridgeName ?? bridgeName(id) }
+      : {}),
     createdAtMs: host.nowMs,
   };
-}
-
-/** RFC 4193: `fd`, 40 random bits (and here 16 more for the subnet id), so that networks of joined sites do not meet. */
-function uniqueLocalSubnet(): { subnet: string; gateway: string } {
-  const value = BigInt(`0xfd${randomBytes(7).toString('hex')}`) << 64n;
-  const subnet = subnetOf({ family: 6, value }, 64);
-  return { subnet: formatIpSubnet(subnet), gateway: formatIpAddress({ family: 6, value: value + 1n }) };
 }
 
 function newId(): NetworkId {

@@ -8,7 +8,9 @@ import {
   prepareBridge,
 } from './host-sysctls.ts';
 import type { Links } from './links.ts';
-import type { NetworkInfo } from './network.ts';
+import { bridgeOf, type NetworkInfo } from './network.ts';
+import { readBridgeOptions } from './driver-options.ts';
+import { blocksOf } from './ipam.ts';
 
 /** What a bridge network needs on the host: the bridge, settings of the kernel, its part of the rules. */
 export interface Plumbing {
@@ -51,6 +53,7 @@ export function createPlumbing({ links, firewall, log, onFirstNetwork }: Plumbin
   };
   return {
     async bringUp(network) {
+      if (network.driver !== 'bridge') return;
       prepare(network);
       await firewall.change((plan) => withNetwork(plan, network));
       reportFirst();
@@ -61,6 +64,7 @@ export function createPlumbing({ links, firewall, log, onFirstNetwork }: Plumbin
       if (networks.length > 0) reportFirst();
     },
     allowLoopback(network) {
+      if (network.driver !== 'bridge') return;
       const bridge = bridgeOf(network);
       if (loopbackAllowed.has(bridge)) return;
       allowLoopbackPublishing(bridge);
@@ -68,6 +72,7 @@ export function createPlumbing({ links, firewall, log, onFirstNetwork }: Plumbin
       loopbackAllowed.add(bridge);
     },
     async takeDown(network) {
+      if (network.driver !== 'bridge') return links.removeParent(network);
       const bridge = bridgeOf(network);
       await links.removeBridge(bridge);
       loopbackAllowed.delete(bridge);
@@ -78,11 +83,6 @@ export function createPlumbing({ links, firewall, log, onFirstNetwork }: Plumbin
       }));
     },
   };
-}
-
-export function bridgeOf(network: NetworkInfo): string {
-  if (network.bridge === undefined) throw new Error(`network ${network.name} has no bridge`);
-  return network.bridge;
 }
 
 /**
@@ -96,9 +96,13 @@ export function ipv6LoopbackWorks(): boolean {
 function withNetwork(plan: FirewallPlan, network: NetworkInfo): FirewallPlan {
   const bridge = bridgeOf(network);
   if (plan.networks.some((known) => known.bridge === bridge)) return plan;
-  const [ipv4, ipv6] = network.ipam;
+  const [ipv4] = blocksOf(network, 4);
+  const [ipv6] = blocksOf(network, 6);
+  const { masquerade, betweenContainers } = readBridgeOptions(network.options);
   const filtered: FilteredNetwork = {
     bridge,
+    masquerade,
+    betweenContainers,
     ipv4: ipv4?.subnet ?? '',
     ...(ipv6 ? { ipv6: ipv6.subnet } : {}),
     internal: network.internal,

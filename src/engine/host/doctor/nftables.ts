@@ -38,7 +38,9 @@ export async function checkNftables(): Promise<Findings> {
 function judgeRules(nft: string): Promise<string> {
   const script = renderTable({
     table: 'silo-doctor',
-    networks: [{ bridge: 'silo0', ipv4: '192.0.2.0/24', internal: false }],
+    networks: [
+      { bridge: 'silo0', ipv4: '192.0.2.0/24', internal: false, masquerade: true, betweenContainers: true },
+    ],
     ports: [],
     ipv6Loopback: false,
   });

@@ -86,18 +86,18 @@ export function createBridge(settings: NewLink & { multicastSnooping?: boolean }
   const { multicastSnooping, ...link } = settings;
   const data =
     multicastSnooping === undefined ? [] : [attributeU8(IFLA_BR_MCAST_SNOOPING, multicastSnooping ? 1 : 0)];
-  return createLink(link, 'bridge', data);
+  return createLink(link, 'bridge', { data });
 }
 
 /** A request to create a veth(4) pair with everything set at once; EEXIST when a name is taken on its side. */
 export function createVeth({ host, peer, namespace }: VethPair): Request {
-  const place =
-    'pid' in namespace
-      ? attributeU32(IFLA_NET_NS_PID, namespace.pid)
-      : attributeU32(IFLA_NET_NS_FD, namespace.fd);
   // struct ifinfomsg of the peer, then its attributes.
-  const other = attributeNested(VETH_INFO_PEER, [linkInfo(0, peer), ...settingAttributes(peer), place]);
-  return createLink(host, 'veth', [other]);
+  const other = attributeNested(VETH_INFO_PEER, [
+    linkInfo(0, peer),
+    ...settingAttributes(peer),
+    placeIn(namespace),
+  ]);
+  return createLink(host, 'veth', { data: [other] });
 }
 
 /** A request to change an interface; with a name as reference, `settings.name` does not rename. */
@@ -151,7 +151,19 @@ export function listLinks(socket: RouteSocket): LinkInfo[] {
   return socket.dump(request).map(toLinkInfo);
 }
 
-function createLink(settings: NewLink, kind: string, data: readonly Buffer[]): Request {
+function placeIn(namespace: NamespaceRef): Buffer {
+  return 'pid' in namespace
+    ? attributeU32(IFLA_NET_NS_PID, namespace.pid)
+    : attributeU32(IFLA_NET_NS_FD, namespace.fd);
+}
+
+/** A request to create an interface of a kind (`IFLA_INFO_KIND`) with the data of that kind. */
+export function createLink(
+  settings: NewLink,
+  kind: string,
+  more: { data: readonly Buffer[]; attributes?: readonly Buffer[]; namespace?: NamespaceRef },
+): Request {
+  const { data, attributes = [], namespace } = more;
   const info = [attributeText(IFLA_INFO_KIND, kind)];
   if (data.length > 0) info.push(attributeNested(IFLA_INFO_DATA, data));
   return {
@@ -160,6 +172,8 @@ function createLink(settings: NewLink, kind: string, data: readonly Buffer[]): R
     body: Buffer.concat([
       linkInfo(0, settings),
       ...settingAttributes(settings),
+      ...attributes,
+      ...(namespace ? [placeIn(namespace)] : []),
       attributeNested(IFLA_LINKINFO, info),
     ]),
     call: `RTM_NEWLINK ${kind}`,

@@ -64,6 +64,7 @@ export const sampleNetwork: NetworkInfo = {
   driver: 'bridge',
   scope: 'local',
   internal: false,
+  attachable: false,
   enableIpv4: true,
   enableIpv6: false,
   ipam: [{ subnet: '172.29.0.0/16', gateway: '172.29.0.1' }],

@@ -1,11 +1,17 @@
 import type { NetworkQueries } from '../../../engine/host/engine.ts';
-import { invalid, notFound } from '../../../foundation/base/errors.ts';
+import { forbidden, invalid, notFound } from '../../../foundation/base/errors.ts';
 import type {
+  IpamConfigJson,
   NetworkContainerJson,
   NetworkCreateBody,
   NetworkJson,
 } from '../../../foundation/wire/docker/network.ts';
-import type { CreateNetwork, NetworkInfo } from '../../../resources/network/network.ts';
+import type {
+  CreateNetwork,
+  IpamBlock,
+  IpamRequest,
+  NetworkInfo,
+} from '../../../resources/network/network.ts';
 import { defined, isEmpty, refuseUnless } from './refuse.ts';
 import { formatTime } from './times.ts';
 
@@ -24,19 +30,25 @@ export function toNetworkJson(network: NetworkInfo, members: readonly Member[]):
     IPAM: {
       Driver: 'default',
       Options: null,
-      Config:
-        network.ipam.length === 0
-          ? null
-          : network.ipam.map(({ subnet, gateway }) => ({ Subnet: subnet, Gateway: gateway })),
+      Config: network.ipam.length === 0 ? null : network.ipam.map(toIpamJson),
     },
     Internal: network.internal,
-    Attachable: false,
+    Attachable: network.attachable,
     Ingress: false,
     ConfigFrom: { Network: '' },
     ConfigOnly: false,
     Containers: Object.fromEntries(members.map((member) => [member.containerId, toMember(member)])),
     Options: network.options,
     Labels: network.labels,
+  };
+}
+
+function toIpamJson({ subnet, gateway, ipRange, auxiliary }: IpamBlock): IpamConfigJson {
+  return {
+    Subnet: subnet,
+    ...(ipRange === undefined ? {} : { IPRange: ipRange }),
+    Gateway: gateway,
+    ...(auxiliary === undefined ? {} : { AuxiliaryAddresses: auxiliary }),
   };
 }
 
@@ -50,16 +62,15 @@ function toMember(member: Member): NetworkContainerJson {
   };
 }
 
-/** Checks with Docker's texts; what has no meaning here yet is refused by name. `Attachable` concerns swarm networks only. */
+const drivers = ['bridge', 'macvlan', 'ipvlan'] as const;
+
+/** Checks with Docker's texts; what has no meaning here is refused by name. `Attachable` concerns swarm networks only and is kept. */
 export function toCreateNetwork(body: NetworkCreateBody): CreateNetwork {
   const { Name = '', Driver = '' } = body;
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(Name))
     throw invalid(`invalid name: ${Name.slice(0, 80)}`, { code: 'bad-network-name' });
-  if (Driver !== '' && Driver !== 'bridge' && Driver !== 'default')
-    throw notFound(`plugin "${Driver.slice(0, 80)}" not found`, {
-      code: 'no-such-driver',
-      hint: 'networks are of the driver bridge',
-    });
+  const driver = Driver === '' || Driver === 'default' ? 'bridge' : drivers.find((known) => known === Driver);
+  if (driver === undefined) throw noDriver(Driver);
   refuseUnless(body.Scope === undefined || ['', 'local'].includes(body.Scope), 'Scope');
   refuseUnless(!body.Ingress, 'Ingress');
   refuseUnless(!body.ConfigOnly, 'ConfigOnly');
@@ -67,18 +78,38 @@ export function toCreateNetwork(body: NetworkCreateBody): CreateNetwork {
   refuseUnless(body.EnableIPv4 !== false, 'EnableIPv4=false');
   refuseUnless(['', 'default'].includes(body.IPAM?.Driver ?? ''), 'IPAM.Driver');
   refuseUnless(isEmpty(body.IPAM?.Options), 'IPAM.Options');
-  const [first, ...further] = body.IPAM?.Config ?? [];
-  refuseUnless(further.length === 0, 'IPAM.Config with more than one subnet');
-  refuseUnless(isEmpty(first?.IPRange), 'IPAM.Config.IPRange');
-  refuseUnless(isEmpty(first?.AuxiliaryAddresses), 'IPAM.Config.AuxiliaryAddresses');
+  const ipam = (body.IPAM?.Config ?? []).map(toIpamRequest);
   return defined<CreateNetwork>({
     name: Name,
-    driver: 'bridge',
+    driver,
     internal: body.Internal,
+    attachable: body.Attachable || undefined,
     enableIpv6: body.EnableIPv6 ?? undefined,
-    subnet: first?.Subnet || undefined,
-    gateway: first?.Gateway || undefined,
+    ipam: ipam.length === 0 ? undefined : ipam,
     options: body.Options ?? undefined,
     labels: body.Labels ?? undefined,
+  });
+}
+
+function noDriver(driver: string): Error {
+  if (driver === 'host' || driver === 'null' || driver === 'none')
+    return forbidden(`only one instance of "${driver}" network is allowed`, { code: 'one-instance' });
+  if (driver === 'overlay') return forbidden('This node is not a swarm manager.', { code: 'no-swarm' });
+  return notFound(`plugin "${driver.slice(0, 80)}" not found`, {
+    code: 'no-such-driver',
+    hint: `drivers: ${drivers.join(', ')}`,
+  });
+}
+
+function toIpamRequest({ Subnet, IPRange, Gateway, AuxiliaryAddresses }: IpamConfigJson): IpamRequest {
+  if (!Subnet && (IPRange || Gateway))
+    throw invalid('invalid network config:\nevery ip-range or gateway must have a corresponding subnet', {
+      code: 'no-subnet',
+    });
+  return defined<IpamRequest>({
+    subnet: Subnet || undefined,
+    ipRange: IPRange || undefined,
+    gateway: Gateway || undefined,
+    auxiliary: AuxiliaryAddresses ?? undefined,
   });
 }

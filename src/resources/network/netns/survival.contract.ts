@@ -190,7 +190,7 @@ test('rules that somebody flushed come back whole with the next change', async (
 
 test('an address rests until its interface is gone, and a full network says so', async () => {
   const resources = await openResources();
-  await resources.networks.create({ name: 'small', driver: 'bridge', subnet: '10.9.0.0/29' });
+  await resources.networks.create({ name: 'small', driver: 'bridge', ipam: [{ subnet: '10.9.0.0/29' }] });
   const all = [];
   for (let count = 0; count < 5; count++) all.push(await startContainer(resources, { network: 'small' }));
   const full = await startContainer(resources, { network: 'small' }).then(

@@ -1,0 +1,138 @@
+import { invalid, unsupported } from '../../foundation/base/errors.ts';
+import { findIpAddress } from '../../foundation/base/ip-address.ts';
+import { checkInterfaceName } from './names.ts';
+import type { NetworkInfo } from './network.ts';
+
+/** What the options of a network's driver mean. Names are Docker's; one that has no meaning here is refused rather than ignored. */
+export interface BridgeOptions {
+  bridgeName?: string;
+  /** Containers of the network reach each other. */
+  betweenContainers: boolean;
+  /** What leaves takes the host's address. */
+  masquerade: boolean;
+  /** Where ports are published that name no address. */
+  hostAddress: string;
+  mtu?: number;
+}
+
+export interface SublinkOptions {
+  /** Of the host; absent: an interface of ours that leads nowhere. */
+  parent?: string;
+  mode: number;
+  flags: number;
+  mtu?: number;
+}
+
+type Options = Readonly<Record<string, string>>;
+
+const mtuOption = 'com.docker.network.driver.mtu';
+/** Of every driver: how interfaces inside are called. */
+export const interfacePrefixOption = 'com.docker.network.container_iface_prefix';
+
+const bridgeKeys = {
+  name: 'com.docker.network.bridge.name',
+  betweenContainers: 'com.docker.network.bridge.enable_icc',
+  masquerade: 'com.docker.network.bridge.enable_ip_masquerade',
+  hostAddress: 'com.docker.network.bridge.host_binding_ipv4',
+} as const;
+
+export function readBridgeOptions(options: Options): BridgeOptions {
+  refuseUnknown('bridge', options, Object.values(bridgeKeys));
+  const name = options[bridgeKeys.name];
+  const hostAddress = options[bridgeKeys.hostAddress] ?? '';
+  if (hostAddress !== '' && findIpAddress(hostAddress)?.family !== 4)
+    throw wrong(bridgeKeys.hostAddress, hostAddress, 'an IPv4 address');
+  return {
+    ...(name ? { bridgeName: checkInterfaceName(name) } : {}),
+    betweenContainers: flag(options, bridgeKeys.betweenContainers),
+    masquerade: flag(options, bridgeKeys.masquerade),
+    hostAddress,
+    ...mtuOf(options),
+  };
+}
+
+/** IFLA_MACVLAN_MODE (if_link.h). */
+const macvlanModes: Readonly<Record<string, number>> = { private: 1, vepa: 2, bridge: 4, passthru: 8 };
+
+export function readMacvlanOptions(options: Options): SublinkOptions {
+  refuseUnknown('macvlan', options, ['parent', 'macvlan_mode']);
+  return {
+    ...parentOf(options),
+    mode: choice(options, 'macvlan_mode', macvlanModes, 'bridge'),
+    flags: 0,
+    ...mtuOf(options),
+  };
+}
+
+/** IFLA_IPVLAN_MODE and IFLA_IPVLAN_FLAGS (if_link.h). */
+const ipvlanModes: Readonly<Record<string, number>> = { l2: 0, l3: 1, l3s: 2 };
+const ipvlanFlags: Readonly<Record<string, number>> = { bridge: 0, private: 1, vepa: 2 };
+
+export function readIpvlanOptions(options: Options): SublinkOptions {
+  refuseUnknown('ipvlan', options, ['parent', 'ipvlan_mode', 'ipvlan_flag']);
+  return {
+    ...parentOf(options),
+    mode: choice(options, 'ipvlan_mode', ipvlanModes, 'l2'),
+    flags: choice(options, 'ipvlan_flag', ipvlanFlags, 'bridge'),
+    ...mtuOf(options),
+  };
+}
+
+/** Refuses options that mean nothing to the driver. */
+export function checkDriverOptions(driver: NetworkInfo['driver'], options: Options): void {
+  if (driver === 'bridge') readBridgeOptions(options);
+  else if (driver === 'macvlan') readMacvlanOptions(options);
+  else if (driver === 'ipvlan') readIpvlanOptions(options);
+}
+
+function refuseUnknown(driver: string, options: Options, known: readonly string[]): void {
+  for (const option of Object.keys(options))
+    if (!known.includes(option) && option !== mtuOption && option !== interfacePrefixOption)
+      throw unsupported(`network option ${JSON.stringify(option)} is not supported by the ${driver} driver`, {
+        code: 'network-option',
+        hint: `known options: ${[...known, mtuOption, interfacePrefixOption].join(', ')}`,
+      });
+}
+
+function parentOf(options: Options): { parent?: string } {
+  const { parent } = options;
+  return parent ? { parent: checkInterfaceName(parent) } : {};
+}
+
+function mtuOf(options: Options): { mtu?: number } {
+  const text = options[mtuOption];
+  if (text === undefined || text === '' || text === '0') return {};
+  const mtu = Number(text);
+  // IPv6 needs 1280 (RFC 8200, 5); the kernel's bridges end at 65535.
+  if (!Number.isInteger(mtu) || mtu < 68 || mtu > 65_535)
+    throw wrong(mtuOption, text, 'a number from 68 to 65535');
+  return { mtu };
+}
+
+function flag(options: Options, key: string): boolean {
+  const text = options[key] ?? 'true';
+  if (['true', '1', 't', 'T', 'TRUE', 'True'].includes(text)) return true;
+  if (['false', '0', 'f', 'F', 'FALSE', 'False'].includes(text)) return false;
+  throw wrong(key, text, 'true or false');
+}
+
+function choice(
+  options: Options,
+  key: string,
+  values: Readonly<Record<string, number>>,
+  otherwise: string,
+): number {
+  const word = options[key] || otherwise;
+  const value = Object.hasOwn(values, word) ? values[word] : undefined;
+  if (value === undefined) throw wrong(key, word, `one of ${Object.keys(values).join(', ')}`);
+  return value;
+}
+
+function wrong(key: string, value: string, want: string): Error {
+  return invalid(
+    `invalid value ${JSON.stringify(value.slice(0, 80))} of network option ${key}: want ${want}`,
+    {
+      code: 'network-option',
+    },
+  );
+}
