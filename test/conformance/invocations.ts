@@ -328,6 +328,28 @@ export const chapters: Chapters = {
       ],
     },
     {
+      name: 'top takes the options of ps',
+      steps: [
+        'run -d --name seen busybox sleep 60',
+        ...['aux', 'ax', '-e', '-eF', '-el', 'l', 'j', '-o pid,cmd,user', '-eo pid,args --sort=-pid'].map(
+          (options) => ({ docker: `top seen ${options}`, hide: [/^.*sleep.*$/m] }),
+        ),
+        'top seen -o user',
+        'top seen -o bad',
+      ],
+    },
+    {
+      name: 'stats of a container that does not run',
+      steps: [
+        'create --name still busybox sleep 60',
+        'stats --no-stream still',
+        'stats --no-stream --no-trunc still',
+        'stats --no-stream --format json still',
+        `stats --no-stream --format 'table {{.Name}}\t{{.MemPerc}}\t{{.Container}}' still`,
+        'stats --no-stream nosuch',
+      ],
+    },
+    {
       name: 'events tell a life in order',
       steps: [
         'run --name lived --rm -l colour=green busybox true',
