@@ -12,6 +12,8 @@ export interface DiskCommands {
    * reported, or moved to `lost+found` below the data root. `rehash` also reads every blob.
    */
   check(options: CheckOptions): Promise<DiskFinding[]>;
+  /** Keeps the image from background cleaning, or no longer. A prune that its user asks for removes it all the same. */
+  pin(image: string, pinned: boolean): void;
 }
 
 export type DiskPart = 'images' | 'containers' | 'volumes';

@@ -23,6 +23,10 @@ import { openVolumes } from '../../resources/volume/volumes.ts';
 import { type ContainerEngine, createContainerEngine } from '../container/container-engine.ts';
 import { createEvents } from '../events/bus.ts';
 import { createImageEngine } from '../image/create-image-engine.ts';
+import { createCleaner, watchUses } from './cleaning/cleaner.ts';
+import { createDiskLevel } from './cleaning/disk-level.ts';
+import { openImageUses } from './cleaning/image-uses.ts';
+import { parseMarks } from './cleaning/marks.ts';
 import { createDiskCheck } from './disk-check.ts';
 import { createDiskUsage } from './disk-usage.ts';
 import type { Engine } from './engine.ts';
@@ -61,6 +65,11 @@ export async function openEngine(
   deps: { log: Log; commands: HelperCommands },
 ): Promise<OpenedEngine> {
   const { log, commands } = deps;
+  const marks = parseMarks(settings);
+  const usage = createDiskUsage({
+    dataRoot: settings.dataRoot,
+    measure: (request) => measureTree(request, { command: deps.commands.measure }),
+  });
   await using undo = new AsyncDisposableStack();
   const { dataRoot, execRoot } = settings;
   for (const directory of [dataRoot, execRoot]) await mkdir(directory, { recursive: true, mode: 0o710 });
@@ -168,6 +177,13 @@ export async function openEngine(
     }),
   );
   containers = opened;
+  const uses = openImageUses(database);
+  const cleaning = { images, containers: opened.containers, uses, events, log, now };
+  if (marks) {
+    undo.use(watchUses(cleaning));
+    const level = createDiskLevel({ dataRoot, usage, settled: () => snapshots.trash.idle() });
+    undo.use(createCleaner({ ...cleaning, marks, level }));
+  }
   await opened.recover();
   const host = await gatherHostFacts(settings, {
     programs,
@@ -194,10 +210,12 @@ export async function openEngine(
     }),
     volumes: createVolumeCommands({ volumes, containers: opened.containers, events }),
     disk: {
-      usage: createDiskUsage({
-        dataRoot,
-        measure: (request) => measureTree(request, { command: commands.measure }),
-      }),
+      usage,
+      pin(name, pinned) {
+        const { id } = images.resolve(name);
+        if (pinned) uses.pin(id);
+        else uses.unpin(id);
+      },
       check: createDiskCheck({
         dataRoot,
         containers: (options) => opened.check(options),

@@ -21,6 +21,10 @@ export interface EngineSettings {
   logMaxBytes: number;
   /** Folders of CDI device files, later ones win. */
   cdiSpecDirs: string[];
+  /** Level of the disk (`85%`, `200GB`) above which unused images are removed; off when absent. */
+  gcHighWater?: string;
+  /** Level at which that stops; nine tenths of the high one when absent. */
+  gcLowWater?: string;
   /** Static init for `--init`; looked up when absent. */
   initPath?: string;
 }
@@ -57,6 +61,8 @@ const keys: Record<
   'max-concurrent-downloads': { field: 'maxConcurrentDownloads', type: 'number' },
   'log-max-bytes': { field: 'logMaxBytes', type: 'number' },
   'cdi-spec-dirs': { field: 'cdiSpecDirs', type: 'strings' },
+  'gc-high-water': { field: 'gcHighWater', type: 'string' },
+  'gc-low-water': { field: 'gcLowWater', type: 'string' },
   'init-path': { field: 'initPath', type: 'string' },
   hosts: { field: 'hosts', type: 'strings' },
   'log-level': { field: 'logLevel', type: 'string' },

@@ -191,6 +191,9 @@ export interface OutputStream {
 }
 
 export interface ImageCalls {
+  /** Ours: keeps the image from background cleaning. */
+  pin(name: string, options?: CallOptions): Promise<void>;
+  unpin(name: string, options?: CallOptions): Promise<void>;
   list(
     options?: CallOptions & { all?: boolean; digests?: boolean; filters?: Filters },
   ): Promise<ImageSummaryJson[]>;

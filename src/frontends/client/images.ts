@@ -63,6 +63,10 @@ export function createImageCalls(transport: Transport): ImageCalls {
       transport.done({ method: 'POST', path: at(name, '/tag'), query: { ...target }, signal }),
     remove: (name, { force, noPrune, signal } = {}) =>
       transport.json({ method: 'DELETE', path: at(name, ''), query: { force, noprune: noPrune }, signal }),
+    pin: (name, { signal } = {}) =>
+      transport.done({ method: 'POST', path: '/silo/images/pin', query: { name }, signal }),
+    unpin: (name, { signal } = {}) =>
+      transport.done({ method: 'POST', path: '/silo/images/unpin', query: { name }, signal }),
     prune: ({ filters, signal } = {}) =>
       transport.json({
         method: 'POST',

@@ -7,6 +7,7 @@ import { historyOfImage } from './history.ts';
 import { inspectImage } from './inspect.ts';
 import { listImages } from './list.ts';
 import { loadImages } from './load.ts';
+import { pinImage } from './pin.ts';
 import { pruneImages } from './prune.ts';
 import { removeImage } from './remove.ts';
 import { tagImage } from './tag.ts';
@@ -23,5 +24,7 @@ export function imageRoutes(engine: Engine): Route[] {
     tagImage(engine),
     removeImage(engine),
     bootstrapImage(engine),
+    pinImage(engine, 'pin'),
+    pinImage(engine, 'unpin'),
   ];
 }
