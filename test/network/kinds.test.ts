@@ -64,10 +64,10 @@ describe.skipIf(skipReason !== undefined)('kinds of networks', () => {
   };
 
   test('a bridge with range, gateway, auxiliary addresses, IPv6 block and MTU is shown and used as asked', async () => {
-    const blocks = ['--subnet', '10.211.0.0/16', '--ip-range', '10.211.7.0/24', '--gateway', '10.211.0.254'];
+    const blocks = ['--subnet', '198.18.0.0/16', '--ip-range', '198.18.7.0/24', '--gateway', '198.18.0.254'];
     const more = [
       '--aux-address',
-      'router=10.211.7.0',
+      'router=198.18.7.0',
       '--subnet',
       'fd00:211::/64',
       '--opt',
@@ -76,23 +76,23 @@ describe.skipIf(skipReason !== undefined)('kinds of networks', () => {
     await said('network', 'create', ...blocks, ...more, 'asked');
     expect((await network('asked')).IPAM.Config).toEqual([
       {
-        Subnet: '10.211.0.0/16',
-        IPRange: '10.211.7.0/24',
-        Gateway: '10.211.0.254',
-        AuxiliaryAddresses: { router: '10.211.7.0' },
+        Subnet: '198.18.0.0/16',
+        IPRange: '198.18.7.0/24',
+        Gateway: '198.18.0.254',
+        AuxiliaryAddresses: { router: '198.18.7.0' },
       },
       { Subnet: 'fd00:211::/64', Gateway: 'fd00:211::1' },
     ] as never);
     await run('one', '--network', 'asked');
-    await run('two', '--network', 'asked', '--ip', '10.211.99.9', '--ip6', 'fd00:211::99');
-    expect(await addressOf('one', 'asked')).toBe('10.211.7.1');
+    await run('two', '--network', 'asked', '--ip', '198.18.99.9', '--ip6', 'fd00:211::99');
+    expect(await addressOf('one', 'asked')).toBe('198.18.7.1');
     expect(await inside('two', 'cat /sys/class/net/eth0/mtu; ip -6 addr show dev eth0')).toMatch(
       /^1400\n[^]*fd00:211::99\/64/,
     );
-    expect(await inside('one', 'ip route')).toContain('default via 10.211.0.254');
-    expect(bridgedIsDropped() || (await reaches('one', '10.211.99.9'))).toBe(true);
+    expect(await inside('one', 'ip route')).toContain('default via 198.18.0.254');
+    expect(bridgedIsDropped() || (await reaches('one', '198.18.99.9'))).toBe(true);
     expect(
-      (await engine.silo('run', '--rm', '--network', 'asked', '--ip', '10.211.99.9', 'busybox', 'true'))
+      (await engine.silo('run', '--rm', '--network', 'asked', '--ip', '198.18.99.9', 'busybox', 'true'))
         .stderr,
     ).toContain('Address already in use');
   });
@@ -108,7 +108,7 @@ describe.skipIf(skipReason !== undefined)('kinds of networks', () => {
   test.each(['macvlan', 'ipvlan'].filter((kind) => has[kind]))(
     'a %s without a parent joins its containers and nobody else',
     async (driver) => {
-      await said('network', 'create', '--driver', driver, '--subnet', '10.212.0.0/24', 'lan');
+      await said('network', 'create', '--driver', driver, '--subnet', '198.19.2.0/24', 'lan');
       expect(await network('lan')).toMatchObject({ Driver: driver, EnableIPv6: false });
       await run('one', '--network', 'lan');
       await run('two', '--network', 'lan', '--network-alias', 'other');
@@ -134,7 +134,7 @@ describe.skipIf(skipReason !== undefined)('kinds of networks', () => {
         '--opt',
         'ipvlan_mode=l3',
         '--subnet',
-        '10.213.0.0/24',
+        '198.19.3.0/24',
         'routed',
       );
       await run('one', '--network', 'routed');
@@ -157,7 +157,7 @@ describe.skipIf(skipReason !== undefined)('kinds of networks', () => {
           '--opt',
           `parent=${parent}.42`,
           '--subnet',
-          '10.214.0.0/24',
+          '198.19.4.0/24',
           'tagged',
         );
         await run('one', '--network', 'tagged');
