@@ -72,6 +72,8 @@ function resolve(options: DaemonOptions): Resolved {
       ? {}
       : { maxConcurrentDownloads: options.maxConcurrentDownloads }),
     ...(options.cdiSpecDirs.length === 0 ? {} : { cdiSpecDirs: options.cdiSpecDirs }),
+    ...(options.logDriver === undefined ? {} : { logDriver: options.logDriver }),
+    ...(options.logOptions.length === 0 ? {} : { logOptions: toMap(options.logOptions) }),
     ...(options.insecureRegistries.length === 0 ? {} : { insecureRegistries: options.insecureRegistries }),
     ...(options.runtimes.length === 0
       ? {}
@@ -84,6 +86,14 @@ function resolve(options: DaemonOptions): Resolved {
   if (!isLevel(level)) throw invalid(`invalid log level "${level}": want ${levels.join(', ')}`);
   return { settings, hosts, level, metricsAddress: options.metricsAddress ?? fileMetrics };
 }
+
+const toMap = (pairs: readonly string[]): Record<string, string> =>
+  Object.fromEntries(
+    pairs.map((pair) => {
+      const [key = '', ...value] = pair.split('=');
+      return [key, value.join('=')];
+    }),
+  );
 
 const isLevel = (text: string): text is LogLevel => (levels as readonly string[]).includes(text);
 

@@ -45,6 +45,9 @@ const plan: Record<string, ScenarioName[]> = {
 
 /** Points that have a test of their own below, or that are not died at, with the reason. */
 const apart: Record<string, string> = {
+  'logs.compress.published': 'test/logs/rotation.test.ts',
+  'logs.compress.written': 'test/logs/rotation.test.ts',
+  'logs.rotate.renamed': 'test/logs/rotation.test.ts',
   'snapshot.init.filled': 'only the first start on a data root passes it',
 };
 

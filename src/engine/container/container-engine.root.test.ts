@@ -19,6 +19,7 @@ import { cgroupMode, completeHybridHierarchy } from '../../foundation/kernel/cgr
 import { createReactor } from '../../foundation/kernel/reactor.ts';
 import type { ChainId, Digest, ImageId } from '../../foundation/oci/digest.ts';
 import { createCdiDevices } from '../../resources/cdi/registry.ts';
+import { createLogKeeper } from '../../resources/logs/log-keeper.ts';
 import { createContainerLogs } from '../../resources/logs/container-logs.ts';
 import { createNetworkResources } from '../../resources/network/create-network-resources.ts';
 import { createOciDriver } from '../../resources/runtime/oci/driver.ts';
@@ -79,6 +80,7 @@ beforeAll(async () => {
       driver: { ...driver, streams: { ...driver.streams, attach: attachOrNot(driver) } },
       cdi: createCdiDevices([]),
       logs: createContainerLogs(),
+      logKeeper: resources.use(createLogKeeper({ reactor, log: silentLog })),
       events: bus,
       log: silentLog,
       now: Date.now,
@@ -92,6 +94,7 @@ beforeAll(async () => {
         cgroupParent: '/silo-test',
         initBinary: '',
         logMaxBytes: 1 << 20,
+        log: { driver: 'local', options: {} },
         defaultNetwork: 'bridge',
         host: { architecture: 'amd64', kernelRelease: '6.1.0', cgroupVersion: 1, swapLimit: false },
         openFilesLimit: 20_000,

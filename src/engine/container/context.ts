@@ -5,7 +5,8 @@ import type { ChainId, ImageId } from '../../foundation/oci/digest.ts';
 import type { PackRequest } from '../../foundation/archive/pack-process.ts';
 import type { Database } from '../../foundation/db/database.ts';
 import type { CdiDevices } from '../../resources/cdi/cdi.ts';
-import type { ContainerLogs } from '../../resources/logs/logs.ts';
+import type { LogConfig } from '../../resources/logs/log-config.ts';
+import type { ContainerLogs, LogKeeper } from '../../resources/logs/logs.ts';
 import type { Endpoints, Networks } from '../../resources/network/network.ts';
 import type { AttachedStreams, RuntimeDriver } from '../../resources/runtime/runtime.ts';
 import type { HostFacts as SpecHost } from '../../resources/spec/spec.ts';
@@ -31,6 +32,7 @@ export interface ContainerDeps {
   cdi: CdiDevices;
   driver: RuntimeDriver;
   logs: ContainerLogs;
+  logKeeper: LogKeeper;
   events: Events;
   log: Log;
   now: () => number;
@@ -52,8 +54,10 @@ export interface ContainerSettings {
   cgroupParent: string;
   /** Host path of a static init; empty when the machine has none. */
   initBinary: string;
-  /** Total log size kept for one container, bytes. */
+  /** Total log size kept for one container that names no size, bytes. */
   logMaxBytes: number;
+  /** Of containers that name no driver. */
+  log: LogConfig;
   defaultNetwork: string;
   /** What the machine offers to specs; `maximumOpenFiles` is the largest limit the engine may grant. */
   host: SpecHost;
@@ -88,6 +92,8 @@ export interface Live {
   lastSignal?: number;
   /** A check of the present run has passed. */
   wasHealthy: boolean;
+  /** Keeps the log of the present run. */
+  keptLog?: Disposable | undefined;
   restartDelayMs: number;
   restartTimer?: ReturnType<typeof setTimeout>;
   /** Until an end that could not be recorded is tried again. */

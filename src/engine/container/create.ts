@@ -13,6 +13,7 @@ import { volumesFor } from './anonymous-volumes.ts';
 import { commandLine, mergeImage } from './merge-image.ts';
 import { hasTest } from './health/health-check.ts';
 import { resolveMounts } from './mounts.ts';
+import { checkLogConfig, mergeLogConfig } from '../../resources/logs/log-config.ts';
 import { parseContainerName, randomContainerName } from './names.ts';
 import { limitWarnings } from './limits.ts';
 import { resolveSecurity } from './security.ts';
@@ -113,7 +114,7 @@ function settle(
   checkFailureAction(merged);
   const network = { ...merged.network, endpoints: byName(context, merged.network.endpoints) };
   return {
-    config: { ...merged, network, hostname: name },
+    config: { ...merged, network, hostname: name, log: mergeLogConfig(merged.log, context.settings.log) },
     warnings: limitWarnings(merged, context.settings),
   };
 }
@@ -159,10 +160,7 @@ function checkReferences(context: Context, config: ContainerConfig): void {
       code: 'unknown-runtime',
       hint: `runtimes of this engine: ${context.settings.runtimes.join(', ')}`,
     });
-  if (config.log.driver !== 'none' && !readableDrivers.has(config.log.driver))
-    throw invalid(`logger: no log driver named '${config.log.driver}' is registered`, {
-      code: 'unknown-log-driver',
-    });
+  checkLogConfig(config.log);
 }
 
 /** Namespaces of others are kept by id: the name may belong to another container tomorrow. */
@@ -204,5 +202,3 @@ function checkPlatform(image: ImageRecord, name: string, text: string): void {
       { code: 'other-platform' },
     );
 }
-
-const readableDrivers = new Set(['', 'json-file', 'local', 'k8s-file']);

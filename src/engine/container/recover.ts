@@ -4,6 +4,7 @@ import { isKind, toSiloError } from '../../foundation/base/errors.ts';
 import { type ContainerId, parseContainerId } from '../../foundation/base/ids.ts';
 import { createLimiter } from '../../foundation/base/limiter.ts';
 import type { RecoveredContainer } from '../../resources/runtime/runtime.ts';
+import { keepLog } from './keep-log.ts';
 import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { sweepDoomedVolumes } from './anonymous-volumes.ts';
@@ -33,7 +34,9 @@ export async function recoverContainers(context: Context): Promise<void> {
   );
   for (const id of running.keys()) {
     const record = context.store.find(id);
-    if (record) adopt(context, record, found.get(id));
+    if (!record) continue;
+    adopt(context, record, found.get(id));
+    keepLogAgain(context, record);
   }
   await thawAfterCommits(context);
   await Promise.all(
@@ -80,6 +83,15 @@ async function contained(context: Context, id: ContainerId, work: () => Promise<
     await context.locks.run(id, work);
   } catch (error) {
     context.log.error(`recovering container ${id}: ${toSiloError(error).message}`);
+  }
+}
+
+/** A log whose folder is damaged must not keep the engine from starting. */
+function keepLogAgain(context: Context, record: ContainerRecord): void {
+  try {
+    keepLog(context, record);
+  } catch (error) {
+    context.log.warn(`keeping the log of container ${record.name}: ${toSiloError(error).message}`);
   }
 }
 

@@ -59,6 +59,7 @@ export async function removeLocked(
   faultPoint('container.remove.unrecorded');
   await context.transfers.end(record.id);
   await context.snapshots.remove(record.id);
+  await context.logKeeper.release(record.logPath);
   faultPoint('container.remove.snapshot');
   await rm(join(context.settings.containersDirectory, record.id), { recursive: true, force: true });
   for (const name of doomedVolumes) await removeDoomed(context, name);

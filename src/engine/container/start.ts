@@ -7,6 +7,7 @@ import { mountOverlay, unmount } from '../../foundation/kernel/mount.ts';
 import { openRoot } from '../../foundation/kernel/rooted.ts';
 import { toSpec } from '../../resources/spec/to-spec.ts';
 import { handOverParked, releaseParked } from './attach.ts';
+import { keepLog, releaseLog } from './keep-log.ts';
 import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { resolveDeviceRequests } from './device-requests.ts';
@@ -120,16 +121,13 @@ async function launch(
   if (record.config.workingDir) makeWorkingDirectory(root, record.config.workingDir);
   const spec = toSpec(toSpecInput(context, record, { root, rootfsPath, etcFiles, devices }));
   const { config } = record;
+  const log = keepLog(context, record);
   const { pid } = await context.driver.containers.create({
     id,
     spec,
     terminal: config.terminal,
     stdin: config.openStdin ? (config.stdinOnce ? 'once' : 'open') : 'none',
-    log: {
-      path: record.logPath,
-      driver: config.log.driver === 'none' ? 'none' : 'k8s-file',
-      maxSizeBytes: context.settings.logMaxBytes,
-    },
+    log,
     runtimeName: record.runtimeName,
   });
   faultPoint('container.start.created');
@@ -187,6 +185,7 @@ function makeWorkingDirectory(root: ReturnType<typeof openRoot>, path: string): 
  * others from running; what stays behind is found again at the next start of the engine.
  */
 export async function cleanUpRun(context: Context, id: ContainerId): Promise<void> {
+  releaseLog(context, id);
   const results = await Promise.allSettled([
     context.driver.containers.delete(id),
     context.endpoints.release(id),

@@ -74,6 +74,9 @@ export interface HostFacts {
   initBinary: string;
   insecureRegistries: string[];
   cdiSpecDirs: string[];
+  logDriver: string;
+  /** Those that work on this machine. */
+  logDrivers: string[];
   startedAtMs: number;
   warnings: string[];
 }

@@ -35,6 +35,8 @@ export async function gatherHostFacts(
     initBinary,
     insecureRegistries: settings.insecureRegistries,
     cdiSpecDirs: settings.cdiSpecDirs,
+    logDriver: settings.logDriver,
+    logDrivers: ['json-file', 'local', 'none'],
     startedAtMs: now(),
     warnings: initBinary === '' ? ['no static init found: --init needs the package tini'] : [],
   };

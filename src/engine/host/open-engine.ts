@@ -14,6 +14,8 @@ import { createCdiDevices } from '../../resources/cdi/registry.ts';
 import { openContentStore } from '../../resources/content/content-store.ts';
 import { createRegistryClient } from '../../resources/distribution/registry-client.ts';
 import { createTransport } from '../../resources/distribution/transport.ts';
+import { checkLogConfig } from '../../resources/logs/log-config.ts';
+import { createLogKeeper } from '../../resources/logs/log-keeper.ts';
 import { createContainerLogs } from '../../resources/logs/container-logs.ts';
 import { createNetworkResources } from '../../resources/network/create-network-resources.ts';
 import { createResolver } from '../../resources/network/resolver/resolver-client.ts';
@@ -70,6 +72,7 @@ export async function openEngine(
     dataRoot: settings.dataRoot,
     measure: (request) => measureTree(request, { command: deps.commands.measure }),
   });
+  checkLogConfig({ driver: settings.logDriver, options: settings.logOptions });
   await using undo = new AsyncDisposableStack();
   const { dataRoot, execRoot } = settings;
   for (const directory of [dataRoot, execRoot]) await mkdir(directory, { recursive: true, mode: 0o710 });
@@ -156,6 +159,7 @@ export async function openEngine(
       cdi: createCdiDevices(settings.cdiSpecDirs),
       driver,
       logs: createContainerLogs(),
+      logKeeper: undo.use(createLogKeeper({ reactor, log })),
       events,
       log,
       now,
@@ -169,6 +173,7 @@ export async function openEngine(
         cgroupParent: settings.cgroupParent,
         initBinary,
         logMaxBytes: settings.logMaxBytes,
+        log: { driver: settings.logDriver, options: settings.logOptions },
         defaultNetwork: 'bridge',
         host: await specHost(mode === 'v2' ? 2 : 1),
         openFilesLimit: limits.openFiles,

@@ -17,7 +17,7 @@ export interface EngineSettings {
   runtimes: Record<string, string>;
   cgroupParent: string;
   maxConcurrentDownloads: number;
-  /** Bytes kept of one container's log. */
+  /** Bytes kept of the log of a container that gives no `max-size`. */
   logMaxBytes: number;
   /** Folders of CDI device files, later ones win. */
   cdiSpecDirs: string[];
@@ -25,6 +25,9 @@ export interface EngineSettings {
   gcHighWater?: string;
   /** Level at which that stops; nine tenths of the high one when absent. */
   gcLowWater?: string;
+  /** Of containers that name no driver, and options for that driver. */
+  logDriver: string;
+  logOptions: Record<string, string>;
   /** Static init for `--init`; looked up when absent. */
   initPath?: string;
 }
@@ -40,6 +43,8 @@ export const defaultSettings: EngineSettings = {
   maxConcurrentDownloads: 3,
   logMaxBytes: 100 * 1024 * 1024,
   cdiSpecDirs: ['/etc/cdi', '/var/run/cdi'],
+  logDriver: 'local',
+  logOptions: {},
 };
 
 /** Keys of the configuration file, as in Docker's `daemon.json` where it has them. */
@@ -47,7 +52,7 @@ const keys: Record<
   string,
   {
     field: keyof EngineSettings | 'hosts' | 'logLevel' | 'metricsAddress';
-    type: 'string' | 'strings' | 'number' | 'runtimes';
+    type: 'string' | 'strings' | 'number' | 'runtimes' | 'texts';
   }
 > = {
   'data-root': { field: 'dataRoot', type: 'string' },
@@ -63,6 +68,8 @@ const keys: Record<
   'cdi-spec-dirs': { field: 'cdiSpecDirs', type: 'strings' },
   'gc-high-water': { field: 'gcHighWater', type: 'string' },
   'gc-low-water': { field: 'gcLowWater', type: 'string' },
+  'log-driver': { field: 'logDriver', type: 'string' },
+  'log-opts': { field: 'logOptions', type: 'texts' },
   'init-path': { field: 'initPath', type: 'string' },
   hosts: { field: 'hosts', type: 'strings' },
   'log-level': { field: 'logLevel', type: 'string' },
@@ -110,6 +117,9 @@ function readKey(path: string, key: string, value: unknown): [string, unknown] {
     case 'strings':
       if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw wrong();
       return [known.field, value];
+    case 'texts':
+      if (!isTextMap(value)) throw wrong();
+      return [known.field, value];
     case 'runtimes':
       if (typeof value !== 'object' || value === null) throw wrong();
       return [
@@ -125,8 +135,18 @@ const words = {
   string: 'text',
   number: 'a whole number above 0',
   strings: 'a list of texts',
+  texts: 'an object of texts',
   runtimes: 'an object of { "path": … } by name',
 };
+
+function isTextMap(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((text) => typeof text === 'string')
+  );
+}
 
 function runtimePath(value: unknown): string | undefined {
   const path: unknown = typeof value === 'object' && value !== null && 'path' in value ? value.path : value;

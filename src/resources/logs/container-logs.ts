@@ -1,11 +1,14 @@
-import { open, stat, type FileHandle } from 'node:fs/promises';
-import { corrupt, notFound } from '../../foundation/base/errors.ts';
+import { corrupt } from '../../foundation/base/errors.ts';
 import { throwIfAborted } from '../../foundation/base/deadline.ts';
 import { parseBlock, toEntries } from './log-block.ts';
 import { filterBlock } from './log-filter.ts';
-import { findTail, readExactly } from './log-tail.ts';
+import { type Extent, firstAfter, firstSince, type Place } from './log-range.ts';
+import { findTail } from './log-tail.ts';
 import { createLogWatch } from './log-watch.ts';
 import type { ContainerLogs, LogBlock, LogEntry, ReadLogs } from './logs.ts';
+import { inodeAt } from './segment-file.ts';
+import type { SegmentFile } from './segment.ts';
+import { closeAll, openNewer, openSegments } from './segment-list.ts';
 
 /** Small enough that parsing one piece holds the event loop for about a millisecond. */
 const pieceBytes = 256 * 1024;
@@ -21,34 +24,55 @@ async function* read(path: string, options: ReadLogs): AsyncGenerator<LogEntry[]
 }
 
 async function* readBlocks(path: string, options: ReadLogs): AsyncGenerator<LogBlock> {
-  await using resources = new AsyncDisposableStack();
+  using resources = new DisposableStack();
   // Watching begins before the first read, so that nothing written in between goes unnoticed.
   const watch = options.follow ? resources.use(createLogWatch(path, options)) : undefined;
-  let file = await openLog(path);
-  resources.defer(() => file.close());
-  const { size } = await file.stat();
-  const start = options.tail === undefined ? 0 : await findTail(file, size, options.tail, options);
-  let position = start;
-  for (;;) {
-    // Asked before reading: what is read afterwards includes all that was written before the end.
-    const lastRound = watch ? watch.hasEnded() : true;
-    const limit = watch ? Number.POSITIVE_INFINITY : size;
-    for await (const piece of readPieces(file, position, limit, options)) {
+  let segments = await openSegments(path);
+  resources.defer(() => closeAll(segments));
+  const ends = await Promise.all(segments.map((segment) => segment.size()));
+  let { segment: at, position } = await findStart({ segments, ends }, options);
+  for (let segment = segments[at]; segment; segment = segments[at]) {
+    const isNewest = at === segments.length - 1;
+    // Both asked before reading: what is read afterwards includes all that was written before.
+    const hasEnded = watch?.hasEnded() ?? true;
+    const isReplaced = watch && isNewest ? await wasReplaced(path, segment) : false;
+    const limit = watch && isNewest ? Number.POSITIVE_INFINITY : (ends[at] ?? Number.POSITIVE_INFINITY);
+    for await (const piece of readPieces(segment, { position, limit }, options)) {
       position = piece.end;
       if (piece.block.count > 0) yield piece.block;
       if (piece.finished) return;
     }
-    if (!watch) return;
-    const next = await reopened(path, file, position);
-    if (next) {
-      await file.close();
-      [file, position] = [next, 0];
-      continue;
+    if (!isNewest) {
+      at++;
+      position = 0;
+    } else if (!watch) return;
+    else if (isReplaced) {
+      const newer = await openNewer(path, segment.inode);
+      closeAll(segments);
+      [segments, at, position, ends.length] = [newer, 0, 0, 0];
+    } else if ((await segment.size()) < position) position = 0;
+    else if (hasEnded) return;
+    else {
+      await watch.changed();
+      throwIfAborted(options.signal, 'reading the log');
     }
-    if (lastRound) return;
-    await watch.changed();
-    throwIfAborted(options.signal, 'reading the log');
   }
+}
+
+/** Where reading begins; by the times and from the end, not by reading what is not wanted. */
+async function findStart(extent: Extent, options: ReadLogs): Promise<Place> {
+  const { tail, sinceMs, untilMs } = options;
+  const from = sinceMs === undefined ? { segment: 0, position: 0 } : await firstSince(extent, sinceMs);
+  if (tail === undefined) return from;
+  const end = { segment: extent.segments.length - 1, position: extent.ends.at(-1) ?? 0 };
+  const to = untilMs === undefined ? end : await firstAfter(extent, untilMs);
+  return findTail(extent, { from, to }, { ...options, tail });
+}
+
+/** The monitor began a new file: this one is complete. */
+async function wasReplaced(path: string, { inode }: SegmentFile): Promise<boolean> {
+  const named = await inodeAt(path);
+  return named !== undefined && named !== inode;
 }
 
 interface Piece {
@@ -59,15 +83,16 @@ interface Piece {
 
 /** Whole lines from `position` to the present end of the file. A line that is still being written stays for the next time. */
 async function* readPieces(
-  file: FileHandle,
-  position: number,
-  limit: number,
+  file: SegmentFile,
+  range: { position: number; limit: number },
   options: ReadLogs,
 ): AsyncGenerator<Piece> {
+  let { position } = range;
+  const { limit } = range;
   let wanted = pieceBytes;
   while (position < limit) {
     throwIfAborted(options.signal, 'reading the log');
-    const bytes = await readExactly(file, position, Math.min(wanted, limit - position));
+    const bytes = await file.read(position, Math.min(wanted, limit - position));
     if (bytes.length === 0) return;
     const parsed = parseBlock(bytes);
     if (parsed.consumed === 0) {
@@ -82,31 +107,4 @@ async function* readPieces(
     const { finished, ...block } = filterBlock(parsed, options);
     yield { block, end: position, finished };
   }
-}
-
-/**
- * The file that now has the name, when the monitor started a new one (at its size limit it renames a new file over the old) or when
- * the present one became shorter.
- */
-async function reopened(path: string, file: FileHandle, position: number): Promise<FileHandle | undefined> {
-  const [current, named] = await Promise.all([file.stat(), stat(path).catch(() => undefined)]);
-  if (!named || (named.ino === current.ino && named.dev === current.dev && current.size >= position))
-    return undefined;
-  return openLog(path);
-}
-
-async function openLog(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r');
-  } catch (cause) {
-    if (!isMissing(cause)) throw cause;
-    throw notFound('the container has no log', {
-      cause,
-      hint: 'it was never started, or its log driver keeps none',
-    });
-  }
-}
-
-function isMissing(thrown: unknown): boolean {
-  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT';
 }

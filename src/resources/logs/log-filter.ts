@@ -5,8 +5,14 @@ export interface FilteredBlock extends LogBlock {
   finished: boolean;
 }
 
+/** `undefined` for a time means no limit. */
+export type EntryFilter = Pick<ReadLogs, 'stdout' | 'stderr'> & {
+  sinceMs?: number | undefined;
+  untilMs?: number | undefined;
+};
+
 /** Keeps what the options select, in place. */
-export function filterBlock(block: LogBlock, options: ReadLogs): FilteredBlock {
+export function filterBlock(block: LogBlock, options: EntryFilter): FilteredBlock {
   const { bytes, index } = block;
   const { stdout, stderr, sinceMs, untilMs } = options;
   if (stdout && stderr && sinceMs === undefined && untilMs === undefined)
@@ -32,7 +38,7 @@ export function filterBlock(block: LogBlock, options: ReadLogs): FilteredBlock {
  * Milliseconds since the epoch of a time in a block, with a fraction. Neighbours mostly share their second, which is parsed once.
  * Not a time: NaN, which no comparison selects against.
  */
-function createTimeParser(bytes: Buffer): (start: number, end: number) => number {
+export function createTimeParser(bytes: Buffer): (start: number, end: number) => number {
   let second = '';
   let zone = '';
   let base = 0;

@@ -1,41 +1,61 @@
-import type { FileHandle } from 'node:fs/promises';
 import { parseBlock } from './log-block.ts';
 import { filterBlock } from './log-filter.ts';
 import { entryWidth, type LogBlock, type ReadLogs } from './logs.ts';
+import type { Extent, Place } from './log-range.ts';
+import type { SegmentFile } from './segment.ts';
 
 const firstBlockBytes = 64 * 1024;
+const largestBlockBytes = 1024 * 1024;
 const newline = 0x0a;
 
 /**
- * Offset of the first entry of the last `tail` selected lines before `size`, found by reading backwards. Parts of one long line count as
- * one.
+ * The first entry of the last `tail` selected lines between two places, found by reading backwards across segments. Parts of one long line
+ * count as one.
  */
 export async function findTail(
-  file: FileHandle,
-  size: number,
-  tail: number,
-  options: ReadLogs,
-): Promise<number> {
-  if (tail === 0) return size;
-  const count = createLineCounter(tail);
-  let end = size;
+  { segments, ends }: Extent,
+  range: { from: Place; to: Place },
+  options: ReadLogs & { tail: number },
+): Promise<Place> {
+  const { from, to } = range;
+  if (options.tail === 0) return to;
+  const count = createLineCounter(options.tail);
+  for (let segment = to.segment; segment >= from.segment; segment--) {
+    const file = segments[segment];
+    if (!file) break;
+    const floor = segment === from.segment ? from.position : 0;
+    const end = segment === to.segment ? to.position : (ends[segment] ?? 0);
+    const position = await searchBackwards(file, { floor, end }, (block) =>
+      count(filterBlock(block, { ...options, untilMs: undefined })),
+    );
+    if (position !== undefined) return { segment, position };
+  }
+  return from;
+}
+
+async function searchBackwards(
+  file: SegmentFile,
+  { floor, end }: { floor: number; end: number },
+  search: (block: LogBlock) => number | undefined,
+): Promise<number | undefined> {
   let blockBytes = firstBlockBytes;
-  while (end > 0) {
-    const start = Math.max(0, end - blockBytes);
-    const bytes = await readExactly(file, start, end - start);
-    const first = start === 0 ? 0 : bytes.indexOf(newline) + 1;
-    if (first === 0 && start > 0) {
+  while (end > floor) {
+    const start = Math.max(floor, end - blockBytes);
+    const bytes = await file.read(start, end - start);
+    // A floor is where a line begins.
+    const first = start === floor ? 0 : bytes.indexOf(newline) + 1;
+    if (first === 0 && start > floor) {
       blockBytes *= 2;
       continue;
     }
     const whole = bytes.subarray(first);
-    const { bytes: _, ...parsed } = parseBlock(whole);
-    const found = count(filterBlock({ bytes: whole, ...parsed }, options));
+    const { index, count } = parseBlock(whole);
+    const found = search({ bytes: whole, index, count });
     if (found !== undefined) return start + first + found;
     end = start + first;
-    blockBytes = Math.min(blockBytes * 2, 1024 * 1024);
+    blockBytes = Math.min(blockBytes * 2, largestBlockBytes);
   }
-  return end;
+  return undefined;
 }
 
 /** Takes blocks from the last to the first; gives the offset inside the block at which the wanted lines begin. */
@@ -58,15 +78,4 @@ function createLineCounter(wanted: number): (block: LogBlock) => number | undefi
     }
     return undefined;
   };
-}
-
-export async function readExactly(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(length);
-  let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await file.read(bytes, filled, length - filled, position + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return bytes.subarray(0, filled);
 }

@@ -42,3 +42,24 @@ export interface LogBlock {
 
 /** Numbers per entry in `LogBlock.index`. */
 export const entryWidth = 5;
+
+/** Keeps full segments of logs that are being written, within limits. */
+export interface LogKeeper extends AsyncDisposable {
+  /**
+   * Call before the monitor opens the file; makes it. `renew` asks the monitor to replace the file by a new one. Disposing ends the watch after
+   * a last look.
+   */
+  keep(path: string, limits: LogLimits, renew: () => void): Disposable;
+  /** Resolves when nothing works on the log any more: its folder can be removed. */
+  release(path: string): Promise<void>;
+}
+
+export interface LogLimits {
+  /** At which the file that is being written is replaced. */
+  fileBytes: number;
+  /** At which the monitor replaces it without being asked: nobody has kept up, or the engine is dead. */
+  monitorBytes: number;
+  /** That file and the full ones beside it. */
+  files: number;
+  compress: boolean;
+}

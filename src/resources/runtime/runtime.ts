@@ -75,6 +75,8 @@ export interface Streams {
   attach(target: StreamTarget, options?: AttachOptions): Promise<AttachedStreams>;
   /** Size in character cells; no effect without a terminal. */
   resize(target: StreamTarget, size: TerminalSize): Promise<void>;
+  /** Asks the monitor to begin a new log file in place of the present one; false when there is nobody to ask. Nothing that was written is lost. */
+  renewLog(id: ContainerId): boolean;
 }
 
 export interface AttachOptions {

@@ -4,20 +4,6 @@ import type { HostConfigJson } from '../../../foundation/wire/docker/container-c
 import { knownCapabilities } from '../../../resources/spec/capabilities.ts';
 import { isEmpty, refuseUnless } from './refuse.ts';
 
-const logDrivers = new Set(['', 'json-file', 'local', 'none']);
-const logOptions = new Set([
-  'max-size',
-  'max-file',
-  'compress',
-  'labels',
-  'labels-regex',
-  'env',
-  'env-regex',
-  'tag',
-  'mode',
-  'max-buffer-size',
-]);
-
 /** Docker's checks of `HostConfig` that need nothing but the request, and the refusal of what is not supported. */
 export function checkHostConfig(host: HostConfigJson): void {
   if ((host.ShmSize ?? 0) < 0) throw wrong('SHM size can not be less than 0');
@@ -37,7 +23,6 @@ export function checkHostConfig(host: HostConfigJson): void {
   const isolation = host.Isolation ?? '';
   if (isolation !== '' && isolation !== 'default')
     throw wrong(`Invalid isolation: ${JSON.stringify(isolation)} - linux only supports 'default'`);
-  checkLog(host);
   refuseUnless(isEmpty(host.Cgroup), 'HostConfig.Cgroup');
   refuseUnless(isEmpty(host.StorageOpt), 'HostConfig.StorageOpt');
   refuseUnless(['', 'local'].includes(host.VolumeDriver ?? ''), 'HostConfig.VolumeDriver');
@@ -78,17 +63,6 @@ function checkModes(host: HostConfigJson): void {
   if (UsernsMode !== '' && UsernsMode !== 'host') throw wrong(`invalid userns mode: ${UsernsMode}`);
   if (!['', 'private', 'host'].includes(CgroupnsMode))
     throw wrong(`invalid cgroup namespace mode: ${CgroupnsMode}`);
-}
-
-function checkLog(host: HostConfigJson): void {
-  const { Type = '', Config } = host.LogConfig ?? {};
-  if (!logDrivers.has(Type)) {
-    const shown = Type.slice(0, 80);
-    throw wrong(`error looking up logging plugin ${shown}: plugin "${shown}" not found`);
-  }
-  for (const option of Object.keys(Config ?? {}))
-    if (!logOptions.has(option))
-      throw wrong(`unknown log opt '${option.slice(0, 80)}' for ${Type || 'json-file'} log driver`);
 }
 
 const isContainer = (mode: string): boolean => /^container:./.test(mode);

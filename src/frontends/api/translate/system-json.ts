@@ -82,7 +82,7 @@ export function toInfoJson(
       Volume: ['local'],
       Network: ['bridge', 'host', 'null'],
       Authorization: null,
-      Log: ['json-file', 'local', 'none'],
+      Log: host.logDrivers,
     },
     ...limitsOf(host, minor),
     // The engine switches it on for its networks.
@@ -92,7 +92,7 @@ export function toInfoJson(
     NFd: 0,
     NGoroutines: 0,
     SystemTime: new Date(counts.nowMs).toISOString(),
-    LoggingDriver: 'json-file',
+    LoggingDriver: host.logDriver,
     CgroupDriver: host.cgroupDriver,
     CgroupVersion: host.cgroupVersion,
     NEventsListener: 0,

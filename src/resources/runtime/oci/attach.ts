@@ -1,3 +1,4 @@
+import type { ContainerId } from '../../../foundation/base/ids.ts';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { conflict, notFound } from '../../../foundation/base/errors.ts';
 import { watchPid } from '../../../foundation/kernel/pidfd.ts';
@@ -17,6 +18,7 @@ export function createStreams(context: Context): Streams {
   return {
     attach: (target, options) => attach(context, target, options),
     resize: (target, size) => resize(context, target, size),
+    renewLog: (id) => renewLog(context, id),
   };
 }
 
@@ -165,16 +167,31 @@ async function resize(context: Context, target: StreamTarget, size: TerminalSize
   if (!terminal) return;
   const cells = (count: number): number => Math.max(0, Math.min(largestCells, Math.trunc(count)));
   try {
-    const fd = openSync(controlPipe, constants.O_WRONLY | constants.O_NONBLOCK);
-    try {
-      writeSync(fd, `1 ${cells(size.rows)} ${cells(size.columns)}\n`);
-    } finally {
-      closeSync(fd);
-    }
+    command(controlPipe, `1 ${cells(size.rows)} ${cells(size.columns)}`);
   } catch (cause) {
     throw conflict(`container ${target.id} has ended, its terminal cannot be resized`, {
       code: 'already-ended',
       cause,
     });
+  }
+}
+
+/** conmon's `REOPEN_LOGS_EVENT` (ctrl.c): it makes a new file and renames it over the old, between two writes. */
+function renewLog(context: Context, id: ContainerId): boolean {
+  try {
+    command(context.layout.container(id).controlPipe, '2 0 0');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** One line for conmon. Fails when nobody reads the pipe, or it is full. */
+function command(controlPipe: string, line: string): void {
+  const fd = openSync(controlPipe, constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    writeSync(fd, `${line}\n`);
+  } finally {
+    closeSync(fd);
   }
 }
