@@ -47,11 +47,14 @@ describe.skipIf(skipReason !== undefined)('CDI devices', () => {
           { hostPath: join(folder, 'library'), containerPath: '/usr/lib/thing', options: ['ro', 'bind'] },
         ],
         additionalGids: [4321],
-        hooks: [{ hookName: 'createRuntime', path: '/bin/sh', args: ['sh', '-c', `cat > ${folder}/hooked`] }],
+        hooks: [
+          { hookName: 'startContainer', path: '/bin/touch', args: ['touch', '/begun'] },
+          { hookName: 'createRuntime', path: '/bin/sh', args: ['sh', '-c', `cat > ${folder}/hooked`] },
+        ],
       });
-      const look = 'echo $THING; cat /usr/lib/thing; head -c 3 /dev/thing | wc -c; id -G';
+      const look = 'ls /begun; echo $THING; cat /usr/lib/thing; head -c 3 /dev/thing | wc -c; id -G';
       const ran = await call('run', '--rm', '--device', 'vendor.com/thing=one', 'busybox', 'sh', '-c', look);
-      expect(ran.stdout).toMatch(/^here\nof the vendor\n3\n.*4321.*\n$/);
+      expect(ran.stdout).toMatch(/^\/begun\nhere\nof the vendor\n3\n.*4321.*\n$/);
       expect(await Bun.file(join(folder, 'hooked')).text()).toContain('"status"');
       rmSync(join(folder, 'hooked'));
     });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import {
   chownSync,
+  closeSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -27,6 +28,9 @@ import {
   mountOverlay,
   mountOverlayByDescriptors,
   mountTmpfs,
+  cloneOverlay,
+  openOverlay,
+  openOverlayByDescriptors,
   unmount,
   type MountOverlay,
 } from './mount.ts';
@@ -79,6 +83,49 @@ describe.skipIf(!root)('mounts', () => {
     using _ = mounted(request.target);
     opened.dispose();
     expectMerged(request);
+  });
+
+  test.each([
+    ['as this kernel can', openOverlay],
+    ['as older kernels can', openOverlayByDescriptors],
+  ])('an overlay can be opened without being mounted anywhere, %s', (_how, open) => {
+    const base = `view-${counter++}`;
+    const [top, low, scratch] = [make(base, 'top'), make(base, 'low'), make(base, 'scratch')];
+    writeFileSync(join(top, 'file'), 'top');
+    writeFileSync(join(low, 'file'), 'low');
+    writeFileSync(join(low, 'other'), 'low');
+    const fd = open({ lower: [top, low], scratch });
+    const view = `/proc/self/fd/${fd}`;
+    try {
+      expect(readdirSync(view).toSorted()).toEqual(['file', 'other']);
+      expect(readFileSync(join(view, 'file'), 'utf8')).toBe('top');
+      expect(() => writeFileSync(join(view, 'x'), '')).toThrow('EROFS');
+      expect(mountInfo().some((mount) => mount.target === scratch)).toBe(false);
+    } finally {
+      closeSync(fd);
+    }
+    expect(readdirSync(scratch)).toEqual([]);
+  });
+
+  test('a clone of a mounted overlay outlives its unmounting, without what was mounted in it', () => {
+    const request = { ...manyLayers(), target: make(`clone-${counter++}`) };
+    expect(cloneOverlay(request.target)).toBeUndefined();
+    let fd: number | undefined;
+    {
+      mountOverlay(request);
+      using _ = mounted(request.target);
+      mkdirSync(join(request.target, 'inner'));
+      mountTmpfs({ target: join(request.target, 'inner') });
+      writeFileSync(join(request.target, 'inner', 'hidden'), '');
+      fd = cloneOverlay(request.target);
+    }
+    if (fd === undefined) throw new Error('no overlay');
+    try {
+      expect(readdirSync(`/proc/self/fd/${fd}`)).toContain('inner');
+      expect(readdirSync(`/proc/self/fd/${fd}/inner`)).toEqual([]);
+    } finally {
+      closeSync(fd);
+    }
   });
 
   test('paths with the characters that overlayfs treats specially are taken literally', () => {

@@ -65,14 +65,23 @@ export function mountOverlay(request: MountOverlay): void {
  * A read-only overlay of these folders (topmost first), attached nowhere: the descriptor of its root is the caller's. `scratch` is an empty folder
  * that older kernels need for an instant.
  */
-export function openOverlay(request: { lower: readonly string[]; scratch: string }): number {
+export function openOverlay(request: OpenOverlay): number {
+  if (!supportsLayerParameter()) return openOverlayByDescriptors(request);
   using opened = new DisposableStack();
-  const { lower, scratch } = request;
-  if (supportsLayerParameter()) {
-    const name = (path: string): string => (fitsParameter(path) ? path : byDescriptor(path, opened));
-    const options = { source: 'overlay', 'lowerdir+': lower.map(name) };
-    return createDetachedMount('overlay', options, { readOnly: true });
-  }
+  const name = (path: string): string => (fitsParameter(path) ? path : byDescriptor(path, opened));
+  const options = { source: 'overlay', 'lowerdir+': request.lower.map(name) };
+  return createDetachedMount('overlay', options, { readOnly: true });
+}
+
+export interface OpenOverlay {
+  /** Topmost first, at least two. */
+  lower: readonly string[];
+  scratch: string;
+}
+
+/** For kernels without `lowerdir+`: mounted and at once unmounted, while the descriptor keeps it. Exported for tests. */
+export function openOverlayByDescriptors({ lower, scratch }: OpenOverlay): number {
+  using opened = new DisposableStack();
   mountOverlayByDescriptors({ lower, target: scratch, readOnly: true }, opened);
   opened.defer(() => unmount(scratch, { detach: true }));
   return openat(AT_FDCWD, scratch, O_PATH | O_DIRECTORY);

@@ -49,7 +49,18 @@ export function engineDouble(
   return {
     ...(Object.fromEntries(
       (
-        ['images', 'containers', 'streams', 'execs', 'stats', 'networks', 'volumes', 'disk', 'host'] as const
+        [
+          'images',
+          'containers',
+          'streams',
+          'execs',
+          'changes',
+          'stats',
+          'networks',
+          'volumes',
+          'disk',
+          'host',
+        ] as const
       ).map((name) => [name, part(name)]),
     ) as unknown as Engine),
     events: createEvents(() => 1_767_323_045_670),
