@@ -31,6 +31,42 @@ test('a failed first start leaves the container created', () => {
   });
 });
 
+test('a restart that cannot start waits for the next attempt and keeps what is known of the last run', () => {
+  const waiting: ContainerState = {
+    status: 'restarting',
+    startedAtMs: 5,
+    finishedAtMs: 6,
+    exitCode: 1,
+    oomKilled: false,
+  };
+  const starting = next(waiting, { type: 'start', atMs: 7 });
+  const failure = { type: 'start-failed', exitCode: 128, atMs: 8 } as const;
+  expect(next(starting, { ...failure, willRetry: true })).toEqual({
+    ...waiting,
+    finishedAtMs: 8,
+    exitCode: 128,
+  });
+  expect(next(starting, failure)).toMatchObject({ status: 'exited', startedAtMs: 5, stoppedByUser: false });
+});
+
+test('an unhealthy container begins anew whatever its policy, unless its user ended it', () => {
+  const end = { exitCode: 0, restartCount: 9, stoppedByUser: false, restartsUnhealthy: true };
+  expect(shouldRestart({ name: 'no', maximumRetryCount: 0 }, end)).toBe(true);
+  expect(shouldRestart({ name: 'always', maximumRetryCount: 0 }, { ...end, stoppedByUser: true })).toBe(
+    false,
+  );
+});
+
+test('a start of the engine counts attempts on', () => {
+  const policy = { name: 'on-failure', maximumRetryCount: 2 } as const;
+  const failed = { exitCode: 1, restartCount: 1, stoppedByUser: false };
+  expect([1, 2].map((restartCount) => startsWithEngine(policy, { ...failed, restartCount }))).toEqual([
+    true,
+    false,
+  ]);
+  expect(startsWithEngine(policy, { ...failed, exitCode: 0 })).toBe(false);
+});
+
 test('impossible events are conflicts', () => {
   expect(() => next({ status: 'created' }, { type: 'paused' })).toThrow('container is created');
   expect(() => next({ status: 'running', pid: 1, startedAtMs: 0 }, { type: 'remove' })).toThrow('running');

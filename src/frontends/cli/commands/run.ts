@@ -29,7 +29,11 @@ export const command = defineCommand({
   args: { min: 1 },
   optionsFirst: true,
   completion: 'images',
-  examples: ['silo run --rm -it busybox sh', 'silo run -d --name web -p 8080:80 busybox httpd -f'],
+  examples: [
+    'silo run -d --health-cmd "wget -qO- localhost" --health-on-failure restart my/web',
+    'silo run --rm -it busybox sh',
+    'silo run -d --name web -p 8080:80 busybox httpd -f',
+  ],
   run: runContainer,
 });
 
