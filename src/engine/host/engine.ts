@@ -11,13 +11,13 @@ import type { ContainerStats } from '../container/stats/stats.ts';
 import type { ContainerChanges, ContainerCommit } from '../container/files/files.ts';
 import type { ContainerFiles } from '../container/files/files.ts';
 import type { Events } from '../events/events.ts';
-import type { Bootstrap, ImageNames, ImageQueries, ImageTransfers } from '../image/image.ts';
+import type { Bootstrap, ImageNames, ImageQueries, ImageRegistries, ImageTransfers } from '../image/image.ts';
 import type { DiskCommands } from './disk.ts';
 
 /** Everything that frontends may call, grouped by who calls it. Made by `openEngine` in `engine/host`. */
 export interface Engine extends AsyncDisposable {
   readonly events: Events;
-  readonly images: ImageQueries & ImageTransfers & ImageNames & Bootstrap;
+  readonly images: ImageQueries & ImageTransfers & ImageRegistries & ImageNames & Bootstrap;
   readonly containers: ContainerQueries & ContainerLifecycle;
   readonly streams: ContainerStreams;
   readonly execs: ContainerExecs;

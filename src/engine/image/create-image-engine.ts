@@ -9,11 +9,13 @@ import type {
   ImageComposition,
   ImageNames,
   ImageQueries,
+  ImageRegistries,
   ImageTransfers,
 } from './image.ts';
 import { importRootfs } from './import.ts';
 import { loadArchive } from './load.ts';
 import { pullImage } from './pull.ts';
+import { createRegistries } from './remote.ts';
 import { removeImage } from './remove.ts';
 import { resolveImage } from './resolve.ts';
 import { sweep } from './sweep.ts';
@@ -21,6 +23,7 @@ import { tagImage } from './tag.ts';
 
 export type ImageEngine = ImageQueries &
   ImageTransfers &
+  ImageRegistries &
   ImageNames &
   ImageComposition &
   Bootstrap &
@@ -37,6 +40,7 @@ export function createImageEngine(deps: ImageDeps): ImageEngine {
       const { id, layers } = resolveImage(context.store, nameOrId);
       return { layers, blobs: context.store.blobsOf(id) };
     },
+    ...createRegistries(context),
     pull: (request) => pullImage(context, request),
     load: (archive, options) => loadArchive(context, archive, options),
     import: (archive, options) => importRootfs(context, archive, options),

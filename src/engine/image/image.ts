@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Damage, MoveAside } from '../../foundation/base/damage.ts';
-import type { Platform } from '../../foundation/oci/descriptor.ts';
+import type { Descriptor, Platform } from '../../foundation/oci/descriptor.ts';
 import type { ChainId, Digest, ImageId } from '../../foundation/oci/digest.ts';
 import type { ImageConfig, ImageRunConfig } from '../../foundation/oci/image-config.ts';
 import type { Reference } from '../../foundation/oci/reference.ts';
@@ -58,6 +58,24 @@ export interface ImageTransfers {
   load(archive: Readable, options: TransferOptions): Promise<LoadedImage[]>;
   /** A root file system as a one-layer image. */
   import(archive: Readable, options: TransferOptions & ImportOptions): Promise<ImageId>;
+}
+
+/** Questions to registries that bring nothing here. */
+export interface ImageRegistries {
+  /** Resolves when the registry takes the credentials; `unauthorized` otherwise. They are not kept. */
+  login(request: { host: string; credentials: RegistryCredentials; signal?: AbortSignal }): Promise<void>;
+  /** What a name means at its registry now. */
+  inspect(request: {
+    reference: Reference;
+    credentials?: RegistryCredentials;
+    signal?: AbortSignal;
+  }): Promise<RemoteImage>;
+}
+
+export interface RemoteImage {
+  /** Of the index, or of the manifest where there is none. */
+  descriptor: Descriptor;
+  platforms: Platform[];
 }
 
 export interface TransferOptions {

@@ -104,7 +104,8 @@ async function fetchToken(
   const url = parseRealm(parameters['realm'] ?? '', registry, access);
   // Our own scope, not the challenge's: a registry must not make us ask for rights on other repositories.
   const scope = `repository:${reference.path}:pull`;
-  const query = new URLSearchParams({ scope });
+  // Without a repository it is the login itself that is asked for.
+  const query = new URLSearchParams(reference.path === '' ? {} : { scope });
   if (parameters['service'] !== undefined) query.set('service', parameters['service'].slice(0, 500));
   const shown = showableCredentials(url, registry, options);
   const request: HttpRequest = {

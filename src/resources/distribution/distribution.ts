@@ -17,6 +17,8 @@ export interface RegistryClient {
     descriptor: Descriptor,
     options: { offset: number; signal?: AbortSignal },
   ): Promise<{ startsAt: number; body: AsyncIterable<Uint8Array> }>;
+  /** Whether a registry takes the credentials: it answers `/v2/` with them. `unauthorized` otherwise. */
+  check(host: string, signal?: AbortSignal): Promise<void>;
 }
 
 export interface FetchedManifest {

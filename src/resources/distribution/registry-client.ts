@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { SiloError, corrupt, invalid } from '../../foundation/base/errors.ts';
+import { SiloError, corrupt, invalid, isKind, unauthorized } from '../../foundation/base/errors.ts';
 import type { Descriptor } from '../../foundation/oci/descriptor.ts';
 import {
   type Digest,
@@ -55,7 +55,32 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     },
     blob: (reference, descriptor, { offset, signal }) =>
       openBlob(exchange, { reference, descriptor, offset, signal }),
+    check: (host, signal) => checkCredentials(exchange, host, signal),
   };
+}
+
+async function checkCredentials(
+  exchange: Exchange,
+  host: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    const reply = await exchange({
+      reference: { host, path: '' },
+      path: '',
+      headers: { 'accept-encoding': 'identity' },
+      accepted: [200],
+      signal,
+    });
+    reply.discard();
+    refuseDisguise(reply);
+  } catch (error) {
+    if (!isKind(error, 'unauthorized')) throw error;
+    throw unauthorized(`login attempt to https://${host}/v2/ failed with status: 401 Unauthorized`, {
+      code: 'wrong-credentials',
+      cause: error,
+    });
+  }
 }
 
 interface ManifestRequest {

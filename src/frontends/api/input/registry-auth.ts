@@ -14,6 +14,11 @@ export function readRegistryAuth(headers: IncomingHttpHeaders): PullRequest['cre
   } catch {
     return undefined;
   }
+  return credentialsOf(auth);
+}
+
+/** The strongest that is given. */
+export function credentialsOf(auth: AuthConfigJson): PullRequest['credentials'] | undefined {
   if (auth.registrytoken) return { token: auth.registrytoken };
   if (auth.identitytoken) return { identityToken: auth.identitytoken };
   if (auth.username) return { username: auth.username, password: auth.password ?? '' };

@@ -3,6 +3,7 @@ import type { Route } from '../../call.ts';
 import { bootstrapImage } from './bootstrap.ts';
 import { commitContainer } from './commit.ts';
 import { createImage } from './create.ts';
+import { inspectDistribution } from './distribution.ts';
 import { historyOfImage } from './history.ts';
 import { inspectImage } from './inspect.ts';
 import { listImages } from './list.ts';
@@ -15,6 +16,7 @@ import { tagImage } from './tag.ts';
 export function imageRoutes(engine: Engine): Route[] {
   return [
     listImages(engine),
+    inspectDistribution(engine),
     createImage(engine),
     commitContainer(engine),
     loadImages(engine),

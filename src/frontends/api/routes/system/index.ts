@@ -1,6 +1,7 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
 import type { Route } from '../../call.ts';
 import type { BuildVersion } from '../../translate/system-json.ts';
+import { checkCredentials } from './auth.ts';
 import { diskUsage } from './df.ts';
 import { showDisk } from './disk.ts';
 import { checkDisk } from './fsck.ts';
@@ -16,6 +17,7 @@ export function systemRoutes(engine: Engine, build: BuildVersion): Route[] {
     ping('HEAD'),
     showVersion(engine, build),
     showInfo(engine, build),
+    checkCredentials(engine),
     diskUsage(engine),
     showDisk(engine),
     checkDisk(engine),

@@ -7,7 +7,6 @@ const swarmText =
 
 /** Routes of Docker's API that this engine does not serve yet, each with a sentence that says so. */
 const missing: readonly [Route['method'], string, string, string?][] = [
-  ['POST', '/auth', 'logging in to a registry', 'give the credentials with each pull'],
   ['GET', '/plugins/privileges', 'installing plugins'],
   ['POST', '/plugins/pull', 'installing plugins'],
   ['POST', '/plugins/create', 'installing plugins'],
@@ -19,7 +18,6 @@ const missing: readonly [Route['method'], string, string, string?][] = [
   ['GET', '/images/get', 'saving images to an archive'],
   ['GET', '/images/{name:.*}/get', 'saving images to an archive'],
   ['POST', '/images/{name:.*}/push', 'pushing images'],
-  ['GET', '/distribution/{name:.*}/json', 'asking registries about images'],
 ];
 
 /** Everything of a swarm; this engine is none's manager. */

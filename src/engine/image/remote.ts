@@ -1,0 +1,52 @@
+import type { Descriptor, Platform } from '../../foundation/oci/descriptor.ts';
+import { parseImageConfig } from '../../foundation/oci/image-config.ts';
+import { parseManifestDocument } from '../../foundation/oci/manifest.ts';
+import { withDefaultTag } from '../../foundation/oci/reference.ts';
+import { fetchSmallBlob } from '../../resources/distribution/resolve-image.ts';
+import type { Context } from './context.ts';
+import type { ImageRegistries, RemoteImage } from './image.ts';
+import { configLimitBytes } from './small-blobs.ts';
+
+/** Asks registries without bringing anything here. */
+export function createRegistries(context: Context): ImageRegistries {
+  const clientWith = (credentials: Parameters<ImageRegistries['login']>[0]['credentials'] | undefined) =>
+    context.registry({
+      insecure: context.settings.insecureRegistries,
+      ...(credentials ? { credentials } : {}),
+    });
+  return {
+    login: ({ host, credentials, signal }) => clientWith(credentials).check(host, signal),
+    async inspect({ reference: named, credentials, signal }): Promise<RemoteImage> {
+      const reference = withDefaultTag(named);
+      const client = clientWith(credentials);
+      const { bytes, digest, mediaType } = await client.manifest(reference, signal);
+      const document = parseManifestDocument(bytes, mediaType);
+      const descriptorOf = (type: string): Descriptor => ({
+        mediaType: type,
+        digest,
+        size: bytes.byteLength,
+      });
+      if (document.kind === 'index') {
+        const { mediaType: type, manifests } = document.index;
+        return {
+          descriptor: descriptorOf(type),
+          platforms: manifests.flatMap(({ platform }) => platform ?? []),
+        };
+      }
+      const { manifest } = document;
+      const blob = await fetchSmallBlob({
+        client,
+        reference,
+        descriptor: manifest.config,
+        limitBytes: configLimitBytes,
+        signal,
+      });
+      return { descriptor: descriptorOf(manifest.mediaType), platforms: [platformOf(blob, manifest.layers.length)] };
+    },
+  };
+}
+
+function platformOf(configuration: Uint8Array, layers: number): Platform {
+  const { os, architecture, variant } = parseImageConfig(configuration, layers);
+  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+}
