@@ -36,6 +36,7 @@ const known: Known[] = [
   {
     reason: 'a request that can only fail later, or means nothing, is refused at once',
     at: [
+      'a health check of no kind',
       'an empty image',
       'a hostname with a space',
       'a hostname with a line break',
@@ -96,6 +97,7 @@ const known: Known[] = [
       'GET /json of a%0Ab',
       'tag with a digest',
       'a pull of no name',
+      'auth without a body',
       'processes with a bad word',
       'a network with an unknown option',
       'disconnection of one that is not there',
@@ -139,9 +141,12 @@ const known: Known[] = [
       'connection of nothing',
     ],
   },
+  {
+    reason: 'a registry that does not answer is not a failure of the engine',
+    at: ['auth with a bad address'],
+  },
   { reason: 'a pattern that cannot be read is an error', at: /\{"name":\["\["\]\}$/ },
   { reason: 'log options', at: ['a bad log option', 'a policy'] },
-  { reason: 'health checks', at: /health check/ },
   {
     reason: 'a network with a running container is in use, wherever it is asked',
     at: /^\/networks \{"dangling":\["(true|false)"\]\}$/,
