@@ -41,7 +41,10 @@ export function createRegistries(context: Context): ImageRegistries {
         limitBytes: configLimitBytes,
         signal,
       });
-      return { descriptor: descriptorOf(manifest.mediaType), platforms: [platformOf(blob, manifest.layers.length)] };
+      return {
+        descriptor: descriptorOf(manifest.mediaType),
+        platforms: [platformOf(blob, manifest.layers.length)],
+      };
     },
   };
 }
