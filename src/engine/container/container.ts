@@ -50,6 +50,8 @@ export type ResolvedMount = {
   propagation: string;
   /** Words after the second colon as given, for inspect. */
   mode: string;
+  /** An empty volume stays empty. */
+  noCopy?: boolean;
 };
 
 /** Reads; none takes a lock, all answer from memory. */

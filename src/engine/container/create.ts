@@ -17,6 +17,7 @@ import { checkLogConfig, mergeLogConfig } from '../../resources/logs/log-config.
 import { parseContainerName, randomContainerName } from './names.ts';
 import { limitWarnings } from './limits.ts';
 import { resolveSecurity } from './security.ts';
+import { seedVolumes } from './seed-volumes.ts';
 import { parseSignal } from './signals.ts';
 
 /**
@@ -72,6 +73,7 @@ export const createCreate =
       runtimeName: config.runtimeName ?? context.settings.defaultRuntime,
       mounts,
     };
+    await seedVolumes(context, record);
     context.store.insert(record);
     undo.move();
     context.creating.delete(id);

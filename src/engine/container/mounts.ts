@@ -138,6 +138,7 @@ async function resolveMount(request: MountRequest, volumes: Pick<Volumes, 'creat
     readOnly,
     propagation: request.propagation ?? '',
     mode: '',
+    ...(request.noCopy ? { noCopy: true } : {}),
   };
   if (request.type === 'volume') return volumeMount(source || undefined, place, volumes, request.labels);
   if (!source.startsWith('/'))
@@ -166,5 +167,10 @@ function mountsFrom(word: string, containerOf: (nameOrId: string) => ContainerRe
   if (mode !== '' && mode !== 'ro' && mode !== 'rw')
     throw invalid(`invalid mode: ${mode}`, { code: 'invalid-volume' });
   const record = containerOf(name);
-  return record.mounts.map((mount) => ({ ...mount, readOnly: mount.readOnly || mode === 'ro' }));
+  // Its own container had its chance to fill it.
+  return record.mounts.map((mount) => ({
+    ...mount,
+    readOnly: mount.readOnly || mode === 'ro',
+    noCopy: true,
+  }));
 }

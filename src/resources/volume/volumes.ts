@@ -1,10 +1,11 @@
-import { chmod, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory } from '../../foundation/base/atomic-file.ts';
 import { invalid, notFound, unsupported } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import { randomHexId } from '../../foundation/base/ids.ts';
 import { createKeyLock } from '../../foundation/base/key-lock.ts';
+import { syncFileSystem } from '../../foundation/kernel/sync.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import type { Database } from '../../foundation/db/database.ts';
 import type { VolumeInfo, Volumes } from './volume.ts';
@@ -79,6 +80,26 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
         return get(name);
       });
     },
+    async seed(name, fill) {
+      await locks.run(name, async () => {
+        const { mountpoint } = get(name);
+        if ((await readdir(mountpoint)).length > 0) return;
+        const staged = join(directory, `${seedPrefix}${randomHexId().slice(0, 16)}`);
+        await makeDirectory(staged, 0o700);
+        try {
+          await fill(staged);
+          const content = join(staged, '_data');
+          if (!(await isDirectory(content))) return;
+          await syncFileSystem(staged);
+          faultPoint('volume.seed.filled');
+          // Onto an empty directory only, and then at once: rename(2).
+          await rename(content, mountpoint);
+          await syncDirectory(join(directory, name));
+        } finally {
+          await rm(staged, { recursive: true, force: true });
+        }
+      });
+    },
     async remove(name) {
       const trash = await locks.run(name, async () => {
         get(name);
@@ -93,6 +114,12 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
     },
   };
 }
+
+/** Where first content is collected. */
+const seedPrefix = '.seed-';
+
+const isDirectory = async (path: string): Promise<boolean> =>
+  (await lstat(path).catch(() => undefined))?.isDirectory() ?? false;
 
 /** No volume has such a name, because names do not begin with a dot. The nonce lets a name be used again while the old content goes. */
 const trashPattern = /^\.removed-(.+)\.[0-9a-f]{16}$/;
@@ -110,7 +137,12 @@ async function reconcile(
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name);
     const removed = trashPattern.exec(entry.name)?.[1];
-    if (removed !== undefined && rows.isRecorded(removed)) await rename(path, join(directory, removed));
+    if (entry.name.startsWith(seedPrefix)) {
+      rm(path, { recursive: true, force: true }).catch((error: unknown) =>
+        log.warn('a half-filled folder was left behind', { path, error: String(error) }),
+      );
+    } else if (removed !== undefined && rows.isRecorded(removed))
+      await rename(path, join(directory, removed));
     else if (removed !== undefined) {
       // Large content must not delay the start.
       rm(path, { recursive: true, force: true }).catch((error: unknown) =>

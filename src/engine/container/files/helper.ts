@@ -7,12 +7,13 @@ import { readStandardInput } from '../../../foundation/archive/standard-input.ts
 import { defaultTarLimits } from '../../../foundation/archive/tar-limits.ts';
 import { createTarReader } from '../../../foundation/archive/tar-reader.ts';
 import { canceled, forbidden, SiloError, toSiloError } from '../../../foundation/base/errors.ts';
-import { closeDescriptor } from '../../../foundation/kernel/at.ts';
+import { closeDescriptor, openat } from '../../../foundation/kernel/at.ts';
+import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../../../foundation/kernel/flags.ts';
 import { chrootInto, dieWithParent, forbidNewPrivileges } from '../../../foundation/kernel/confine.ts';
 import { setNonBlocking } from '../../../foundation/kernel/io.ts';
 import { createReopener, type Reopener } from '../../../foundation/kernel/reopen.ts';
 import { type Root, rootAt } from '../../../foundation/kernel/rooted.ts';
-import { isSymlink, statDescriptor } from '../../../foundation/kernel/stat.ts';
+import { isDirectory, isSymlink, statDescriptor } from '../../../foundation/kernel/stat.ts';
 import { isErrno } from '../../../foundation/kernel/syscall-error.ts';
 import { resolveUser } from '../../../resources/spec/users.ts';
 import { mountPrivately } from './private-root.ts';
@@ -62,6 +63,7 @@ async function serve(request: HelperRequest): Promise<void> {
   process.umask(0);
   const reopener = createReopener();
   const { root, jail } = openContainer(request);
+  const target = action.op === 'seed' ? openat(AT_FDCWD, action.into, O_PATH | O_DIRECTORY) : undefined;
   const owner = action.op === 'write' && action.asUser !== '' ? findOwner(root, action.asUser) : undefined;
   chrootInto(jail);
   switch (action.op) {
@@ -69,6 +71,8 @@ async function serve(request: HelperRequest): Promise<void> {
       return sendStat(root, action.path);
     case 'read':
       return read(root, reopener, action);
+    case 'seed':
+      return seed(root, reopener, { path: action.path, target: rootAt(target ?? -1) });
     case 'write':
       return await write(root, action, owner);
   }
@@ -134,6 +138,23 @@ function read(root: Root, reopener: Reopener, { path, name }: HelperAction & { o
   const place = openAndStat(root, path);
   for (const bytes of packTree({ place, name: toBytes(name), reopener, unreadable: 'skip' }))
     for (let done = 0; done < bytes.length;) done += writeSync(1, bytes, done);
+}
+
+/** What is no directory, or not there, is no content. */
+function seed(root: Root, reopener: Reopener, { path, target }: { path: string; target: Root }): void {
+  let place: number;
+  try {
+    place = openPlace(root, findPlace(root, toBytes(path)));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return;
+    throw error;
+  }
+  if (!isDirectory(statDescriptor(place))) return;
+  using extractor = createExtractor({ root: target, destination: '', keepKinds: false });
+  const reader = createTarReader(extractor, defaultTarLimits);
+  for (const bytes of packTree({ place, name: '_data', reopener, unreadable: 'fail' })) reader.push(bytes);
+  reader.finish();
+  extractor.finish();
 }
 
 async function write(

@@ -43,6 +43,8 @@ export type HelperAction =
   | { op: 'stat'; path: string }
   /** `name` is what the path is called in the archive. */
   | { op: 'read'; path: string; name: string }
+  /** Copies the directory, if it is one, to `_data` in a folder of the host. */
+  | { op: 'seed'; path: string; into: string }
   | {
       op: 'write';
       path: string;
