@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kernelNames } from '../../src/resources/network/names.ts';
@@ -64,6 +64,7 @@ export async function removeAll(footprint: Footprint): Promise<void> {
   const { directory, bridge, cgroupParent } = footprint;
   for (const { pid } of processesOf(footprint)) kill(pid);
   for (const folder of cgroupFolders(cgroupParent)) for (const pid of membersBelow(folder)) kill(pid);
+  for (const folder of cgroupFolders(cgroupParent)) thaw(folder);
   await eventually(() => cgroupFolders(cgroupParent).flatMap(membersBelow).length === 0);
   for (const path of (await mountsOf(footprint)).toReversed()) await run(['umount', '-l', path]);
   for (const name of [...(await pairsOf(footprint)), ...(await bridgesOf(footprint))])
@@ -98,6 +99,16 @@ function cgroupFolders(parent: string): string[] {
 function membersBelow(folder: string): number[] {
   const own = lines(join(folder, 'cgroup.procs')).map(Number);
   return [...own, ...foldersIn(folder).flatMap(membersBelow)];
+}
+
+/** What is frozen does not die. */
+function thaw(folder: string): void {
+  for (const below of foldersIn(folder)) thaw(below);
+  for (const [name, word] of [
+    ['freezer.state', 'THAWED'],
+    ['cgroup.freeze', '0'],
+  ] as const)
+    if (existsSync(join(folder, name))) writeFileSync(join(folder, name), word);
 }
 
 function removeTree(folder: string): void {
