@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { openDatabase } from '../../src/foundation/db/database.ts';
 import { skipReason } from '../crash/world.ts';
@@ -111,9 +119,27 @@ describe.skipIf(skipReason !== undefined)('fsck', () => {
     expect(await fsck()).toEqual([]);
     expect(kinds(await fsck('images=1&repair=1'))).toEqual(['damaged-blob']);
     expect(kinds(await fsck('repair=1'))).toEqual(['missing-blob']);
+    // Without the rest of its description its name leads nowhere, and a layer's blob is no longer known to be its.
+    const description = readdirSync(at('content/blobs/sha256')).filter((name) => {
+      const bytes = readFileSync(at('content/blobs/sha256', name));
+      return bytes[0] === 0x7b && bytes.includes('"layers"');
+    });
+    expect(description).toHaveLength(1);
+    rmSync(at('content/blobs/sha256', description[0] ?? ''));
+    expect(kinds(await fsck('repair=1'))).toEqual(['missing-blob', 'name-without-manifest']);
     await engine.api('DELETE', '/images/busybox?force=1');
     await bootstrapBusybox(engine);
     expect(await fsck('images=1')).toEqual([]);
+  });
+
+  test('a damaged layer that containers have is told, without them it is unpacked again', async () => {
+    const id = await made('above');
+    const layer = only('snapshots/layers');
+    writeFileSync(at('snapshots/layers', layer, 'size'), 'many');
+    const [told] = await fsck('repair=1');
+    expect([told?.Kind, told?.Repairable]).toEqual(['damaged-layer', false]);
+    await remove(engine, id);
+    await expectRepair(['damaged-layer']);
   });
 
   test('a mount point that no container uses goes', async () => {
