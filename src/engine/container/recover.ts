@@ -141,9 +141,13 @@ function hasEnded({ state }: ContainerRecord): boolean {
 /** Folders and mounts that belong to no container, or to one that does not run. */
 async function sweep(context: Context, running: ReadonlyMap<ContainerId, unknown>): Promise<void> {
   const { containersDirectory, rootfsDirectory } = context.settings;
-  for (const id of await idsIn(rootfsDirectory))
+  const [roots, folders, snapshots] = await Promise.all([
+    idsIn(rootfsDirectory),
+    idsIn(containersDirectory),
+    context.snapshots.list(),
+  ]);
+  for (const id of roots)
     if (!running.has(id) && !startedMeanwhile(context, id)) await unmountRootfs(context, id);
-  const [folders, snapshots] = await Promise.all([idsIn(containersDirectory), context.snapshots.list()]);
   for (const id of folders)
     if (!context.store.has(id)) await rm(join(containersDirectory, id), { recursive: true, force: true });
   for (const id of snapshots) if (!context.store.has(id)) await context.snapshots.remove(id);

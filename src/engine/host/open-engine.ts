@@ -189,13 +189,9 @@ export async function openEngine(
     const level = createDiskLevel({ dataRoot, usage, settled: () => snapshots.trash.idle() });
     undo.use(createCleaner({ ...cleaning, marks, level }));
   }
-  await opened.recover();
-  const host = await gatherHostFacts(settings, {
-    programs,
-    initBinary,
-    cgroupVersion: mode === 'v2' ? '2' : '1',
-    now,
-  });
+  const cgroupVersion = mode === 'v2' ? '2' : '1';
+  const facts = gatherHostFacts(settings, { programs, initBinary, cgroupVersion, now });
+  const [host] = await Promise.all([facts, opened.recover()]);
   const owned = undo.move();
   return {
     events,
