@@ -1,5 +1,7 @@
 import type { Case } from '../case.ts';
 import { cliVersion } from './cli-version.ts';
+import { cpIn } from './cp-in.ts';
+import { cpOut } from './cp-out.ts';
 import { execTrue } from './exec-true.ts';
 import { idleMemory } from './idle-memory.ts';
 import { killDie } from './kill-die.ts';
@@ -30,6 +32,8 @@ export const cases: readonly Case[] = [
   load,
   logsWrite,
   logsRead,
+  cpIn,
+  cpOut,
   publishedPort,
   cliVersion,
   ps500,
@@ -41,7 +45,6 @@ export const cases: readonly Case[] = [
 /** Rows of the design page whose operations do not exist yet. */
 export const laterRows: readonly string[] = [
   'push, cold',
-  'cp 2,000 files in / out',
   'build, cold / cached',
   'DNS queries per second on a user network',
 ];
