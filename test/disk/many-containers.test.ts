@@ -51,5 +51,5 @@ describe.skipIf(skipReason !== undefined)(`with ${count} stopped containers`, ()
       '/tpl-0',
       '/tpl',
     ]);
-  }, 120_000);
+  }, 240_000);
 });
