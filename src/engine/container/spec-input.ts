@@ -19,9 +19,9 @@ import type { Context } from './context.ts';
 import type { DeviceEdits } from './device-requests.ts';
 import { deviceNumbers, resolveDevices } from './host-devices.ts';
 import { resolveSecurity } from './security.ts';
+import { sharedMemoryOf, sharedMemoryPath, shmBytes } from './shared-memory.ts';
 import { isRunning } from './state.ts';
 
-const defaultShmBytes = 64 * 1024 * 1024;
 /** Attack list row 16: user files of any size must not fill our memory. */
 const userFileLimitBytes = 8 * 1024 * 1024;
 
@@ -45,11 +45,10 @@ export function toSpecInput(
     },
     rootfsPath: run.rootfsPath,
     readonlyRootfs: config.security.readOnlyRootfs,
-    hostname: config.hostname,
-    ...(config.domainname ? { domainname: config.domainname } : {}),
+    ...hostNames(context, config),
     mounts: [...userMounts(record), ...withoutOverridden(run.etcFiles, record), ...run.devices.mounts],
     namespaces: resolveNamespaces(context, config),
-    shm: resolveShm(context, config),
+    shm: resolveShm(context, record),
     security: resolveSecurity(config.security),
     resources: toResourceRequest(config, settings.lowestOomScore),
     devices: [...resolveDevices(config), ...run.devices.devices],
@@ -178,28 +177,24 @@ function runningPid(context: Context, nameOrId: string, file: string): number {
   });
 }
 
-function resolveShm(context: Context, config: ContainerConfig): ShmChoice {
+/** Who shares another's network has its names too, as Docker does: the files in /etc are the other's. */
+function hostNames(context: Context, config: ContainerConfig): Pick<SpecInput, 'hostname' | 'domainname'> {
+  const other = /^container:(.*)$/.exec(config.network.mode)?.[1];
+  const { hostname, domainname } = other === undefined ? config : context.store.get(other).config;
+  return { hostname, ...(domainname ? { domainname } : {}) };
+}
+
+function resolveShm(context: Context, { id, config }: ContainerRecord): ShmChoice {
   const { ipc } = config.namespaces;
   if (ipc === 'none') return 'none';
   if (ipc === 'host') return { bindPath: '/dev/shm' };
   const other = /^container:(.*)$/.exec(ipc)?.[1];
   if (other !== undefined) {
-    const pid = runningPid(context, other, 'ipc');
-    checkShareable(context, other);
-    return { bindPath: `/proc/${pid}/root/dev/shm` };
+    runningPid(context, other, 'ipc');
+    return { bindPath: sharedMemoryOf(context, context.store.get(other)) };
   }
-  return { sizeBytes: config.shmSizeBytes || defaultShmBytes };
-}
-
-/** Docker's rule: a private or missing `/dev/shm` is nobody else's. */
-function checkShareable(context: Context, nameOrId: string): void {
-  const donor = context.store.get(nameOrId);
-  if (['shareable', 'host'].includes(donor.config.namespaces.ipc)) return;
-  if (donor.config.namespaces.ipc.startsWith('container:')) return;
-  throw invalid(
-    `failed to join IPC namespace: container ${donor.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
-    { code: 'not-shareable' },
-  );
+  if (ipc === 'shareable') return { bindPath: sharedMemoryPath(context, id) };
+  return { sizeBytes: shmBytes(config) };
 }
 
 export function toResourceRequest(config: ContainerConfig, lowestOomScore: number): ResourceRequest {

@@ -19,6 +19,7 @@ import { toSpecInput } from './spec-input.ts';
 import { removeLocked } from './remove.ts';
 import { scheduleRestart } from './restart.ts';
 import { shouldRestart } from './restart-policy.ts';
+import { mountSharedMemory, unmountSharedMemory } from './shared-memory.ts';
 import { type ContainerState, isRunning, next } from './state.ts';
 import { settleWaiters } from './wait.ts';
 import { failureExitCode } from './start-failure.ts';
@@ -159,12 +160,14 @@ export function beginningOf({
   };
 }
 
-async function mountRootfs(context: Context, { id, layers }: ContainerRecord): Promise<string> {
+async function mountRootfs(context: Context, record: ContainerRecord): Promise<string> {
+  const { id, layers } = record;
   // A power cut may have taken what only the death of the engine would not.
   const snapshot = (await context.snapshots.find(id)) ?? (await context.snapshots.restore(id, layers));
   const target = join(context.settings.rootfsDirectory, id);
   await mkdir(target, { recursive: true, mode: 0o700 });
   mountOverlay({ ...snapshot.mount, target });
+  await mountSharedMemory(context, record);
   return target;
 }
 
@@ -200,6 +203,8 @@ export async function unmountRootfs(
   context: Pick<Context, 'settings' | 'log'>,
   id: ContainerId,
 ): Promise<void> {
+  // First: the folder of the root tells the sweep that there is something.
+  await unmountSharedMemory(context, id);
   const target = join(context.settings.rootfsDirectory, id);
   try {
     unmount(target, { detach: true });
