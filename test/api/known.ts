@@ -6,6 +6,7 @@ interface Known {
 }
 
 const known: Known[] = [
+  { reason: 'the default log driver is local', what: /^\.HostConfig\.LogConfig\.Type is "local"/ },
   { reason: 'the default runtime is crun', what: /^\.HostConfig\.Runtime is "crun"/ },
   {
     reason: 'a field of a later version of the API, which older clients do not look at',
@@ -36,6 +37,7 @@ const known: Known[] = [
   {
     reason: 'a request that can only fail later, or means nothing, is refused at once',
     at: [
+      'a bad log option',
       'a health check of no kind',
       'an empty image',
       'a hostname with a space',
@@ -145,8 +147,8 @@ const known: Known[] = [
     reason: 'a registry that does not answer is not a failure of the engine',
     at: ['auth with a bad address'],
   },
+  { reason: 'options of logs that are applied otherwise are told', at: ['a policy'], what: /^warnings/ },
   { reason: 'a pattern that cannot be read is an error', at: /\{"name":\["\["\]\}$/ },
-  { reason: 'log options', at: ['a bad log option', 'a policy'] },
   {
     reason: 'a network with a running container is in use, wherever it is asked',
     at: /^\/networks \{"dangling":\["(true|false)"\]\}$/,
