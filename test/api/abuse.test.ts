@@ -17,11 +17,11 @@ describe.skipIf(skipReason !== undefined)('abuse of HTTP', () => {
     engine = await startEngine();
     await bootstrapBusybox(engine);
     await launch(engine, 'cat', { Cmd: ['cat'], OpenStdin: true, AttachStdin: true, AttachStdout: true });
-  });
+  }, 60_000);
   afterAll(async () => {
     for (const socket of sockets) socket.destroy();
     await engine[Symbol.asyncDispose]();
-  });
+  }, 60_000);
 
   const open = (): Socket => {
     const socket = connect(engine.socket);

@@ -16,10 +16,10 @@ describe.skipIf(skipReason !== undefined)('as a real Docker answers', () => {
   beforeAll(async () => {
     engine = await startEngine();
     world = await makeWorld(engine.socket);
-  });
+  }, 60_000);
   afterAll(async () => {
     await engine[Symbol.asyncDispose]();
-  });
+  }, 60_000);
 
   for (const chapter of ['bad-requests', 'settings', 'shapes', 'listings'])
     test(`${chapter}: every request of the list`, async () => {

@@ -118,10 +118,10 @@ describe.skipIf(reason !== undefined)("Docker's definition of its API", () => {
   beforeAll(async () => {
     engine = await startEngine();
     world = await makeWorld(engine.socket);
-  });
+  }, 60_000);
   afterAll(async () => {
     await engine[Symbol.asyncDispose]();
-  });
+  }, 60_000);
 
   test('every route is served, or known to be none of an engine without swarm and plugins', async () => {
     const covered = new Set(calls.map(({ route }) => route));

@@ -20,10 +20,10 @@ describe.skipIf(skipReason !== undefined)('requests at random', () => {
   beforeAll(async () => {
     engine = await startEngine();
     world = await makeWorld(engine.socket);
-  });
+  }, 60_000);
   afterAll(async () => {
     await engine[Symbol.asyncDispose]();
-  });
+  }, 60_000);
 
   test(
     `${count} of them, with seed ${seed}, find no 500, no hang, no death and leave nothing`,

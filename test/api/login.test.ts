@@ -27,13 +27,13 @@ describe.skipIf(skipReason !== undefined)('registries are asked', () => {
     host = `127.0.0.1:${(guarded.address() as AddressInfo).port}`;
     registry = await startHostileRegistry();
     engine = await startEngine();
-  });
+  }, 60_000);
   afterAll(async () => {
     guarded.close();
     guarded.closeAllConnections();
     await registry[Symbol.asyncDispose]();
     await engine[Symbol.asyncDispose]();
-  });
+  }, 60_000);
 
   const auth = (body: object): Promise<{ status: number; text: string }> => engine.api('POST', '/auth', body);
 
