@@ -136,7 +136,9 @@ function formatHeader(fields: HeaderFields): Buffer {
   octal(devMinor, 337, 7);
   block.write(fields.prefix, 345, 155, 'latin1');
   block.fill(0x20, 148, 156);
-  const sum = block.reduce((total, byte) => total + byte, 0);
+  // A loop: a callback for each byte took a sixth of packing 2,000 files.
+  let sum = 0;
+  for (let at = 0; at < blockSize; at++) sum += block[at] ?? 0;
   block.write(`${sum.toString(8).padStart(6, '0')}\u0000 `, 148, 'latin1');
   return block;
 }
