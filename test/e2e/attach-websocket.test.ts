@@ -112,6 +112,17 @@ describe.skipIf(skipReason !== undefined)('attach by websocket', () => {
     expect(await wait(engine, 'subject')).toBe(0);
   });
 
+  test('a goodbye ends the input, however soon the connection is closed behind it', async () => {
+    for (let round = 0; round < 5; round++) {
+      await launch(engine, 'subject', { ...cat, Cmd: ['sh', '-c', 'cat > /got; cat /got'] });
+      using client = raw(`/containers/subject/attach/ws?${all}`);
+      await client.until('\r\n\r\n');
+      client.socket.end(Buffer.concat([frame(0x82, 'last words'), frame(0x88, '')]));
+      expect(await wait(engine, 'subject')).toBe(0);
+      await remove(engine, 'subject');
+    }
+  });
+
   test('a hang-up ends nothing else, also while waiting for a start, and while never reading', async () => {
     await launch(engine, 'subject', { Cmd: ['sh', '-c', 'while :; do echo flood; done'] });
     {

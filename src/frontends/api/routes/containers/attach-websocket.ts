@@ -33,7 +33,7 @@ export function attachContainerByWebSocket(engine: {
         stream: queryFlag(query, 'stream'),
         detachKeys: detachKeysFor(query.get('detachKeys'), config.terminal),
         onReady: () => streams.open(),
-        signal: exchange.signal,
+        signal: streams.gone,
       });
       try {
         await engine.streams.attach(id, request);
