@@ -1,7 +1,9 @@
 import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { conflict } from '../../foundation/base/errors.ts';
 import type { Damage, MoveAside } from '../../foundation/base/damage.ts';
 import { createKeyLock } from '../../foundation/base/key-lock.ts';
+import { createLimiter } from '../../foundation/base/limiter.ts';
 import type { ImageUsers } from '../image/image.ts';
 import { checkContainers } from './check.ts';
 import { createAttach } from './attach.ts';
@@ -61,6 +63,11 @@ export interface ContainerEngine extends Disposable {
   startByPolicy(): void;
 }
 
+/** A start is the processors' work for two thirds of its time. */
+const launchesAtOnce = availableParallelism() * 2 + 4;
+const launchPatienceMs = 1_000;
+const commitsAtOnce = 4;
+
 export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
   for (const directory of [deps.settings.containersDirectory, deps.settings.rootfsDirectory])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -68,6 +75,8 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     ...deps,
     store: createContainerStore(deps.database),
     locks: createKeyLock(),
+    commits: createLimiter(commitsAtOnce, { patienceMs: launchPatienceMs }),
+    launches: createLimiter(launchesAtOnce, { patienceMs: launchPatienceMs }),
     transfers: createTransfers(),
     live: createLiveContainers(),
     execs: new Map(),

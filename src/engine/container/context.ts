@@ -1,4 +1,5 @@
 import type { KeyLock } from '../../foundation/base/key-lock.ts';
+import type { Limiter } from '../../foundation/base/limiter.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import type { ContainerId, ExecId } from '../../foundation/base/ids.ts';
 import type { ChainId, ImageId } from '../../foundation/oci/digest.ts';
@@ -70,6 +71,12 @@ export interface ContainerSettings {
 export interface Context extends ContainerDeps {
   store: ContainerStore;
   locks: KeyLock;
+  /**
+   * Turns to start. A crowd of starts is no faster at once than a few at a time, and would keep the event loop from everybody else.
+   */
+  launches: Limiter;
+  /** Turns for what ends in a durable record: each such commit holds the event loop until the disk has it. */
+  commits: Limiter;
   /** Copies of files that are under way. */
   transfers: Transfers;
   live: LiveContainers;

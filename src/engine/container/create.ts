@@ -26,61 +26,64 @@ import { parseSignal } from './signals.ts';
  */
 export const createCreate =
   (context: Context): ContainerLifecycle['create'] =>
-  async (request) => {
-    const id = parseContainerId(randomHexId());
-    const image = context.images.resolve(request.config.image);
-    using name = reserve(context, request, id);
-    if (request.platform !== undefined) checkPlatform(image, request.config.image, request.platform);
-    const { config: settled, warnings } = settle(context, request, image, id);
-    const [path, ...args] = commandLine(settled);
-    if (path === undefined)
-      throw invalid('no command specified', {
-        code: 'no-command',
-        hint: 'the image names no program: give one after the image, or with --entrypoint',
-      });
-    const config = withIds(context, settled);
-    checkReferences(context, config);
-    await using undo = new AsyncDisposableStack();
-    const held = new Set<string>();
-    context.creating.set(id, { imageId: image.id, layers: image.layers, volumes: held });
-    undo.defer(() => void context.creating.delete(id));
-    const mounts = await resolveMounts(config, {
-      volumes: volumesFor(context, undo, held),
-      containerOf: (name) => referenced(context, name),
+  (request) =>
+    context.commits.run(() => create(context, request));
+
+async function create(context: Context, request: CreateRequest): ReturnType<ContainerLifecycle['create']> {
+  const id = parseContainerId(randomHexId());
+  const image = context.images.resolve(request.config.image);
+  using name = reserve(context, request, id);
+  if (request.platform !== undefined) checkPlatform(image, request.config.image, request.platform);
+  const { config: settled, warnings } = settle(context, request, image, id);
+  const [path, ...args] = commandLine(settled);
+  if (path === undefined)
+    throw invalid('no command specified', {
+      code: 'no-command',
+      hint: 'the image names no program: give one after the image, or with --entrypoint',
     });
-    faultPoint('container.create.volumes');
-    await context.snapshots.create(id, image.layers);
-    undo.defer(() => context.snapshots.remove(id));
-    faultPoint('container.create.snapshot');
-    const directory = join(context.settings.containersDirectory, id);
-    await mkdir(directory, { mode: 0o700 });
-    undo.defer(() => rm(directory, { recursive: true, force: true }));
-    faultPoint('container.create.directory');
-    const record: ContainerRecord = {
-      id,
-      name: name.text,
-      createdAtMs: context.now(),
-      config,
-      imageId: image.id,
-      imageName: request.config.image,
-      layers: image.layers,
-      path,
-      args,
-      state: { status: 'created' },
-      restartCount: 0,
-      error: '',
-      logPath: join(directory, 'container.log'),
-      runtimeName: config.runtimeName ?? context.settings.defaultRuntime,
-      mounts,
-    };
-    await seedVolumes(context, record);
-    context.store.insert(record);
-    undo.move();
-    context.creating.delete(id);
-    faultPoint('container.create.recorded');
-    publish(context, record, 'create');
-    return { id, warnings };
+  const config = withIds(context, settled);
+  checkReferences(context, config);
+  await using undo = new AsyncDisposableStack();
+  const held = new Set<string>();
+  context.creating.set(id, { imageId: image.id, layers: image.layers, volumes: held });
+  undo.defer(() => void context.creating.delete(id));
+  const mounts = await resolveMounts(config, {
+    volumes: volumesFor(context, undo, held),
+    containerOf: (name) => referenced(context, name),
+  });
+  faultPoint('container.create.volumes');
+  await context.snapshots.create(id, image.layers);
+  undo.defer(() => context.snapshots.remove(id));
+  faultPoint('container.create.snapshot');
+  const directory = join(context.settings.containersDirectory, id);
+  await mkdir(directory, { mode: 0o700 });
+  undo.defer(() => rm(directory, { recursive: true, force: true }));
+  faultPoint('container.create.directory');
+  const record: ContainerRecord = {
+    id,
+    name: name.text,
+    createdAtMs: context.now(),
+    config,
+    imageId: image.id,
+    imageName: request.config.image,
+    layers: image.layers,
+    path,
+    args,
+    state: { status: 'created' },
+    restartCount: 0,
+    error: '',
+    logPath: join(directory, 'container.log'),
+    runtimeName: config.runtimeName ?? context.settings.defaultRuntime,
+    mounts,
   };
+  await seedVolumes(context, record);
+  context.store.insert(record);
+  undo.move();
+  context.creating.delete(id);
+  faultPoint('container.create.recorded');
+  publish(context, record, 'create');
+  return { id, warnings };
+}
 
 function reserve(context: Context, request: CreateRequest, id: ContainerId): Disposable & { text: string } {
   if (request.name !== undefined && request.name !== '') {

@@ -19,7 +19,9 @@ const retryMs = 1_000;
 /** Called for every end that the runtime reports. */
 export function handleExit(context: Context, exit: RuntimeExit): void {
   if (exit.execId !== undefined) return endExec(context, exit.execId, exit);
-  const recorded = context.locks.run(exit.id, () => recordExit(context, exit.id, exit));
+  const recorded = context.locks.run(exit.id, () =>
+    context.commits.run(() => recordExit(context, exit.id, exit)),
+  );
   recorded.catch((error: unknown) => {
     context.log.error(`recording the end of container ${exit.id}: ${toSiloError(error).message}`);
     // The disk may be full: nobody will tell of this end again. One that was recorded is not recorded twice.

@@ -16,7 +16,9 @@ export const createRemove =
   async (nameOrId, options) => {
     const { id } = context.store.get(nameOrId);
     if (!options.force)
-      return context.locks.run(id, () => removeLocked(context, context.store.get(id), options));
+      return context.locks.run(id, () =>
+        context.commits.run(() => removeLocked(context, context.store.get(id), options)),
+      );
     for (let isRemoved = false; !isRemoved;) {
       const record = context.store.find(id);
       if (record) await end(context, record);
@@ -25,7 +27,7 @@ export const createRemove =
         // Whoever held the lock was starting it.
         if (current && isRunning(current.state)) return false;
         // `--rm` may have been faster.
-        if (current) await removeLocked(context, current, options);
+        if (current) await context.commits.run(() => removeLocked(context, current, options));
         return true;
       });
     }

@@ -49,7 +49,8 @@ async function startLocked(context: Context, id: ContainerId, by: Starter): Prom
   live.wasHealthy = false;
   delete live.lastSignal;
   try {
-    publish(context, await launch(context, record, starting), 'start');
+    const started = await context.launches.run(() => launch(context, record, starting));
+    publish(context, started, 'start');
     context.health.watch(id);
   } catch (thrown) {
     const error = toSiloError(thrown);
