@@ -153,7 +153,7 @@ export const knownDifferences: KnownDifference[] = [
     at: /> info --format '{{json .Plugins}}'$/,
     stdout: [
       [/"ipvlan","macvlan",|,"overlay"/g, ''],
-      [/"Log":.*\]/, '"Log":["json-file","local","none"]'],
+      [/"Log":.*\]/, '"Log":["json-file","local","none","syslog"]'],
     ],
   },
   {

@@ -47,6 +47,7 @@ const plan: Record<string, ScenarioName[]> = {
 const apart: Record<string, string> = {
   'logs.compress.published': 'test/logs/rotation.test.ts',
   'logs.compress.written': 'test/logs/rotation.test.ts',
+  'logs.forward.sent': 'test/logs/syslog.test.ts',
   'logs.rotate.renamed': 'test/logs/rotation.test.ts',
   'snapshot.init.filled': 'only the first start on a data root passes it',
 };

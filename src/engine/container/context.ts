@@ -6,6 +6,7 @@ import type { ChainId, ImageId } from '../../foundation/oci/digest.ts';
 import type { PackRequest } from '../../foundation/archive/pack-process.ts';
 import type { Database } from '../../foundation/db/database.ts';
 import type { CdiDevices } from '../../resources/cdi/cdi.ts';
+import type { Forwarding } from '../../resources/logs/forward/forwarder.ts';
 import type { LogConfig } from '../../resources/logs/log-config.ts';
 import type { ContainerLogs, LogKeeper } from '../../resources/logs/logs.ts';
 import type { Endpoints, Networks } from '../../resources/network/network.ts';
@@ -101,6 +102,8 @@ export interface Live {
   wasHealthy: boolean;
   /** Keeps the log of the present run. */
   keptLog?: Disposable | undefined;
+  /** Feeds a remote log driver; goes on after the run until all is sent. */
+  forwarding?: Forwarding | undefined;
   restartDelayMs: number;
   restartTimer?: ReturnType<typeof setTimeout>;
   /** Until an end that could not be recorded is tried again. */

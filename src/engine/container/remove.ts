@@ -6,6 +6,7 @@ import { removeDoomed, volumesLeaving } from './anonymous-volumes.ts';
 import { releaseParked } from './attach.ts';
 import type { ContainerLifecycle, ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
+import { abandonLog } from './keep-log.ts';
 import { cancelRestart } from './restart.ts';
 import { isRunning, next } from './state.ts';
 import { killAndWait, rememberStop } from './stop.ts';
@@ -61,7 +62,7 @@ export async function removeLocked(
   faultPoint('container.remove.unrecorded');
   await context.transfers.end(record.id);
   await context.snapshots.remove(record.id);
-  await context.logKeeper.release(record.logPath);
+  await abandonLog(context, record);
   faultPoint('container.remove.snapshot');
   await rm(join(context.settings.containersDirectory, record.id), { recursive: true, force: true });
   for (const name of doomedVolumes) await removeDoomed(context, name);

@@ -5,7 +5,7 @@ import { filterBlock } from './log-filter.ts';
 import { type Extent, firstAfter, firstSince, type Place } from './log-range.ts';
 import { findTail } from './log-tail.ts';
 import { createLogWatch } from './log-watch.ts';
-import type { ContainerLogs, LogBlock, LogEntry, ReadLogs } from './logs.ts';
+import type { ContainerLogs, LogBlock, LogEntry, LogPosition, ReadLogs } from './logs.ts';
 import { inodeAt } from './segment-file.ts';
 import type { SegmentFile } from './segment.ts';
 import { closeAll, openNewer, openSegments } from './segment-list.ts';
@@ -39,7 +39,13 @@ async function* readBlocks(path: string, options: ReadLogs): AsyncGenerator<LogB
     const limit = watch && isNewest ? Number.POSITIVE_INFINITY : (ends[at] ?? Number.POSITIVE_INFINITY);
     for await (const piece of readPieces(segment, { position, limit }, options)) {
       position = piece.end;
-      if (piece.block.count > 0) yield piece.block;
+      if (piece.block.count > 0)
+        yield options.from === undefined && !options.positions
+          ? piece.block
+          : {
+              ...piece.block,
+              next: { inode: segment.inode, firstTime: await firstTimeOf(segment), position },
+            };
       if (piece.finished) return;
     }
     if (!isNewest) {
@@ -61,12 +67,31 @@ async function* readBlocks(path: string, options: ReadLogs): AsyncGenerator<LogB
 
 /** Where reading begins; by the times and from the end, not by reading what is not wanted. */
 async function findStart(extent: Extent, options: ReadLogs): Promise<Place> {
-  const { tail, sinceMs, untilMs } = options;
+  const { tail, sinceMs, untilMs, from: known } = options;
+  if (known) return findPosition(extent, known);
   const from = sinceMs === undefined ? { segment: 0, position: 0 } : await firstSince(extent, sinceMs);
   if (tail === undefined) return from;
   const end = { segment: extent.segments.length - 1, position: extent.ends.at(-1) ?? 0 };
   const to = untilMs === undefined ? end : await firstAfter(extent, untilMs);
   return findTail(extent, { from, to }, { ...options, tail });
+}
+
+/** Its file is found by inode and first time; without it, everything that is there came later. */
+async function findPosition({ segments, ends }: Extent, known: LogPosition): Promise<Place> {
+  for (const [segment, file] of segments.entries())
+    if (
+      file.inode === known.inode &&
+      known.position <= (ends[segment] ?? 0) &&
+      (await firstTimeOf(file)) === known.firstTime
+    )
+      return { segment, position: known.position };
+  return { segment: 0, position: 0 };
+}
+
+const timeBytes = 35;
+
+async function firstTimeOf(segment: SegmentFile): Promise<string> {
+  return (await segment.read(0, timeBytes)).toString('latin1');
 }
 
 /** The monitor began a new file: this one is complete. */

@@ -1,5 +1,6 @@
 import { invalid } from '../../foundation/base/errors.ts';
 import { parseSyslogOptions } from './syslog-options.ts';
+import { formatTag } from './log-tag.ts';
 import type { LogLimits } from './logs.ts';
 
 export interface LogConfig {
@@ -7,7 +8,8 @@ export interface LogConfig {
   options: Record<string, string>;
 }
 
-const ready = new Set(['json-file', 'local']);
+/** `journald` needs messages that this engine does not send yet. */
+const ready = new Set(['json-file', 'local', 'syslog']);
 
 const attributes = ['labels', 'labels-regex', 'env', 'env-regex', 'tag'];
 const files = ['max-size', 'max-file', 'compress'];
@@ -47,6 +49,7 @@ export function checkLogConfig({ driver, options }: LogConfig): void {
   for (const option of Object.keys(own)) checkOption(driver, known, option);
   for (const option of ['labels-regex', 'env-regex']) checkPattern(own[option] ?? '');
   if (driver === 'syslog') parseSyslogOptions(own);
+  formatTag(own['tag'] ?? '', { id: '', name: '', imageId: '', imageName: '' });
   toLogLimits({ driver, options }, { totalBytes: 0 });
 }
 

@@ -18,6 +18,10 @@ export interface ReadLogs {
   sinceMs?: number;
   /** Reading ends at the first entry after it, also with `follow`. */
   untilMs?: number;
+  /** Only what follows this place; everything when it is no longer there. Not together with `tail` and `sinceMs`. */
+  from?: LogPosition;
+  /** Blocks say where they end. */
+  positions?: boolean;
   follow?: { ended: Promise<unknown> };
   signal?: AbortSignal;
 }
@@ -38,6 +42,16 @@ export interface LogBlock {
   bytes: Buffer;
   index: Uint32Array;
   count: number;
+  /** Where reading goes on behind it. */
+  next?: LogPosition;
+}
+
+/** A place in a log that outlives rotation, compression and the engine. */
+export interface LogPosition {
+  /** Of the file, and the time of its first entry: an inode may be used again. */
+  inode: number;
+  firstTime: string;
+  position: number;
 }
 
 /** Numbers per entry in `LogBlock.index`. */

@@ -119,3 +119,12 @@ test('a quiet load shows no bars', () => {
     expect(lines.map(({ status }) => status)).toEqual(quiet ? [] : ['Loading layer']);
   }
 });
+
+test('the parts of a line have one time, also across batches', () => {
+  const unfinished = new Set<string>();
+  const part = (text: string, time: string) => ({ stream: 'stdout' as const, time, text: Buffer.from(text) });
+  const framing = { framed: false, timestamps: true, unfinished };
+  const first = encodeLogBatch([part('a\n', 't1'), part('b', 't2')], framing);
+  const second = encodeLogBatch([part('c\n', 't3'), part('d\n', 't4')], framing);
+  expect(Buffer.concat([first, second]).toString()).toBe('t1 a\nt2 bc\nt4 d\n');
+});

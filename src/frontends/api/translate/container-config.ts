@@ -9,7 +9,6 @@ import type { ContainerConfig } from '../../../engine/container/config.ts';
 import { parseFailureAction, parseHealthCheck } from '../../../engine/container/health/health-check.ts';
 import { type HealthCheck, onFailureAnnotation } from '../../../engine/container/health/health.ts';
 import { checkHostConfig } from './host-config-checks.ts';
-import { attributeOptions } from './log-attributes.ts';
 import { toDeviceRequest } from './device-requests.ts';
 import { toMountRequest } from './mount-request.ts';
 import { parsePortRange, toNetworkRequest } from './network-request.ts';
@@ -91,9 +90,7 @@ export function toContainerConfig(body: ContainerCreateBody, host: HostLimits): 
 
 /** What the engine will do other than asked, in words for the person who asked. */
 export function createWarnings(config: ContainerConfig): string[] {
-  const warnings = Object.keys(config.log.options)
-    .filter((option) => !attributeOptions.has(option))
-    .map((option) => `Log option ${option} is not applied yet: the engine bounds every log by itself.`);
+  const warnings: string[] = [];
   if (config.network.mode === 'host' && Object.keys(config.network.ports).length > 0)
     warnings.push('Published ports are discarded when using host network mode');
   if (config.resources.oomKillDisable && !config.resources.memoryBytes)

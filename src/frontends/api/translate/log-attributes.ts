@@ -1,22 +1,26 @@
 import type { ContainerConfig } from '../../../engine/container/config.ts';
 
-/** Log options that choose what `logs --details` shows. */
-export const attributeOptions: ReadonlySet<string> = new Set(['labels', 'env']);
-
 /** `colour=green,tier=front`: the labels and variables that the log options name, escaped as in a query, by name. */
 export function logAttributes({ log, labels, env }: Pick<ContainerConfig, 'log' | 'labels' | 'env'>): string {
   const named = (option: string): string[] => (log.options[option] ?? '').split(',');
-  const wantedLabels = named('labels').filter((name) => Object.hasOwn(labels, name));
+  const wantedLabels = Object.keys(labels).filter(chosenBy(named('labels'), log.options['labels-regex']));
   const fromLabels = wantedLabels.map((name) => [name, labels[name] ?? ''] as const);
-  const wantedVariables = new Set(named('env'));
+  const isWantedVariable = chosenBy(named('env'), log.options['env-regex']);
   const fromEnv = env
     .map((entry) => splitOnce(entry))
-    .filter(([name]) => name !== '' && wantedVariables.has(name));
+    .filter(([name]) => name !== '' && isWantedVariable(name));
   const all = new Map([...fromLabels, ...fromEnv]);
   return [...all]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map((pair) => pair.map(escape).join('='))
     .join(',');
+}
+
+/** By name or by pattern; patterns were checked when the container was made. */
+function chosenBy(names: readonly string[], pattern: string | undefined): (name: string) => boolean {
+  const wanted = new Set(names);
+  const expression = pattern ? new RegExp(pattern) : undefined;
+  return (name) => wanted.has(name) || expression?.test(name) === true;
 }
 
 function splitOnce(entry: string): readonly [string, string] {

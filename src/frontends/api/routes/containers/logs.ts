@@ -23,6 +23,7 @@ export function readContainerLogs(engine: {
       const framing = {
         framed: !record.config.terminal,
         timestamps: queryFlag(query, 'timestamps'),
+        unfinished: new Set<string>(),
         ...(queryFlag(query, 'details') ? { details: Buffer.from(`${logAttributes(record.config)} `) } : {}),
       };
       const batches = engine.streams.logs(record.id, request);

@@ -1,0 +1,102 @@
+import { createSocket } from 'node:dgram';
+import { connect, isIP, type Socket } from 'node:net';
+import { setTimeout as rest } from 'node:timers/promises';
+import { unavailable } from '../../../foundation/base/errors.ts';
+import { connectDatagrams } from '../../../foundation/kernel/unix-datagram.ts';
+import type { SyslogAddress } from '../syslog-options.ts';
+
+/** Takes messages of a remote driver. */
+export interface LogSink extends Disposable {
+  /** Resolves when all were handed over; rejects when the receiver is gone. */
+  send(messages: readonly Buffer[]): Promise<void>;
+}
+
+const connectMs = 5_000;
+const fullQueueMs = 10;
+const longestDatagramBytes = 60_000;
+const newline = Buffer.from('\n');
+
+export function openSink(address: SyslogAddress): Promise<LogSink> {
+  switch (address.protocol) {
+    case 'unix':
+    case 'unixgram':
+      return openUnix(address.path, address.protocol);
+    case 'tcp':
+      return openStream(
+        connect({ host: address.host, port: address.port }),
+        `${address.host}:${address.port}`,
+      );
+    case 'udp':
+      return openUdp(address.host, address.port);
+  }
+}
+
+/** The machine's own log listens for datagrams; a `unix` address may also be a stream. */
+async function openUnix(path: string, protocol: 'unix' | 'unixgram'): Promise<LogSink> {
+  try {
+    return openDatagrams(path);
+  } catch (error) {
+    if (protocol === 'unixgram') throw error;
+    return openStream(connect({ path }), path);
+  }
+}
+
+export function openDatagrams(path: string): LogSink {
+  const socket = connectDatagrams(path);
+  return {
+    async send(messages) {
+      for (const message of messages)
+        while (!socket.trySend(message)) await rest(fullQueueMs, undefined, { ref: false });
+    },
+    [Symbol.dispose]: () => socket[Symbol.dispose](),
+  };
+}
+
+function openUdp(host: string, port: number): Promise<LogSink> {
+  const socket = createSocket(isIP(host) === 6 ? 'udp6' : 'udp4');
+  socket.unref();
+  // Nobody listening is told by the next send, if at all; UDP promises nothing.
+  socket.on('error', () => undefined);
+  const sendOne = (message: Buffer): Promise<void> =>
+    new Promise((resolve, reject) => {
+      socket.send(message.subarray(0, longestDatagramBytes), port, host, (error) =>
+        error ? reject(error) : resolve(),
+      );
+    });
+  return Promise.resolve({
+    async send(messages) {
+      for (const message of messages) await sendOne(message);
+    },
+    [Symbol.dispose]: () => void socket.close(),
+  });
+}
+
+async function openStream(socket: Socket, name: string): Promise<LogSink> {
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => undefined);
+  const lose = (cause?: unknown): void =>
+    failed.reject(unavailable(`the log receiver ${name} is gone`, { cause }));
+  socket.unref();
+  socket.on('error', lose);
+  socket.on('close', () => lose());
+  // What a receiver says is not wanted, but its end is.
+  socket.resume();
+  socket.on('end', () => void socket.destroy());
+  const timer = setTimeout(() => socket.destroy(), connectMs);
+  try {
+    const connected = new Promise<void>((resolve) => void socket.once('connect', resolve));
+    await Promise.race([connected, failed.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+  return {
+    async send(messages) {
+      const bytes = Buffer.concat(messages.flatMap((message) => [message, newline]));
+      const written = new Promise<void>((resolve, reject) => {
+        socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+      });
+      await Promise.race([written, failed.promise]);
+    },
+    [Symbol.dispose]: () => void socket.destroy(),
+  };
+}
