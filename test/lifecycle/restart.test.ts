@@ -174,6 +174,7 @@ describe.skipIf(skipReason !== undefined)('restart policies', () => {
     // The signal has been heard, so the wish is recorded.
     await eventually(async () => (await logs(engine, 'dying')).includes('heard'));
     const { Pid } = (await inspect(engine, 'dying')).State;
+    expect(Pid).toBeGreaterThan(1);
     await engine.kill();
     await stopping;
     process.kill(Pid, 'SIGKILL');
