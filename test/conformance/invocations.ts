@@ -1,3 +1,5 @@
+import { fileScenarios } from './invocations-files.ts';
+import { observeScenarios } from './invocations-observe.ts';
 import type { Chapters, Scenario } from './scenario.ts';
 
 /** A program that says when it is ready, ends by itself on SIGTERM, and tells which signals came. */
@@ -705,6 +707,7 @@ export const chapters: Chapters = {
         'run -d --name joined --network container:shared busybox sleep 60',
         `inspect joined --format '{{len .NetworkSettings.Networks}} [{{.NetworkSettings.IPAddress}}]'`,
         'kill shared',
+        { until: `inspect shared --format '{{.State.Status}}'`, prints: 'exited' },
         'run --rm --network container:shared busybox true',
         `run --rm --network host busybox true`,
         'run --rm --network bridge busybox true',
@@ -874,27 +877,9 @@ export const chapters: Chapters = {
         'pull --platform bogus/bogus/bogus/bogus 127.0.0.1:1/missing',
       ],
     },
-    {
-      name: 'what is not made yet says so',
-      changesImages: true,
-      steps: [
-        { docker: 'save busybox', hide: [/^[^E][\s\S]*/] },
-        'save nosuch',
-        'create --name cc busybox',
-        'cp cc:/etc/passwd {dir}/copied',
-        'cp {dir}/shared cc:/tmp',
-        'cp nosuch:/x {dir}/y',
-        'diff cc',
-        'diff nosuch',
-        { docker: 'export cc', hide: [/^[^E][\s\S]*/] },
-        'commit cc made:1',
-        'commit nosuch made:2',
-        'update --memory 64m cc',
-        'stats --no-stream --format {{.Name}} cc',
-        'container inspect --format {{.HostConfig.Memory}} cc',
-      ],
-    },
   ],
+  files: fileScenarios,
+  observe: observeScenarios,
 };
 
 const passing = /^[0-9a-f]{12}: (Waiting|Verifying Checksum|Download complete|Downloading.*|Extracting.*)$/;

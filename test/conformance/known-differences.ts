@@ -14,14 +14,6 @@ type Replacement = [from: string | RegExp, to: string];
 
 const all = /^[\s\S]*$/;
 const wholly = (text: string): Replacement[] => [[all, text === '' ? '' : `${text}\n`]];
-const notYet = (at: RegExp, what: string): KnownDifference => ({
-  reason: 'belongs to a later issue; the answer says so',
-  at,
-  code: { 0: 1 },
-  stdout: wholly(''),
-  stderr: wholly(`Error response from daemon: ${what} not supported yet`),
-});
-
 export const knownDifferences: KnownDifference[] = [
   {
     reason: 'the default runtime is crun',
@@ -59,35 +51,12 @@ export const knownDifferences: KnownDifference[] = [
     stdout: [[/^/, 'core ']],
   },
   {
-    reason: 'the kernel is asked which processors there are, at the start',
-    at: /> run --rm --cpuset-cpus 999 /,
-    stderr: [
-      [
-        /Requested CPUs are not available - requested 999, available: \S+/,
-        'failed to create task for container: failed to create shim task: OCI runtime create failed: crun create failed: unable to start container process: writing file `cpuset.cpus`: numerical result out of range: unknown',
-      ],
-    ],
-  },
-  {
     reason: 'what is impossible is refused, whatever this kernel can do',
     at: /> run --rm --blkio-weight 5 /,
     code: { 0: 125 },
     stderr: wholly(
       `docker: Error response from daemon: Range of blkio weight is from 10 to 1000\n\nRun 'docker run --help' for more information`,
     ),
-  },
-  {
-    reason: 'the words do not say which of the two lists the capability is in',
-    at: /> run --rm --cap-add NOSUCH /,
-    stderr: [['invalid CapAdd: unknown capability', 'invalid capability']],
-  },
-  {
-    reason: 'a volume is not filled from the image yet',
-    at: /> run --rm (-v seeded:\/data )?--entrypoint ls app:1 (-n )?\/data$/,
-    stdout: [
-      [/total 4\n.*\n/, 'total 0\n'],
-      ['seed\n', ''],
-    ],
   },
   {
     reason: 'the error names the request that failed; there is no ping before it',
@@ -122,11 +91,6 @@ export const knownDifferences: KnownDifference[] = [
     stderr: wholly(`Error response from daemon: invalid filter 'bogus'`),
   },
   {
-    reason: 'a signal that does not exist is one wrong signal, whether number or name',
-    at: /> kill -s 999 target$/,
-    stderr: [['the linux daemon does not support signal 999', 'invalid signal: 999']],
-  },
-  {
     reason: 'links between containers are not made',
     at: /> rm --link nosuch$/,
     stderr: [['No such container: nosuch', 'removing a link is not supported yet']],
@@ -146,6 +110,30 @@ export const knownDifferences: KnownDifference[] = [
     at: /> run .*--log-opt nosuch=/,
     stderr: [
       ["unknown log opt 'nosuch' for json-file log driver", "unknown log opt 'nosuch' for log driver local"],
+    ],
+  },
+  {
+    reason: 'one more path is masked, as by Docker since version 28',
+    at: /> inspect (full --format '{{json .HostConfig}}'|plain)$/,
+    stdout: [[/^( +)"\/proc\/kcore",$/m, '$1"/proc/interrupts",\n$&']],
+  },
+  {
+    reason: 'layers are those of an overlay snapshotter of our own, without folders to show',
+    at: /> (inspect full --format '{{.Path}}|inspect plain$|info --format '{{.OSType}}|image inspect app:1$)/,
+    stdout: [
+      [/"Data": \{[^}]*\}/, '"Data": null'],
+      [/"Name": (<hidden>|"overlay2")/, '"Name": "overlayfs"'],
+      [/\boverlay2\b/, 'overlayfs'],
+    ],
+  },
+  {
+    reason: 'every network has IPv6; a field of a later API version is there always',
+    at: /> inspect plain$/,
+    stdout: [
+      [/"GlobalIPv6Address": ""/g, '"GlobalIPv6Address": "<ip6>"'],
+      [/"GlobalIPv6PrefixLen": 0/g, '"GlobalIPv6PrefixLen": 64'],
+      [/"IPv6Gateway": ""/g, '"IPv6Gateway": "<ip6>"'],
+      [/^( +)"IPAMConfig": /m, '$1"GwPriority": 0,\n$&'],
     ],
   },
   {
@@ -194,7 +182,7 @@ export const knownDifferences: KnownDifference[] = [
   },
   {
     reason: 'a network with such a name was not made',
-    at: /> network prune -f$/,
+    at: /^networks are .*> network prune -f$/,
     stdout: wholly(''),
   },
   {
@@ -214,12 +202,9 @@ export const knownDifferences: KnownDifference[] = [
     stderr: [['unexpected EOF', 'archive at offset 29: archive is truncated']],
   },
   {
-    reason: 'instructions are shown in lower case',
-    at: /> import -c '(BOGUS|RUN) x'/,
-    stderr: [
-      ['BOGUS is', 'bogus is'],
-      ['RUN is', 'run is'],
-    ],
+    reason: 'the error says what is wrong with the archive',
+    at: /> cp - box:\/tmp$/,
+    stderr: [['unexpected EOF', 'archive at offset 22: archive is truncated']],
   },
   {
     reason: 'the error shows the form that is wanted',
@@ -266,7 +251,17 @@ export const knownDifferences: KnownDifference[] = [
     at: /> pull {locked}\/app:1$/,
     stderr: [['Head "http://{locked}/v2/app/manifests/1"', 'Get "http://{locked}/v2/"']],
   },
-  notYet(/> save /, 'saving images to an archive is'),
-  notYet(/> cp /, 'copying files from and to containers is'),
-  notYet(/> update /, 'changing the limits of an existing container is'),
+];
+
+/** Scenarios of what Silo cannot do yet. They are played and told, and fail the test as soon as nothing differs. */
+export interface Pending {
+  reason: string;
+  scenario: string;
+}
+
+export const pending: Pending[] = [
+  {
+    reason: 'images cannot be saved to an archive yet',
+    scenario: 'images are saved and loaded again',
+  },
 ];

@@ -46,5 +46,11 @@ function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, below]) => [key, sorted(below)]));
+  // The CLI keeps volumes in a map: it sends them in any order.
+  return Object.fromEntries(
+    entries.map(([key, below]) => [
+      key,
+      key === 'Binds' && Array.isArray(below) ? below.map(String).sort() : sorted(below),
+    ]),
+  );
 }

@@ -13,14 +13,13 @@ import { writeImageArchive } from './image-archive.ts';
 import { cliVersion, needsCli } from './installed-cli.ts';
 import { pullScenarios } from './invocations.ts';
 import { knownDifferences } from './known-differences.ts';
-import { isLive, isRecording, notByDefault } from './mode.ts';
+import { isLive, isRecording } from './mode.ts';
 import { play, resetImages } from './play.ts';
 import { startRealDocker } from './real-docker.ts';
 import type { Outcomes, Scenario } from './scenario.ts';
 
 const missing = missingPeers();
 const reason =
-  notByDefault ??
   skipReason ??
   needsCli(isRecording) ??
   (missing.length > 0 ? `${missing.join(' and ')} not installed` : undefined);

@@ -61,6 +61,13 @@ test('limits that contradict the others are refused', () => {
   expect(refusal(box, { memorySwapBytes: 10 * mb })[1]).toContain(
     'Minimum memoryswap limit should be larger',
   );
-  expect(refusal(box, { memoryBytes: 16 * mb })[1]).toContain('can not be less than memory reservation');
+  const together = { memoryBytes: 16 * mb, memoryReservationBytes: 32 * mb };
+  expect(refusal(box, together)[1]).toContain('can not be less than memory reservation');
   expect(refusal(box, { ulimits: [{ name: 'nofile', soft: 1, hard: 1 }] })[1]).toContain('ulimits cannot be');
+});
+
+test('a reservation above a limit that is there already is taken, as by Docker', () => {
+  const box = { memoryBytes: 64 * mb, memoryReservationBytes: 32 * mb };
+  expect(change(box, { memoryReservationBytes: 400 * mb }).memoryReservationBytes).toBe(400 * mb);
+  expect(change(box, { memoryBytes: 16 * mb }).memoryBytes).toBe(16 * mb);
 });

@@ -29,7 +29,13 @@ export function changeResources(
     ...(swap === undefined ? {} : { memorySwapBytes: swap }),
   };
   const { ulimits: _ulimits, blkioThrottle: _throttle, blkioWeightDevices: _weights, ...plain } = changed;
-  checkResources(plain);
+  // A reservation is measured by the limit that came in the same request only: one above the limit is without effect.
+  const { memoryReservationBytes: _reservation, ...joined } = plain;
+  checkResources(joined);
+  checkResources({
+    memoryBytes: change.memoryBytes ?? 0,
+    memoryReservationBytes: change.memoryReservationBytes ?? 0,
+  });
   return changed;
 }
 

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lutimesSync,
+  mkdirSync,
+  renameSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { Trash } from './trash.ts';
@@ -13,10 +22,12 @@ import type { Trash } from './trash.ts';
  */
 
 /** Raised when the contents change: containers that are mounted go on using the old one. */
-const initLayerVersion = 1;
+const initLayerVersion = 2;
 
 const folders = ['dev', 'dev/pts', 'dev/shm', 'etc', 'proc', 'sys'];
 const files = ['dev/console', 'etc/hostname', 'etc/hosts', 'etc/resolv.conf'];
+/** What asks for the mount table by its old name; images rarely bring it. */
+const links = { 'etc/mtab': '/proc/mounts' };
 
 /** Makes the layer if it is not there and returns its folder. The same contents everywhere: modes fixed, times zero. */
 export async function ensureInitLayer(root: string, trash: Trash): Promise<string> {
@@ -40,6 +51,10 @@ function fill(path: string): void {
     writeFileSync(file, '');
     chmodSync(file, 0o644);
     utimesSync(file, 0, 0);
+  }
+  for (const [name, target] of Object.entries(links)) {
+    symlinkSync(target, join(path, name));
+    lutimesSync(join(path, name), 0, 0);
   }
   // Deepest first: making an entry changes its folder's time.
   for (const folder of made.toReversed()) {

@@ -24,7 +24,7 @@ describe('the init layer', () => {
     const seen: string[] = [];
     for (const name of (await readdir(initLayer, { recursive: true })).sort()) {
       const status = await lstat(join(initLayer, name));
-      const kind = status.isDirectory() ? 'd' : status.isFile() ? 'f' : '?';
+      const kind = status.isDirectory() ? 'd' : status.isFile() ? 'f' : status.isSymbolicLink() ? 'l' : '?';
       seen.push(
         `${kind} ${(status.mode & 0o7777).toString(8)} ${status.mtimeMs} ${kind === 'f' ? status.size : ''} ${name}`.replace(
           '  ',
@@ -40,6 +40,7 @@ describe('the init layer', () => {
       'd 755 0 etc',
       'f 644 0 0 etc/hostname',
       'f 644 0 0 etc/hosts',
+      'l 777 0 etc/mtab',
       'f 644 0 0 etc/resolv.conf',
       'd 755 0 proc',
       'd 755 0 sys',
@@ -58,7 +59,7 @@ test('every folder of the store is closed to other users', async () => {
   const { layers } = await openSnapshots({ root, log: silentLog });
   await using staged = await layers.stage(sha256('x'));
   expect(staged.path.startsWith(root)).toBe(true);
-  for (const name of ['.', 'layers', 'containers', 'trash', 'init-1'])
+  for (const name of ['.', 'layers', 'containers', 'trash', 'init-2'])
     expect((await stat(join(root, name))).mode & 0o777).toBe(0o700);
 });
 
