@@ -136,7 +136,10 @@ async function tryConnect(
     greeting.resolve(undefined);
     if (greeted) onLost(connection);
   });
-  createInterface({ input: socket }).on('line', (line) => {
+  const lines = createInterface({ input: socket });
+  // It passes the socket's errors on, which are heard above.
+  lines.on('error', () => undefined);
+  lines.on('line', (line) => {
     if (!greeted) {
       greeted = true;
       greeting.resolve(JSON.parse(line) as { protocol: number; pid: number });

@@ -81,7 +81,9 @@ export async function serveResolver(path: string, onReady: () => void): Promise<
     });
     const say = (answer: ResolverAnswer): void => void socket.write(`${JSON.stringify(answer)}\n`);
     socket.write(`${JSON.stringify({ protocol: resolverProtocol, pid: process.pid })}\n`);
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    lines.on('error', () => undefined);
+    lines.on('line', (line) => {
       const message = JSON.parse(line) as ResolverMessage;
       obey(message).then(
         () => say({ id: message.id }),
