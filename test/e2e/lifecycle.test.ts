@@ -52,6 +52,26 @@ describe.skipIf(skipReason !== undefined).each(programs)('with %s', (program: Pr
     );
   });
 
+  test('a file of the host is mounted, read-only too', async () => {
+    const file = join(engine.directory, 'one-file');
+    writeFileSync(file, 'content\n');
+    for (const mode of ['', ':ro'])
+      expect(
+        await call('run', '--rm', '-v', `${file}:/etc/one${mode}`, 'busybox', 'cat', '/etc/one'),
+      ).toEqual(said('content\n'));
+    const write = await call(
+      'run',
+      '--rm',
+      '-v',
+      `${file}:/etc/one:ro`,
+      'busybox',
+      'sh',
+      '-c',
+      'echo x > /etc/one',
+    );
+    expect(write).toMatchObject({ code: 1, stderr: expect.stringContaining('Read-only file system') });
+  });
+
   test('a container from run -d to rm', async () => {
     const command = 'trap "echo bye; exit 5" TERM; echo hello; while :; do sleep 0.05; done';
     const ran = await call('run', '-d', '--name', 'steady', 'busybox', 'sh', '-c', command);

@@ -29,7 +29,14 @@ const userFileLimitBytes = 8 * 1024 * 1024;
 export function toSpecInput(
   context: Context,
   record: ContainerRecord,
-  run: { root: Root; rootfsPath: string; etcFiles: MountInput[]; devices: DeviceEdits },
+  run: {
+    root: Root;
+    rootfsPath: string;
+    etcFiles: MountInput[];
+    devices: DeviceEdits;
+    /** Sources that are no directories. */
+    files: ReadonlySet<string>;
+  },
 ): SpecInput {
   const { config } = record;
   const { settings } = context;
@@ -46,7 +53,11 @@ export function toSpecInput(
     rootfsPath: run.rootfsPath,
     readonlyRootfs: config.security.readOnlyRootfs,
     ...hostNames(context, config),
-    mounts: [...userMounts(record), ...withoutOverridden(run.etcFiles, record), ...run.devices.mounts],
+    mounts: [
+      ...userMounts(record, run.files),
+      ...withoutOverridden(run.etcFiles, record),
+      ...run.devices.mounts,
+    ],
     namespaces: resolveNamespaces(context, config),
     shm: resolveShm(context, record),
     security: resolveSecurity(config.security),
@@ -100,14 +111,15 @@ function readUserFile(root: Root, path: string): string | undefined {
   }
 }
 
-function userMounts(record: ContainerRecord): MountInput[] {
+function userMounts(record: ContainerRecord, files: ReadonlySet<string>): MountInput[] {
   const binds = record.mounts.map((mount): MountInput => {
     const nonRecursive = mount.kind === 'volume';
     return {
       type: 'bind',
       source: mount.source,
       destination: mount.destination,
-      readonly: mount.readOnly,
+      // crun's recursive read-only needs a directory; below a file nothing is mounted.
+      readonly: mount.readOnly && files.has(mount.source) ? 'non-recursive' : mount.readOnly,
       ...(nonRecursive ? { recursive: false } : {}),
       ...(mount.propagation ? { propagation: mount.propagation } : {}),
     };

@@ -1,6 +1,7 @@
-import { mkdir, rmdir } from 'node:fs/promises';
+import { mkdir, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conflict, notModified, SiloError, toSiloError } from '../../foundation/base/errors.ts';
+import { withDeadline } from '../../foundation/base/deadline.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import { mountOverlay, unmount } from '../../foundation/kernel/mount.ts';
@@ -24,6 +25,8 @@ import { type ContainerState, isRunning, next } from './state.ts';
 import { settleWaiters } from './wait.ts';
 import { failureExitCode } from './start-failure.ts';
 import { publishVolumeUse } from './volume-events.ts';
+
+const sourceMs = 10_000;
 
 /** Who wants a start: a person, the start of the engine by a restart policy, or the policy after an end. */
 export type Starter = 'user' | 'engine' | 'policy';
@@ -119,9 +122,10 @@ async function launch(
   const endpoints = await reserveNetwork(context, record);
   faultPoint('container.start.reserved');
   const etcFiles = await writeEtcFiles(context, record, endpoints);
+  const files = await sourcesThatAreFiles(record);
   using root = openRoot(rootfsPath);
   if (record.config.workingDir) makeWorkingDirectory(root, record.config.workingDir);
-  const spec = toSpec(toSpecInput(context, record, { root, rootfsPath, etcFiles, devices }));
+  const spec = toSpec(toSpecInput(context, record, { root, rootfsPath, etcFiles, devices, files }));
   const { config } = record;
   const log = keepLog(context, record);
   const { pid } = await context.driver.containers.create({
@@ -159,6 +163,24 @@ export function beginningOf({
     pendingLimits: undefined,
     ...(hasTest(config.health) ? { health: startingHealth(health) } : {}),
   };
+}
+
+/** Of read-only binds. A source that is gone is the runtime's to report, one that does not answer must not hold the start for ever. */
+async function sourcesThatAreFiles({ mounts }: ContainerRecord): Promise<ReadonlySet<string>> {
+  const sources = mounts
+    .filter(({ kind, readOnly }) => kind === 'bind' && readOnly)
+    .map(({ source }) => source);
+  const found = await Promise.all(
+    sources.map(async (source) => {
+      const status = await withDeadline(
+        stat(source).catch(() => undefined),
+        sourceMs,
+        `looking at the mount source ${source}`,
+      );
+      return status && !status.isDirectory() ? [source] : [];
+    }),
+  );
+  return new Set(found.flat());
 }
 
 async function mountRootfs(context: Context, record: ContainerRecord): Promise<string> {
