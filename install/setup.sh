@@ -81,6 +81,7 @@ docker-registry:docker-registry:a registry of another make for the tests
 runc:runc:the other runtime for the tests
 ip:iproute2:network namespaces in the tests
 mmdebstrap:mmdebstrap:makes Debian base images
+redis-cli:redis-tools:a service for the tests of other clients
 curl:curl:asks published ports in the tests
 python3:python3:makes test archives
 git:git:commits that builds name
