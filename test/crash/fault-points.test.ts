@@ -10,7 +10,10 @@ import { bystander, openWorld, skipReason, type World } from './world.ts';
 /** Which operations pass the points whose names begin so; the longest beginning counts. Each point is died at in each of them. */
 const plan: Record<string, ScenarioName[]> = {
   'container.commit.': ['commit'],
+  'container.connect.': ['connect'],
   'container.create.': ['create'],
+  'container.create.seeded': ['seed'],
+  'container.disconnect.': ['disconnect'],
   'container.exit.': ['stop', 'autoRemove', 'endedMeanwhile'],
   'container.remove.': ['remove', 'forcedRemove'],
   'container.start.': ['start'],
@@ -27,7 +30,9 @@ const plan: Record<string, ScenarioName[]> = {
   'image.sweep.': ['removeImage'],
   'network.attach.': ['start'],
   'network.create.': ['createNetwork'],
+  'network.detach.': ['disconnect'],
   'network.firewall.': ['start', 'kill'],
+  'network.gateway.': ['disconnect'],
   'network.recover.': ['endedMeanwhile'],
   'network.release.': ['stop'],
   'network.remove.': ['removeNetwork'],
@@ -41,6 +46,7 @@ const plan: Record<string, ScenarioName[]> = {
   'snapshot.trash.': ['remove'],
   'volume.create.': ['create', 'createVolume'],
   'volume.remove.': ['removeVolume'],
+  'volume.seed.': ['seed'],
 };
 
 /** Points that have a test of their own below, or that are not died at, with the reason. */

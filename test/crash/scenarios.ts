@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cgroupDirectory, cgroupHost } from '../../src/foundation/kernel/cgroup.ts';
 import { bridgesOf, eventually, processesOf } from '../e2e/footprint.ts';
-import { ask, exists, inspect, launch, logs, remove, runOnce, start, wait } from '../e2e/objects.ts';
+import { ask, create, exists, inspect, launch, logs, remove, runOnce, start, wait } from '../e2e/objects.ts';
 import { rawRequest, upgrade } from '../e2e/raw-request.ts';
 import { createSubject, pull, staying, upload, type World } from './world.ts';
 
@@ -160,6 +160,30 @@ export const scenarios = {
       await imageRuns(world, reference);
     },
   },
+  connect: {
+    async prepare(world) {
+      await startSubject(world);
+      await ask(world.engine, 'POST', '/networks/create', { Name: 'subject-network' });
+    },
+    act: ({ engine }) => ask(engine, 'POST', '/networks/subject-network/connect', { Container: 'subject' }),
+    verify: placesChange,
+  },
+  disconnect: {
+    async prepare(world) {
+      await startSubject(world);
+      await ask(world.engine, 'POST', '/networks/create', { Name: 'subject-network' });
+      await ask(world.engine, 'POST', '/networks/subject-network/connect', { Container: 'subject' });
+    },
+    // The way out, and the ports with it.
+    act: ({ engine }) => ask(engine, 'POST', '/networks/bridge/disconnect', { Container: 'subject' }),
+    verify: placesChange,
+  },
+  seed: {
+    act: ({ engine }) =>
+      create(engine, 'subject', { ...staying, HostConfig: { Binds: ['subject-volume:/bin'] } }),
+    verify: ({ engine }) =>
+      runsWith(engine, { Binds: ['subject-volume:/seeded', 'fresh-volume:/bin'] }, seededWholly),
+  },
   createVolume: {
     act: ({ engine }) => ask(engine, 'POST', '/volumes/create', { Name: 'subject-volume' }),
     async verify({ engine }) {
@@ -202,6 +226,7 @@ export async function tidy(world: World): Promise<void> {
     '/containers/subject?force=1&v=1',
     '/containers/check?force=1&v=1',
     '/volumes/subject-volume',
+    '/volumes/fresh-volume',
     '/networks/subject-network',
     `/images/${reference}?force=1`,
     '/images/archived:1?force=1',
@@ -291,6 +316,32 @@ async function committedRuns({ engine }: World): Promise<void> {
   const body = { Image: 'committed:1', Cmd: ['cat', '/written'], Volumes: {} };
   const { code, output } = await runOnce(engine, 'check', body);
   if (code !== 0 || output !== 'begun\n') throw new Error(`the committed image gave ${code}: ${output}`);
+}
+
+/** Empty, or with all that the image has there; the second volume shows how much that is. */
+const seededWholly = 'set -- $(ls /seeded | wc -l) $(ls /bin | wc -l); [ $1 = 0 ] || [ $1 = $2 ]';
+
+/** It has the places that its record says, and goes on and off networks. */
+async function placesChange({ engine }: World): Promise<void> {
+  const { State } = await inspect(engine, 'subject');
+  expectOneOf(State.Status, ['running']);
+  const places = async (): Promise<string[]> => {
+    const found = await ask<{ NetworkSettings: { Networks: Record<string, unknown> } }>(
+      engine,
+      'GET',
+      '/containers/subject/json',
+    );
+    return Object.keys(found.NetworkSettings.Networks);
+  };
+  const before = await places();
+  for (const network of ['bridge', 'subject-network']) {
+    const verb = before.includes(network) ? 'disconnect' : 'connect';
+    await ask(engine, 'POST', `/networks/${network}/${verb}`, { Container: 'subject' });
+  }
+  for (const network of await places())
+    await ask(engine, 'POST', `/networks/${network}/disconnect`, { Container: 'subject' });
+  const left = await places();
+  if (left.length > 0) throw new Error(`it is still on ${left.join(', ')}`);
 }
 
 async function networkWorks({ engine }: World): Promise<void> {

@@ -94,6 +94,22 @@ async function join(
   publishNetwork(context, 'connect', network, record.id);
 }
 
+/** After a crash between the record of a connect or disconnect and the interface: the record is what holds. */
+export async function reconcilePlaces(context: Context, record: ContainerRecord): Promise<void> {
+  if (!isRunning(record.state) || !usesNetwork(record.config)) return;
+  const { pid } = record.state;
+  const live = context.endpoints.find(record.id);
+  const wanted = Object.entries(record.config.network.endpoints);
+  for (const { networkId, networkName } of live)
+    if (!wanted.some(([key]) => key === networkName || key === networkId))
+      await context.endpoints.detach({ containerId: record.id, networkId, pid });
+  for (const [key, request] of wanted) {
+    if (live.some(({ networkName, networkId }) => key === networkName || key === networkId)) continue;
+    const network = context.networks.list().find(({ name, id }) => name === key || id === key);
+    if (network) await join(context, record, { network, request, pid });
+  }
+}
+
 function findContainer(context: Context, nameOrId: string, force: boolean): ContainerRecord | undefined {
   try {
     return context.store.get(nameOrId);

@@ -8,6 +8,7 @@ import { keepLog } from './keep-log.ts';
 import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { sweepDoomedVolumes } from './anonymous-volumes.ts';
+import { reconcilePlaces } from './connect.ts';
 import { recordExit } from './exit.ts';
 import { thawAfterCommits } from './files/freeze.ts';
 import { scheduleRestart } from './restart.ts';
@@ -46,6 +47,12 @@ export async function recoverContainers(context: Context): Promise<void> {
     }),
   );
   await context.endpoints.recover(running);
+  await Promise.all(
+    [...running.keys()].map(async (id) => {
+      const record = context.store.find(id);
+      if (record) await contained(context, id, () => reconcilePlaces(context, record));
+    }),
+  );
   const concerned = new Set([...context.store.active().map(({ id }) => id), ...found.keys()]);
   await Promise.all(
     [...concerned].map(async (id) => {
