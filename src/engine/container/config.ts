@@ -45,6 +45,8 @@ export interface ContainerConfig {
   mounts: MountRequest[];
   tmpfs: Record<string, string>;
   volumesFrom: string[];
+  /** Of volumes that `-v` and the image make. */
+  volumeDriver?: string;
   network: NetworkRequest;
   log: { driver: string; options: Record<string, string> };
   security: SecurityRequest;
@@ -71,7 +73,7 @@ export interface DeviceRequest {
 }
 
 export interface MountRequest {
-  type: 'bind' | 'volume' | 'tmpfs';
+  type: 'bind' | 'volume' | 'tmpfs' | 'image';
   source: string;
   target: string;
   readOnly: boolean;
@@ -81,6 +83,19 @@ export interface MountRequest {
   labels?: Record<string, string>;
   tmpfsSizeBytes?: number;
   tmpfsMode?: number;
+  /** Words, and names with a value. */
+  tmpfsOptions?: string[][];
+  /** Below the volume or the image. */
+  subpath?: string;
+  driverName?: string;
+  driverOptions?: Record<string, string>;
+  /** Without the mounts below the source. */
+  nonRecursive?: boolean;
+  /** With `readOnly`: mounts below the source stay as they are; or fail where they cannot be read-only. */
+  readOnlyNonRecursive?: boolean;
+  readOnlyForceRecursive?: boolean;
+  /** A hint for other systems; kept for inspect. */
+  consistency?: string;
 }
 
 export interface NetworkRequest {

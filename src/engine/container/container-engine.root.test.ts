@@ -74,6 +74,7 @@ beforeAll(async () => {
       pack: (request) =>
         pack({ ...request, command: [process.execPath, join(import.meta.dir, '../../bin/pack.ts')] }),
       snapshots: snapshots.containers,
+      layers: snapshots.layers,
       networks: network.networks,
       endpoints: network.endpoints,
       volumes,
@@ -87,6 +88,8 @@ beforeAll(async () => {
       settings: {
         containersDirectory: join(directory, 'containers'),
         rootfsDirectory: join(directory, 'rootfs'),
+        mountsDirectory: join(directory, 'mounts'),
+        engineFolders: [directory],
         emptyDirectory: join(directory, 'empty'),
         filesCommand: [],
         defaultRuntime: 'crun',

@@ -69,7 +69,11 @@ const launchPatienceMs = 1_000;
 const commitsAtOnce = 4;
 
 export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
-  for (const directory of [deps.settings.containersDirectory, deps.settings.rootfsDirectory])
+  for (const directory of [
+    deps.settings.containersDirectory,
+    deps.settings.rootfsDirectory,
+    deps.settings.mountsDirectory,
+  ])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   const context: Context = {
     ...deps,
@@ -167,15 +171,20 @@ function createImageUsers(context: Context): ImageUsers {
     usersOf: (imageId) => [
       ...context.store
         .list()
-        .filter((record) => record.imageId === imageId)
+        .filter(
+          (record) => record.imageId === imageId || record.mounts.some(({ image }) => image?.id === imageId),
+        )
         .map((record) => ({ containerId: record.id, running: isRunning(record.state) })),
       ...[...context.creating]
-        .filter(([, making]) => making.imageId === imageId)
+        .filter(([, making]) => making.imageIds.has(imageId))
         .map(([containerId]) => ({ containerId, running: false })),
     ],
     *layersInUse() {
-      for (const making of context.creating.values()) yield* making.layers;
-      for (const record of context.store.list()) yield* record.layers;
+      for (const making of context.creating.values()) yield* [...making.layers, ...making.mountedLayers];
+      for (const record of context.store.list()) {
+        yield* record.layers;
+        for (const { image } of record.mounts) yield* image?.layers ?? [];
+      }
     },
   };
 }

@@ -40,7 +40,8 @@ export interface ContainerRecord {
 }
 
 export type ResolvedMount = {
-  kind: 'bind' | 'volume';
+  kind: 'bind' | 'volume' | 'image';
+  /** A path of the host; of an image what it was called. */
   source: string;
   destination: string;
   readOnly: boolean;
@@ -52,6 +53,15 @@ export type ResolvedMount = {
   mode: string;
   /** An empty volume stays empty. */
   noCopy?: boolean;
+  /** What is shown of the volume or image; resolved inside it at each start. */
+  subpath?: string;
+  nonRecursive?: boolean;
+  readOnlyNonRecursive?: boolean;
+  readOnlyForceRecursive?: boolean;
+  /** A missing source is made, at each start. */
+  createSource?: boolean;
+  /** Chain ids lowest first. */
+  image?: { id: ImageId; layers: ChainId[] };
 };
 
 /** Reads; none takes a lock, all answer from memory. */

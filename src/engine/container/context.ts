@@ -12,7 +12,7 @@ import type { ContainerLogs, LogKeeper } from '../../resources/logs/logs.ts';
 import type { Endpoints, Networks } from '../../resources/network/network.ts';
 import type { AttachedStreams, RuntimeDriver } from '../../resources/runtime/runtime.ts';
 import type { HostFacts as SpecHost } from '../../resources/spec/spec.ts';
-import type { ContainerSnapshots } from '../../resources/snapshot/snapshot.ts';
+import type { ContainerSnapshots, LayerStore } from '../../resources/snapshot/snapshot.ts';
 import type { Volumes } from '../../resources/volume/volume.ts';
 import type { Events } from '../events/events.ts';
 import type { ImageComposition, ImageQueries } from '../image/image.ts';
@@ -28,6 +28,7 @@ export interface ContainerDeps {
   /** `pack` with its command. */
   pack: (request: Omit<PackRequest, 'command'>) => AsyncGenerator<Buffer>;
   snapshots: ContainerSnapshots;
+  layers: Pick<LayerStore, 'find'>;
   networks: Networks;
   endpoints: Endpoints;
   volumes: Volumes;
@@ -46,6 +47,10 @@ export interface ContainerSettings {
   containersDirectory: string;
   /** Folder of mount points of root file systems. Below the exec root, gone with a reboot. */
   rootfsDirectory: string;
+  /** Below it, mounts that exist while a container is being started. */
+  mountsDirectory: string;
+  /** Where everything of the engine's is. */
+  engineFolders: readonly string[];
   /** Of ours, always empty: the root of helpers for files, which mount there what nobody else sees. */
   emptyDirectory: string;
   /** How to run the helper for files. */
@@ -84,7 +89,10 @@ export interface Context extends ContainerDeps {
   execs: Map<ExecId, ExecEntry>;
   readonly health: HealthMonitors;
   /** What containers hold that are being created but have no record yet. */
-  creating: Map<ContainerId, { imageId: ImageId; layers: readonly ChainId[]; volumes: Set<string> }>;
+  creating: Map<
+    ContainerId,
+    { imageIds: Set<ImageId>; layers: readonly ChainId[]; mountedLayers: Set<ChainId>; volumes: Set<string> }
+  >;
 }
 
 /** What exists only while the engine runs: nothing here needs to survive it. */

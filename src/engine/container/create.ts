@@ -5,6 +5,7 @@ import { invalid, isKind, notFound, toSiloError } from '../../foundation/base/er
 import { faultPoint } from '../../foundation/base/fault.ts';
 import { formatPlatform, normalizePlatform, parsePlatform } from '../../foundation/oci/platform.ts';
 import { type ContainerId, parseContainerId, randomHexId, shortId } from '../../foundation/base/ids.ts';
+import type { ChainId } from '../../foundation/oci/digest.ts';
 import type { ImageRecord } from '../image/image.ts';
 import type { ContainerConfig } from './config.ts';
 import type { ContainerLifecycle, ContainerRecord, CreateRequest } from './container.ts';
@@ -45,11 +46,19 @@ async function create(context: Context, request: CreateRequest): ReturnType<Cont
   checkReferences(context, config);
   await using undo = new AsyncDisposableStack();
   const held = new Set<string>();
-  context.creating.set(id, { imageId: image.id, layers: image.layers, volumes: held });
+  const making = { imageIds: new Set([image.id]), mountedLayers: new Set<ChainId>(), volumes: held };
+  context.creating.set(id, { ...making, layers: image.layers });
   undo.defer(() => void context.creating.delete(id));
   const mounts = await resolveMounts(config, {
     volumes: volumesFor(context, undo, held),
     containerOf: (name) => referenced(context, name),
+    imageOf(name) {
+      const mounted = mountedImage(context, name);
+      making.imageIds.add(mounted.id);
+      for (const layer of mounted.layers) making.mountedLayers.add(layer);
+      return mounted;
+    },
+    engineFolders: context.settings.engineFolders,
   });
   faultPoint('container.create.volumes');
   await context.snapshots.create(id, image.layers);
@@ -189,6 +198,20 @@ function referenced(context: Context, nameOrId: string): ContainerRecord {
   } catch (error) {
     if (!isKind(error, 'not-found')) throw error;
     throw invalid(toSiloError(error).message, { code: 'no-such-container', cause: error });
+  }
+}
+
+/** An image that the request mounts; not-found would say that the container's own is missing. */
+function mountedImage(context: Context, name: string): ImageRecord {
+  try {
+    return context.images.resolve(name);
+  } catch (error) {
+    if (!isKind(error, 'not-found')) throw error;
+    throw invalid(toSiloError(error).message, {
+      code: 'no-such-image',
+      hint: `pull it first: silo pull ${name}`,
+      cause: error,
+    });
   }
 }
 

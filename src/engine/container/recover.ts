@@ -9,6 +9,7 @@ import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { sweepDoomedVolumes } from './anonymous-volumes.ts';
 import { reconcilePlaces } from './connect.ts';
+import { closeSources } from './mount-sources.ts';
 import { recordExit } from './exit.ts';
 import { thawAfterCommits } from './files/freeze.ts';
 import { scheduleRestart } from './restart.ts';
@@ -147,14 +148,17 @@ function hasEnded({ state }: ContainerRecord): boolean {
 
 /** Folders and mounts that belong to no container, or to one that does not run. */
 async function sweep(context: Context, running: ReadonlyMap<ContainerId, unknown>): Promise<void> {
-  const { containersDirectory, rootfsDirectory } = context.settings;
-  const [roots, folders, snapshots] = await Promise.all([
+  const { containersDirectory, rootfsDirectory, mountsDirectory } = context.settings;
+  const [roots, mounts, folders, snapshots] = await Promise.all([
     idsIn(rootfsDirectory),
+    idsIn(mountsDirectory),
     idsIn(containersDirectory),
     context.snapshots.list(),
   ]);
   for (const id of roots)
     if (!running.has(id) && !startedMeanwhile(context, id)) await unmountRootfs(context, id);
+  for (const id of mounts)
+    if (running.has(id) || !startedMeanwhile(context, id)) await closeSources(context, id);
   for (const id of folders)
     if (!context.store.has(id)) await rm(join(containersDirectory, id), { recursive: true, force: true });
   for (const id of snapshots) if (!context.store.has(id)) await context.snapshots.remove(id);

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import type { ContainerConfig } from './config.ts';
 import { createDetachMatcher, defaultDetachKeys, parseDetachKeys } from './detach-keys.ts';
 import { commandLine, mergeImage } from './merge-image.ts';
-import { parseBind } from './mounts.ts';
+import { parseBind } from './bind-word.ts';
 import { parseContainerName, randomContainerName } from './names.ts';
 import { parsePort, requestedPorts } from './networking.ts';
 import { formatProcesses } from './process-list.ts';

@@ -26,8 +26,8 @@ export async function seedVolumes(context: Context, record: ContainerRecord): Pr
   }
 }
 
-const wantsSeed = ({ mode, noCopy }: ResolvedMount): boolean =>
-  !noCopy && !mode.split(',').includes('nocopy');
+const wantsSeed = ({ mode, noCopy, subpath }: ResolvedMount): boolean =>
+  !noCopy && subpath === undefined && !mode.split(',').includes('nocopy');
 
 /** A running container has the empty folder itself in its view: another one in its place would be nobody's. */
 function isMountedElsewhere({ store }: Pick<Context, 'store'>, name: string): boolean {

@@ -16,6 +16,7 @@ import { resolveUser } from '../../resources/spec/users.ts';
 import type { ContainerConfig, Resources } from './config.ts';
 import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
+import type { MountSources } from './mount-sources.ts';
 import type { DeviceEdits } from './device-requests.ts';
 import { deviceNumbers, resolveDevices } from './host-devices.ts';
 import { resolveSecurity } from './security.ts';
@@ -34,8 +35,7 @@ export function toSpecInput(
     rootfsPath: string;
     etcFiles: MountInput[];
     devices: DeviceEdits;
-    /** Sources that are no directories. */
-    files: ReadonlySet<string>;
+    sources: MountSources;
   },
 ): SpecInput {
   const { config } = record;
@@ -54,7 +54,7 @@ export function toSpecInput(
     readonlyRootfs: config.security.readOnlyRootfs,
     ...hostNames(context, config),
     mounts: [
-      ...userMounts(record, run.files),
+      ...userMounts(record, run.sources),
       ...withoutOverridden(run.etcFiles, record),
       ...run.devices.mounts,
     ],
@@ -111,15 +111,17 @@ function readUserFile(root: Root, path: string): string | undefined {
   }
 }
 
-function userMounts(record: ContainerRecord, files: ReadonlySet<string>): MountInput[] {
+function userMounts(record: ContainerRecord, sources: MountSources): MountInput[] {
   const binds = record.mounts.map((mount): MountInput => {
-    const nonRecursive = mount.kind === 'volume';
+    const nonRecursive = mount.kind !== 'bind' || mount.nonRecursive === true;
+    const source = sources.get(mount.destination);
+    // Nothing is below a file, and runtimes refuse to look (crun 1.8).
+    const isShallow = mount.readOnlyNonRecursive === true || source?.isDirectory === false;
     return {
       type: 'bind',
-      source: mount.source,
+      source: source?.path ?? mount.source,
       destination: mount.destination,
-      // crun's recursive read-only needs a directory; below a file nothing is mounted.
-      readonly: mount.readOnly && files.has(mount.source) ? 'non-recursive' : mount.readOnly,
+      readonly: mount.readOnly && isShallow ? 'non-recursive' : mount.readOnly,
       ...(nonRecursive ? { recursive: false } : {}),
       ...(mount.propagation ? { propagation: mount.propagation } : {}),
     };
@@ -138,6 +140,7 @@ function userMounts(record: ContainerRecord, files: ReadonlySet<string>): MountI
         ...(mount.readOnly ? ['ro'] : []),
         ...(mount.tmpfsSizeBytes ? [`size=${mount.tmpfsSizeBytes}`] : []),
         ...(mount.tmpfsMode === undefined ? [] : [`mode=${mount.tmpfsMode.toString(8)}`]),
+        ...(mount.tmpfsOptions ?? []).map((words) => words.join('=')),
       ],
     }));
   return [...binds, ...tmpfs, ...requested];

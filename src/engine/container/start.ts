@@ -1,7 +1,6 @@
-import { mkdir, rmdir, stat } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conflict, notModified, SiloError, toSiloError } from '../../foundation/base/errors.ts';
-import { withDeadline } from '../../foundation/base/deadline.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import { mountOverlay, unmount } from '../../foundation/kernel/mount.ts';
@@ -12,6 +11,7 @@ import { keepLog, releaseLog } from './keep-log.ts';
 import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { resolveDeviceRequests } from './device-requests.ts';
+import { closeSources, openSources } from './mount-sources.ts';
 import { writeEtcFiles } from './etc-files.ts';
 import { attachNetwork, reserveNetwork } from './networking.ts';
 import { hasTest } from './health/health-check.ts';
@@ -25,8 +25,6 @@ import { type ContainerState, isRunning, next } from './state.ts';
 import { settleWaiters } from './wait.ts';
 import { failureExitCode } from './start-failure.ts';
 import { publishVolumeUse } from './volume-events.ts';
-
-const sourceMs = 10_000;
 
 /** Who wants a start: a person, the start of the engine by a restart policy, or the policy after an end. */
 export type Starter = 'user' | 'engine' | 'policy';
@@ -121,11 +119,11 @@ async function launch(
   faultPoint('container.start.mounted');
   const endpoints = await reserveNetwork(context, record);
   faultPoint('container.start.reserved');
+  const sources = await openSources(context, record);
   const etcFiles = await writeEtcFiles(context, record, endpoints);
-  const files = await sourcesThatAreFiles(record);
   using root = openRoot(rootfsPath);
   if (record.config.workingDir) makeWorkingDirectory(root, record.config.workingDir);
-  const spec = toSpec(toSpecInput(context, record, { root, rootfsPath, etcFiles, devices, files }));
+  const spec = toSpec(toSpecInput(context, record, { root, rootfsPath, etcFiles, devices, sources }));
   const { config } = record;
   const log = keepLog(context, record);
   const { pid } = await context.driver.containers.create({
@@ -136,6 +134,7 @@ async function launch(
     log,
     runtimeName: record.runtimeName,
   });
+  await closeSources(context, id);
   faultPoint('container.start.created');
   await attachNetwork(context, endpoints, pid);
   faultPoint('container.start.networked');
@@ -163,24 +162,6 @@ export function beginningOf({
     pendingLimits: undefined,
     ...(hasTest(config.health) ? { health: startingHealth(health) } : {}),
   };
-}
-
-/** Of read-only binds. A source that is gone is the runtime's to report, one that does not answer must not hold the start for ever. */
-async function sourcesThatAreFiles({ mounts }: ContainerRecord): Promise<ReadonlySet<string>> {
-  const sources = mounts
-    .filter(({ kind, readOnly }) => kind === 'bind' && readOnly)
-    .map(({ source }) => source);
-  const found = await Promise.all(
-    sources.map(async (source) => {
-      const status = await withDeadline(
-        stat(source).catch(() => undefined),
-        sourceMs,
-        `looking at the mount source ${source}`,
-      );
-      return status && !status.isDirectory() ? [source] : [];
-    }),
-  );
-  return new Set(found.flat());
 }
 
 async function mountRootfs(context: Context, record: ContainerRecord): Promise<string> {
@@ -219,6 +200,7 @@ export async function cleanUpRun(context: Context, id: ContainerId): Promise<voi
   for (const result of results)
     if (result.status === 'rejected')
       context.log.warn(`cleaning up after container ${id}: ${toSiloError(result.reason).message}`);
+  await closeSources(context, id);
   await unmountRootfs(context, id);
 }
 

@@ -153,6 +153,7 @@ export async function openEngine(
       images,
       pack: (request) => pack({ ...request, command: commands.pack }),
       snapshots: snapshots.containers,
+      layers: snapshots.layers,
       networks: network.networks,
       endpoints: network.endpoints,
       volumes,
@@ -166,6 +167,8 @@ export async function openEngine(
       settings: {
         containersDirectory: at('containers'),
         rootfsDirectory: join(execRoot, 'rootfs'),
+        mountsDirectory: join(execRoot, 'mounts'),
+        engineFolders: [dataRoot, execRoot],
         emptyDirectory: join(execRoot, 'empty'),
         filesCommand: commands.files,
         defaultRuntime: settings.defaultRuntime,

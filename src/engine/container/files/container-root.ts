@@ -6,6 +6,7 @@ import { closeDescriptor, openat } from '../../../foundation/kernel/at.ts';
 import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../../../foundation/kernel/flags.ts';
 import { openPidfd, sendSignal } from '../../../foundation/kernel/pidfd.ts';
 import { isErrno } from '../../../foundation/kernel/syscall-error.ts';
+import type { ChainId } from '../../../foundation/oci/digest.ts';
 import type { ContainerRecord } from '../container.ts';
 import type { Context } from '../context.ts';
 import { isRunning } from '../state.ts';
@@ -17,7 +18,7 @@ export interface ContainerRoot extends Disposable {
   fd?: number;
 }
 
-type Roots = Pick<Context, 'snapshots' | 'settings' | 'store'>;
+type Roots = Pick<Context, 'snapshots' | 'layers' | 'settings' | 'store'>;
 
 /**
  * What to give the helper: what the processes of a running or paused container see; otherwise its layers with volumes, binds and the files of
@@ -83,7 +84,10 @@ async function layersOf(
 }
 
 /** Parents before children. */
-async function plannedMounts({ settings, store }: Roots, record: ContainerRecord): Promise<PlannedMount[]> {
+async function plannedMounts(
+  { settings, store, layers }: Roots,
+  record: ContainerRecord,
+): Promise<PlannedMount[]> {
   const taken = new Set(record.mounts.map(({ destination }) => destination));
   const other = /^container:(.*)$/.exec(record.config.network.mode)?.[1];
   const owner = other === undefined ? record : (ownerOf(store, other) ?? record);
@@ -104,15 +108,25 @@ async function plannedMounts({ settings, store }: Roots, record: ContainerRecord
       ),
     ),
   );
-  const own = record.mounts.map(({ source, destination, readOnly, kind }) => ({
-    source,
-    destination,
-    readOnly,
-    recursive: kind === 'bind',
-  }));
+  const own = await Promise.all(
+    record.mounts.map(async ({ source, destination, readOnly, kind, nonRecursive, subpath, image }) => ({
+      source,
+      destination,
+      readOnly,
+      recursive: kind === 'bind' && !nonRecursive,
+      ...(subpath === undefined ? {} : { subpath }),
+      ...(image ? { layers: await foldersOf(layers, image.layers) } : {}),
+    })),
+  );
   return [...etc.filter((_, index) => written[index]), ...own].toSorted(
     (a, b) => depth(a.destination) - depth(b.destination),
   );
+}
+
+/** Topmost first. */
+async function foldersOf(layers: Roots['layers'], chainIds: readonly ChainId[]): Promise<string[]> {
+  const found = await Promise.all(chainIds.toReversed().map((chainId) => layers.find(chainId)));
+  return found.flatMap((layer) => (layer ? [layer.path] : []));
 }
 
 /** The container whose network, and so whose files, it shares; itself when that one is gone. */

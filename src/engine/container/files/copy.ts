@@ -11,7 +11,7 @@ import type { ContainerFiles, PathStat } from './files.ts';
 import { type Helper, startHelper } from './helper-process.ts';
 import { type HelperAction, missingPathCode, type WireStat } from './protocol.ts';
 
-type CopyDeps = Pick<Context, 'snapshots' | 'settings' | 'store' | 'events' | 'transfers'>;
+type CopyDeps = Pick<Context, 'layers' | 'snapshots' | 'settings' | 'store' | 'events' | 'transfers'>;
 
 /** `stat`, `read` and `write` of `ContainerFiles`, each by a helper process. */
 export function createCopy(deps: CopyDeps): Pick<ContainerFiles, 'stat' | 'read' | 'write'> {

@@ -36,10 +36,19 @@ export function mountPrivately(plan: LayeredRoot, emptyDirectory: string): Root 
     });
   else mountOverlay({ lower: plan.lower, upper: plan.upper, work: plan.work, target: at('root') });
   const root = rootAt(openat(AT_FDCWD, at('root'), O_PATH | O_DIRECTORY));
-  for (const mount of plan.mounts) place(root, mount);
+  for (const [index, mount] of plan.mounts.entries())
+    place(root, mount.layers ? { ...mount, source: viewOf(mount.layers, at(`image-${index}`)) } : mount);
   // After the mount points: the kernel keeps the promise also where a link leads out of a volume that may be written.
   if (plan.readOnly) setMountAttributes(root.fd, { readOnly: true });
   return root;
+}
+
+/** An image's layers as one folder. */
+function viewOf(layers: readonly string[], target: string): string {
+  const nothing = [`${target}-nothing`, `${target}-empty`];
+  for (const folder of [target, ...nothing]) mkdirSync(folder, { mode: 0o755 });
+  mountOverlay({ lower: [...layers, ...nothing], target, readOnly: true });
+  return target;
 }
 
 /** The target is fixed by a descriptor before anything is mounted there: whatever is renamed, the mount cannot land outside (CVE-2026-41568). */
@@ -49,7 +58,8 @@ function place(root: Root, mount: PlannedMount): void {
     opened.defer(() => closeDescriptor(fd));
     return fd;
   };
-  const source = keep(openat(AT_FDCWD, mount.source, O_PATH));
+  const base = keep(openat(AT_FDCWD, mount.source, O_PATH));
+  const source = mount.subpath === undefined ? base : keep(openInside(mount.source, mount.subpath));
   // Links of the image are followed inside, also to what is not there yet.
   const destination = Buffer.from(
     findPlace(root, Buffer.from(mount.destination).toString('latin1')),
@@ -63,6 +73,11 @@ function place(root: Root, mount: PlannedMount): void {
     recursive: mount.recursive,
     ...(mount.readOnly ? { attributes: { readOnly: true } } : {}),
   });
+}
+
+function openInside(source: string, subpath: string): number {
+  using inside = rootAt(openat(AT_FDCWD, source, O_PATH | O_DIRECTORY));
+  return inside.open(subpath, O_PATH);
 }
 
 function makeFile(root: Root, path: string): void {

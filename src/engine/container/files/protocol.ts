@@ -34,6 +34,10 @@ export interface LayeredRoot {
 
 export interface PlannedMount {
   source: string;
+  /** Inside of the source. */
+  subpath?: string;
+  /** Instead of a source: folders to overlay, topmost first. */
+  layers?: string[];
   destination: string;
   readOnly: boolean;
   recursive: boolean;

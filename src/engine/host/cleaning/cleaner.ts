@@ -97,7 +97,11 @@ async function cleanOnce(deps: CleanerDeps): Promise<ImageRecord[]> {
 
 /** In the order in which they go. */
 function candidates({ images, containers, uses, now }: CleanerDeps): ImageRecord[] {
-  const used = new Set(containers.list().map(({ imageId }) => imageId));
+  const used = new Set(
+    containers
+      .list()
+      .flatMap(({ imageId, mounts }) => [imageId, ...mounts.flatMap(({ image }) => image?.id ?? [])]),
+  );
   const lastUse = ({ id, taggedAtMs = 0 }: ImageRecord): number => Math.max(uses.lastUse(id), taggedAtMs);
   return images
     .list()

@@ -274,10 +274,8 @@ test('what is not supported is refused by name', () => {
   const asked: [object, string][] = [
     [{ HostConfig: { Links: ['a:b'] } }, 'HostConfig.Links'],
     [{ HostConfig: { StorageOpt: { size: '1G' } } }, 'HostConfig.StorageOpt'],
-    [{ HostConfig: { VolumeDriver: 'nfs' } }, 'HostConfig.VolumeDriver'],
     [{ HostConfig: { KernelMemory: 1 } }, 'HostConfig.KernelMemory'],
     [{ HostConfig: { Cgroup: 'x' } }, 'HostConfig.Cgroup'],
-    [{ HostConfig: { Mounts: [{ Type: 'image', Target: '/x' }] } }, 'HostConfig.Mounts of type "image"'],
   ];
   for (const [body, field] of asked) {
     const { kind, message } = failure({ Image: 'x', ...body });

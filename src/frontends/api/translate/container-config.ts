@@ -61,6 +61,7 @@ export function toContainerConfig(body: ContainerCreateBody, host: HostLimits): 
     mounts: (hostConfig.Mounts ?? []).map(toMountRequest),
     tmpfs: hostConfig.Tmpfs ?? {},
     volumesFrom: hostConfig.VolumesFrom ?? [],
+    volumeDriver: hostConfig.VolumeDriver || undefined,
     network: toNetworkRequest({ config: body, host: hostConfig, networking: body.NetworkingConfig }),
     log: { driver: hostConfig.LogConfig?.Type ?? '', options: hostConfig.LogConfig?.Config ?? {} },
     security: toSecurity(hostConfig),

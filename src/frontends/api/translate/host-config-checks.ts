@@ -25,7 +25,6 @@ export function checkHostConfig(host: HostConfigJson): void {
     throw wrong(`Invalid isolation: ${JSON.stringify(isolation)} - linux only supports 'default'`);
   refuseUnless(isEmpty(host.Cgroup), 'HostConfig.Cgroup');
   refuseUnless(isEmpty(host.StorageOpt), 'HostConfig.StorageOpt');
-  refuseUnless(['', 'local'].includes(host.VolumeDriver ?? ''), 'HostConfig.VolumeDriver');
 }
 
 function checkTmpfs(path: string, options: string): void {

@@ -68,7 +68,7 @@ export function toHostConfigJson(
     ),
     RestartPolicy: { Name: restart.name || 'no', MaximumRetryCount: restart.maximumRetryCount },
     AutoRemove: config.autoRemove,
-    VolumeDriver: '',
+    VolumeDriver: config.volumeDriver ?? '',
     VolumesFrom: orNull(config.volumesFrom),
     ConsoleSize: [rows, columns],
     ...(Object.keys(config.annotations).length > 0 ? { Annotations: config.annotations } : {}),

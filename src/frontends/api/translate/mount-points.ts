@@ -20,7 +20,7 @@ export function toMountPoints(record: Pick<ContainerRecord, 'mounts' | 'config'>
           Propagation: '',
         }
       : {
-          Type: 'bind',
+          Type: mount.kind,
           Source: mount.source,
           Destination: mount.destination,
           Mode: mount.mode,

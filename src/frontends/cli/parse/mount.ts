@@ -3,7 +3,15 @@ import type { MountJson } from '../../../foundation/wire/docker/container-config
 import { splitCsv } from './csv.ts';
 import { parseBytes } from './size.ts';
 
-const switches = new Set(['readonly', 'ro', 'volume-nocopy', 'bind-nonrecursive']);
+const switches = new Set([
+  'readonly',
+  'ro',
+  'volume-nocopy',
+  'bind-nonrecursive',
+  'bind-create-mountpoint',
+  'bind-create-src',
+  'create-host-path',
+]);
 
 /** Reads one `--mount` value: `type=bind,source=/a,target=/b,readonly`. */
 export function parseMount(text: string, cwd = '/'): MountJson {
@@ -73,6 +81,11 @@ function setTypedField(mount: MountJson, field: Field, value: string): void {
     case 'bind-nonrecursive':
       (mount.BindOptions ??= {}).NonRecursive = boolField(field);
       return;
+    case 'bind-create-mountpoint':
+    case 'bind-create-src':
+    case 'create-host-path':
+      (mount.BindOptions ??= {}).CreateMountpoint = boolField(field);
+      return;
     case 'bind-recursive':
       setRecursive(mount, field, value);
       return;
@@ -104,6 +117,9 @@ function setTypedField(mount: MountJson, field: Field, value: string): void {
     case 'tmpfs-mode':
       if (!/^[0-7]+$/.test(value)) throw new Error(`invalid value for ${field.key}: ${value}`);
       (mount.TmpfsOptions ??= {}).Mode = Number.parseInt(value, 8);
+      return;
+    case 'tmpfs-options':
+      (mount.TmpfsOptions ??= {}).Options = value.split(',').map((word) => word.split('=', 2));
       return;
     default:
       throw new Error(`unexpected key '${field.key}' in '${field.field}'`);

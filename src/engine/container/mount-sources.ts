@@ -1,0 +1,212 @@
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readdir, realpath, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { invalid, toSiloError } from '../../foundation/base/errors.ts';
+import { withDeadline } from '../../foundation/base/deadline.ts';
+import { faultPoint } from '../../foundation/base/fault.ts';
+import type { ContainerId } from '../../foundation/base/ids.ts';
+import { closeDescriptor, openat } from '../../foundation/kernel/at.ts';
+import { AT_FDCWD, O_PATH } from '../../foundation/kernel/flags.ts';
+import { isMountPoint, type MountInfo, mountInfo } from '../../foundation/kernel/mount-info.ts';
+import { attachMount, bindMount, makePrivate, openOverlay, unmount } from '../../foundation/kernel/mount.ts';
+import { openRoot } from '../../foundation/kernel/rooted.ts';
+import { isDirectory, statDescriptor } from '../../foundation/kernel/stat.ts';
+import { isErrno } from '../../foundation/kernel/syscall-error.ts';
+import type { ContainerRecord, ResolvedMount } from './container.ts';
+import type { Context } from './context.ts';
+import { makeSource, missingSource } from './mounts.ts';
+
+/** What the runtime is to mount, by destination. Good until the container is created; then `closeSources`. */
+export type MountSources = ReadonlyMap<string, MountSource>;
+
+export interface MountSource {
+  /** Of the host. */
+  path: string;
+  isDirectory: boolean;
+}
+
+/**
+ * Makes sure of what a container mounts, and pins what lies inside of a volume or an image: a path there is resolved once, inside, and what was found is
+ * mounted at a place of ours, so that a rename afterwards leads nowhere.
+ */
+export async function openSources(context: Context, record: ContainerRecord): Promise<MountSources> {
+  const sources = new Map<string, MountSource>();
+  let mounts: MountInfo[] | undefined;
+  for (const [index, mount] of record.mounts.entries()) {
+    const place = join(placesOf(context, record.id), String(index));
+    if (mount.kind === 'bind') {
+      const path = await answering(mount, lookAt(mount));
+      checkPropagation(mount, path, (mounts ??= mountInfo()), context);
+    }
+    const path = await answering(mount, sourceOf(context, mount, place));
+    const found = await answering(
+      mount,
+      stat(path).catch(() => undefined),
+    );
+    sources.set(mount.destination, { path, isDirectory: found?.isDirectory() ?? true });
+  }
+  faultPoint('container.start.pinned');
+  return sources;
+}
+
+async function sourceOf(
+  context: Pick<Context, 'layers'>,
+  mount: ResolvedMount,
+  place: string,
+): Promise<string> {
+  const isWhole = mount.kind !== 'image' && mount.subpath === undefined && !mount.nonRecursive;
+  if (isWhole) return mount.source;
+  await mkdir(dirname(place), { recursive: true, mode: 0o700 });
+  if (mount.kind === 'bind') return await showAlone(await realpath(mount.source), place);
+  const base = mount.kind === 'image' ? await mountImage(context, mount, place) : mount.source;
+  return mount.subpath === undefined ? base : await pin(base, mount.subpath, place);
+}
+
+/** Takes away the places of ours; the container has its own mounts by now. Safe to repeat. */
+export async function closeSources(
+  context: Pick<Context, 'settings' | 'log'>,
+  id: ContainerId,
+): Promise<void> {
+  const directory = placesOf(context, id);
+  for (const name of await readdir(directory).catch(() => [])) {
+    const place = join(directory, name);
+    try {
+      // A crash and a start again may have put one upon the other.
+      while (isMountPoint(place)) unmount(place, { detach: true });
+      const found = await stat(place);
+      await (found.isDirectory() ? rmdir(place) : rm(place));
+    } catch (error) {
+      context.log.warn(`${place} stays: ${toSiloError(error).message}`);
+    }
+  }
+  await rmdir(directory).catch(() => undefined);
+}
+
+const placesOf = ({ settings }: Pick<Context, 'settings'>, id: ContainerId): string =>
+  join(settings.mountsDirectory, id);
+
+/** A source that does not answer, such as a share whose server is gone, must not hold the start for ever. */
+const answering = <T>({ source }: ResolvedMount, work: Promise<T>): Promise<T> =>
+  withDeadline(work, sourceMs, `looking at the mount source ${source}`);
+
+const sourceMs = 10_000;
+
+/** The source's real path; a missing one is made where Docker makes it. */
+async function lookAt({ source, createSource }: ResolvedMount): Promise<string> {
+  if (!(await stat(source).catch(() => undefined))) {
+    if (!createSource) throw missingSource(source);
+    await makeSource(source);
+  }
+  return await realpath(source);
+}
+
+/** What is there inside of the base now, mounted at the place. */
+async function pin(base: string, subpath: string, place: string): Promise<string> {
+  using root = openRoot(base);
+  const found = openInside(() => root.open(subpath, O_PATH), join(base, subpath));
+  try {
+    await showAt(found, place);
+  } finally {
+    closeDescriptor(found);
+  }
+  makePrivate(place);
+  return place;
+}
+
+/** A source without the mounts below it: runtimes take those along whatever they are told (crun 1.8). Events go in and out as at the source. */
+async function showAlone(source: string, place: string): Promise<string> {
+  const found = openat(AT_FDCWD, source, O_PATH);
+  try {
+    await showAt(found, place);
+  } finally {
+    closeDescriptor(found);
+  }
+  return place;
+}
+
+async function showAt(fd: number, place: string): Promise<void> {
+  if (isDirectory(statDescriptor(fd))) await mkdir(place, { recursive: true, mode: 0o700 });
+  else closeSync(openSync(place, 'a', 0o600));
+  bindMount({ source: fd, target: place, recursive: false });
+}
+
+function openInside(open: () => number, path: string): number {
+  try {
+    return open();
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'))
+      throw invalid(`cannot access path ${path}: ${error.message}`, {
+        code: 'missing-subpath',
+        hint: 'make it in the volume first: the path must exist when the container starts',
+        cause: error,
+      });
+    throw error;
+  }
+}
+
+async function mountImage(
+  context: Pick<Context, 'layers'>,
+  { image, source }: ResolvedMount,
+  place: string,
+): Promise<string> {
+  const [view, scratch, nothing] = [`${place}.image`, `${place}.scratch`, `${place}.nothing`];
+  for (const folder of [view, scratch, nothing]) await mkdir(folder, { recursive: true, mode: 0o755 });
+  const lower: string[] = [];
+  for (const chainId of image?.layers.toReversed() ?? []) {
+    const layer = await context.layers.find(chainId);
+    if (!layer)
+      throw invalid(`a layer of image ${source} is missing`, {
+        code: 'missing-layer',
+        hint: `pull it again: silo pull ${source}`,
+      });
+    lower.push(layer.path);
+  }
+  // An overlay wants two; an image may have fewer layers.
+  const fd = openOverlay({ lower: [...lower, nothing, ...(lower.length === 0 ? [scratch] : [])], scratch });
+  try {
+    attachMount(fd, view);
+  } finally {
+    closeDescriptor(fd);
+  }
+  makePrivate(view);
+  return view;
+}
+
+/** Docker's rule and texts: events can only go where the mount that holds the source sends or takes them. */
+function checkPropagation(
+  { propagation }: ResolvedMount,
+  source: string,
+  mounts: readonly MountInfo[],
+  { settings }: Pick<Context, 'settings'>,
+): void {
+  if (!/^r?(shared|slave)$/.test(propagation)) return;
+  const holder = mountOf(source, mounts);
+  if (!holder) return;
+  const has = (word: string): boolean => holder.propagation.some((tag) => tag.startsWith(`${word}:`));
+  if (has('shared')) return;
+  if (propagation.endsWith('shared'))
+    throw invalid(`path ${source} is mounted on ${holder.target} but it is not a shared mount`, {
+      code: 'not-shared',
+      hint: `make it one: mount --make-shared ${holder.target}`,
+    });
+  // Without having been asked for.
+  const isOurs = settings.engineFolders.some(
+    (folder) => source.startsWith(folder) || folder.startsWith(source),
+  );
+  if (!has('master') && !isOurs)
+    throw invalid(`path ${source} is mounted on ${holder.target} but it is not a shared or slave mount`, {
+      code: 'not-shared',
+      hint: `make it one: mount --make-shared ${holder.target}`,
+    });
+}
+
+/** The last of the longest wins: it covers the others. */
+export function mountOf(path: string, mounts: readonly MountInfo[]): MountInfo | undefined {
+  let best: MountInfo | undefined;
+  for (const mount of mounts) {
+    const { target } = mount;
+    const holds = target === '/' || path === target || path.startsWith(`${target}/`);
+    if (holds && (!best || target.length >= best.target.length)) best = mount;
+  }
+  return best;
+}
