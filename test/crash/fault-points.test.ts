@@ -3,7 +3,8 @@ import { eventually } from '../e2e/footprint.ts';
 import { startEngine } from '../e2e/harness.ts';
 import { bootstrapBusybox, inspect, runOnce } from '../e2e/objects.ts';
 import { knownFaultPoints } from './fault-points.ts';
-import { type Scenario, type ScenarioName, scenarios, tidy } from './scenarios.ts';
+import { type ScenarioName, scenarios, tidy } from './scenarios.ts';
+import type { Scenario } from './subject.ts';
 import { findLeftovers, storeContents } from './whole.ts';
 import { bystander, openWorld, skipReason, type World } from './world.ts';
 
@@ -11,11 +12,16 @@ import { bystander, openWorld, skipReason, type World } from './world.ts';
 const plan: Record<string, ScenarioName[]> = {
   'container.commit.': ['commit'],
   'container.connect.': ['connect'],
+  'container.copy.': ['copyIn', 'copyOut'],
   'container.create.': ['create'],
   'container.create.seeded': ['seed'],
   'container.disconnect.': ['disconnect'],
   'container.exit.': ['stop', 'autoRemove', 'endedMeanwhile'],
-  'container.remove.': ['remove', 'forcedRemove'],
+  'container.health.': ['health'],
+  'container.remove.': ['remove', 'forcedRemove', 'prune'],
+  'container.rename.': ['rename'],
+  'container.restart.canceled': ['stopInBackOff'],
+  'container.restart.due': ['backOff'],
   'container.start.': ['start'],
   'container.update.': ['update'],
   'content.': ['pull', 'load'],

@@ -2,28 +2,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cgroupDirectory, cgroupHost } from '../../src/foundation/kernel/cgroup.ts';
 import { bridgesOf, eventually, processesOf } from '../e2e/footprint.ts';
-import { ask, create, exists, inspect, launch, logs, remove, runOnce, start, wait } from '../e2e/objects.ts';
+import { ask, create, exists, inspect, launch, remove, runOnce, start, wait } from '../e2e/objects.ts';
 import { rawRequest, upgrade } from '../e2e/raw-request.ts';
+import { changes } from './changes.ts';
+import { expectOneOf, hasEnded, runsAndEnds, runsWith, type Scenario, startSubject } from './subject.ts';
 import { createSubject, pull, staying, upload, type World } from './world.ts';
 
-/**
- * An operation during which the engine dies. `prepare` runs on a healthy engine, which is then killed; `act` on one that dies at its fault
- * point; `verify` on the next one: what the operation made is there wholly or not at all, and the operation can be done again.
- */
-export interface Scenario {
-  prepare?(world: World): Promise<unknown>;
-  whileDead?(world: World): Promise<unknown>;
-  /** Absent: the start of the engine is the operation. */
-  act?(world: World): Promise<unknown>;
-  verify(world: World): Promise<void>;
-}
-
-const startSubject = async (world: World): Promise<void> => {
-  await createSubject(world);
-  await start(world.engine, 'subject');
-};
-
 export const scenarios = {
+  ...changes,
   create: {
     act: createSubject,
     async verify(world) {
@@ -224,6 +210,7 @@ export async function tidy(world: World): Promise<void> {
   const { engine, reference } = world;
   for (const path of [
     '/containers/subject?force=1&v=1',
+    '/containers/renamed?force=1&v=1',
     '/containers/check?force=1&v=1',
     '/volumes/subject-volume',
     '/volumes/fresh-volume',
@@ -241,28 +228,6 @@ export async function tidy(world: World): Promise<void> {
   await ask(engine, 'POST', `/images/prune?filters=${encodeURIComponent('{"dangling":["true"]}')}`);
   const bridges = await bridgesOf(engine.footprint);
   if (bridges.length > 1) throw new Error(`leaked bridges: ${bridges.join(' ')}`);
-}
-
-/** From whatever state: it can be started, says so, can be killed, and the code is known. */
-async function runsAndEnds({ engine }: World): Promise<void> {
-  const { State } = await inspect(engine, 'subject');
-  if (!State.Running) await start(engine, 'subject');
-  const begun = await eventually(async () => (await logs(engine, 'subject')) === 'begun\n');
-  if (!begun) throw new Error(`the log of the subject is ${JSON.stringify(await logs(engine, 'subject'))}`);
-  await ask(engine, 'POST', '/containers/subject/kill');
-  const code = await wait(engine, 'subject');
-  if (code !== 137) throw new Error(`the killed subject ended with ${code}`);
-}
-
-async function hasEnded({ engine }: World): Promise<void> {
-  const code = await wait(engine, 'subject');
-  const { State } = await inspect(engine, 'subject');
-  if (code !== 137 || State.ExitCode !== 137)
-    throw new Error(`the exit code is ${code}, ${JSON.stringify(State)}`);
-  expectOneOf(State.Status, ['exited']);
-  if ((await logs(engine, 'subject')) !== 'begun\n')
-    throw new Error('the log of the ended subject is not whole');
-  await start(engine, 'subject');
 }
 
 async function isRemovedOrWhole(world: World): Promise<void> {
@@ -350,15 +315,6 @@ async function networkWorks({ engine }: World): Promise<void> {
   await runsWith(engine, { NetworkMode: 'subject-network' }, 'ip route | grep -q default');
 }
 
-async function runsWith(
-  engine: World['engine'],
-  HostConfig: Record<string, unknown>,
-  command: string,
-): Promise<void> {
-  const { code, output } = await runOnce(engine, 'check', { Cmd: ['sh', '-c', command], HostConfig });
-  if (code !== 0) throw new Error(`${command}: exit code ${code}, ${output}`);
-}
-
 /** The monitor of the only other container than the bystander, and the process that it watches. */
 function subjectMonitor({ engine, bystanderId }: World): { initPid: number } | undefined {
   const words = processesOf(engine.footprint)
@@ -366,8 +322,4 @@ function subjectMonitor({ engine, bystanderId }: World): { initPid: number } | u
     .find((found) => found.includes('--exit-dir=') && !found.includes(bystanderId));
   const pidFile = /--container-pidfile=(\S+)/.exec(words ?? '')?.[1];
   return pidFile === undefined ? undefined : { initPid: Number(readFileSync(pidFile, 'utf8')) };
-}
-
-function expectOneOf(found: string, wanted: string[]): void {
-  if (!wanted.includes(found)) throw new Error(`the state is ${found}, not ${wanted.join(' or ')}`);
 }

@@ -1,4 +1,5 @@
 import { invalid } from '../../foundation/base/errors.ts';
+import { faultPoint } from '../../foundation/base/fault.ts';
 import type { ContainerLifecycle } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { parseContainerName } from './names.ts';
@@ -16,6 +17,7 @@ export const createRename =
         throw invalid('Renaming a container with the same name as its current name', { code: 'same-name' });
       using _reservation = allocating(() => context.store.reserveName(name, id));
       const renamed = context.store.update(id, { name });
+      faultPoint('container.rename.recorded');
       await context.endpoints.rename(id, record.name, name);
       publish(context, renamed, 'rename', { oldName: `/${record.name}` });
     });

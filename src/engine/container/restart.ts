@@ -1,6 +1,7 @@
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import type { ContainerLifecycle, ContainerRecord } from './container.ts';
 import { isKind, toSiloError } from '../../foundation/base/errors.ts';
+import { faultPoint } from '../../foundation/base/fault.ts';
 import { type Context, publish } from './context.ts';
 import { settleWaiters } from './wait.ts';
 import { nextDelayMs } from './restart-policy.ts';
@@ -17,6 +18,7 @@ export function scheduleRestart(
   live.restartDelayMs = nextDelayMs(live.restartDelayMs, ranForMs);
   live.restartTimer = setTimeout(() => {
     delete live.restartTimer;
+    faultPoint('container.restart.due');
     start(record.id).catch((error: unknown) => {
       // Its user was faster.
       if (isKind(error, 'not-modified') || isKind(error, 'not-found')) return;
@@ -40,6 +42,7 @@ export async function cancelRestart(context: Context, id: ContainerId): Promise<
     live.restartDelayMs = 0;
     const { status: _, ...end } = record.state;
     const ended = context.store.update(id, { state: { status: 'exited', ...end, stoppedByUser: true } });
+    faultPoint('container.restart.canceled');
     settleWaiters(context, ended, ['not-running', 'next-exit'], { exitCode: end.exitCode });
     return true;
   });

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { basename, posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { invalid, notFound, SiloError } from '../../../foundation/base/errors.ts';
+import { faultPoint } from '../../../foundation/base/fault.ts';
 import { createKeyLock } from '../../../foundation/base/key-lock.ts';
 import type { ContainerRecord } from '../container.ts';
 import { type Context, publish } from '../context.ts';
@@ -26,12 +27,14 @@ export function createCopy(deps: CopyDeps): Pick<ContainerFiles, 'stat' | 'read'
     signal: AbortSignal | undefined,
   ): Promise<Helper> => {
     using planned = await planRoot(deps, record, { keep: action.op === 'write' });
-    return startHelper({
+    const helper = startHelper({
       command: filesCommand,
       request: { parentPid: process.pid, emptyDirectory, root: planned.root, action },
       rootFd: planned.fd,
       signal,
     });
+    faultPoint('container.copy.begun');
+    return helper;
   };
 
   return {

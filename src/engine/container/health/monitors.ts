@@ -1,4 +1,5 @@
 import { toSiloError } from '../../../foundation/base/errors.ts';
+import { faultPoint } from '../../../foundation/base/fault.ts';
 import type { ContainerId } from '../../../foundation/base/ids.ts';
 import { createLimiter } from '../../../foundation/base/limiter.ts';
 import type { ContainerRecord } from '../container.ts';
@@ -87,6 +88,7 @@ function recordResult(
   const health = nextHealth(before, result, { rules, startedAtMs: record.state.startedAtMs });
   if (health.status === 'healthy') context.live.of(id).wasHealthy = true;
   const changed: ContainerRecord = context.store.updateRunning(id, { health });
+  faultPoint('container.health.recorded');
   if (before.status !== health.status) publish(context, changed, `health_status: ${health.status}`);
   return result.exitCode === 0 ? undefined : health.status;
 }
