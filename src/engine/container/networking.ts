@@ -122,12 +122,19 @@ export function requestedPorts(config: Pick<ContainerConfig, 'network' | 'expose
     bindings.map((binding) => ({
       ...parsePort(key),
       hostAddress: binding.hostAddress,
-      hostPort: Number(binding.hostPort || 0),
+      ...hostPorts(binding.hostPort),
     })),
   );
   if (!publishAll) return published;
   const missing = config.exposedPorts.filter((key) => !ports[key]?.length);
   return [...published, ...missing.map((key) => ({ ...parsePort(key), hostAddress: '', hostPort: 0 }))];
+}
+
+/** `8080`, `8000-8010` (any free one of them), or nothing for any free port. */
+function hostPorts(text: string): Pick<PortRequest, 'hostPort' | 'lastHostPort'> {
+  const [first = '', last] = text.split('-');
+  const hostPort = Number(first || 0);
+  return last === undefined || last === first ? { hostPort } : { hostPort, lastHostPort: Number(last) };
 }
 
 /** `80/tcp` */
@@ -136,8 +143,10 @@ export function parsePort(key: string): Pick<PortRequest, 'containerPort' | 'pro
   const containerPort = Number(port);
   if (!Number.isInteger(containerPort) || containerPort < 1 || containerPort > 65_535)
     throw invalid(`invalid port specification: "${key}"`, { code: 'invalid-port' });
-  if (protocol !== 'tcp' && protocol !== 'udp')
-    throw invalid(`invalid protocol in "${key}": tcp and udp can be published`, { code: 'invalid-port' });
+  if (protocol !== 'tcp' && protocol !== 'udp' && protocol !== 'sctp')
+    throw invalid(`invalid protocol in "${key}": tcp, udp and sctp can be published`, {
+      code: 'invalid-port',
+    });
   return { containerPort, protocol };
 }
 

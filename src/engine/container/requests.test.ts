@@ -116,7 +116,11 @@ test('published ports, with -P the exposed ones that have none', () => {
     { containerPort: 80, protocol: 'tcp', hostAddress: '127.0.0.1', hostPort: 8080 },
     { containerPort: 53, protocol: 'udp', hostAddress: '', hostPort: 0 },
   ]);
-  for (const bad of ['0/tcp', '65536/tcp', 'x', '80/sctp', '-1'])
+  const range = { '80/sctp': [{ hostAddress: '', hostPort: '8000-8010' }] };
+  expect(requestedPorts({ exposedPorts: [], network: { ...empty.network, ports: range } })).toEqual([
+    { containerPort: 80, protocol: 'sctp', hostAddress: '', hostPort: 8000, lastHostPort: 8010 },
+  ]);
+  for (const bad of ['0/tcp', '65536/tcp', 'x', '80/icmp', '-1'])
     expect(() => parsePort(bad)).toThrow('invalid');
 });
 

@@ -22,6 +22,7 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
+const IPPROTO_SCTP = 132;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
@@ -30,9 +31,11 @@ const IPV6_V6ONLY = 26;
 const SHUT_RDWR = 2;
 
 export interface PortToHold {
-  protocol: 'tcp' | 'udp';
+  protocol: 'tcp' | 'udp' | 'sctp';
   /** An IPv4 or IPv6 address in text; `0.0.0.0` and `::` hold the port on every address of their own family only. */
   address: string;
+  /** With `::`: one socket holds both families, which is half the work for a range. */
+  bothFamilies?: boolean;
   /** 0 lets the kernel choose a free one. */
   port: number;
 }
@@ -45,25 +48,41 @@ export interface HeldPort extends Disposable {
 /**
  * Binds the port without listening: it is taken for everybody else, connections that reach this socket are refused at once (TCP) or
  * ignored (UDP). Throws `SyscallError` EADDRINUSE when it is taken, EADDRNOTAVAIL when the address is not of this host.
+ * A kernel without SCTP sockets has nobody who could bind an SCTP port: then nothing is held, and a free choice has TCP's number.
  */
 export function holdPort(request: PortToHold): HeldPort {
   const family = parseIpAddress(request.address).family === 6 ? AF_INET6 : AF_INET;
-  const type = (request.protocol === 'tcp' ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC;
-  const fd = check(c.socket(family, type, 0), 'socket');
+  const fd = openSocket(family, request.protocol);
+  if (fd === undefined) return holdNothing(request);
   try {
-    if (family === AF_INET6) setFlag(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (family === AF_INET6) setFlag(fd, IPPROTO_IPV6, IPV6_V6ONLY, request.bothFamilies ? 0 : 1);
     try {
       bind(fd, family, request);
     } catch (error) {
       if (request.protocol !== 'tcp' || request.port === 0 || !isErrno(error, 'EADDRINUSE')) throw error;
       bindOverTimeWait(fd, family, request);
     }
-    const port = boundPort(fd);
+    const port = request.port === 0 ? boundPort(fd) : request.port;
     return { port, [Symbol.dispose]: () => closeSync(fd) };
   } catch (error) {
     closeSync(fd);
     throw error;
   }
+}
+
+function openSocket(family: number, protocol: PortToHold['protocol']): number | undefined {
+  const type = (protocol === 'udp' ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC;
+  try {
+    return check(c.socket(family, type, protocol === 'sctp' ? IPPROTO_SCTP : 0), 'socket');
+  } catch (error) {
+    if (protocol === 'sctp' && isErrno(error, 'EPROTONOSUPPORT')) return undefined;
+    throw error;
+  }
+}
+
+function holdNothing(request: PortToHold): HeldPort {
+  if (request.port === 0) return holdPort({ ...request, protocol: 'tcp' });
+  return { port: request.port, [Symbol.dispose]: () => undefined };
 }
 
 /**

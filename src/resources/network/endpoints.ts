@@ -13,6 +13,7 @@ import type { Resolver } from './resolver/resolver.ts';
 import type { Endpoint, Endpoints, NetworkInfo, Networks, ReserveEndpoint } from './network.ts';
 import type { EndpointRecord, NetworkRecords } from './records.ts';
 import { ipv6LoopbackWorks, type Plumbing } from './plumbing.ts';
+import { createStaleFlows } from './stale-flows.ts';
 
 export interface EndpointsDeps {
   records: NetworkRecords;
@@ -37,6 +38,7 @@ export type EndpointService = Endpoints & {
 
 export function createEndpoints(deps: EndpointsDeps): EndpointService {
   const { records, networks, plumbing, firewall, hostPorts, links, log } = deps;
+  const staleFlows = createStaleFlows({ log });
   const byContainer = new Map<ContainerId, EndpointRecord[]>();
   const addresses = new Map<NetworkId, NetworkAddresses>();
   /** Containers that have an interface in their namespace. */
@@ -223,8 +225,7 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       const wasGateway = gatewayAmong(recordsOf(containerId))?.endpoint.endpointId === endpoint.endpointId;
       await movePorts(containerId, gatewayAmong(recordsOf(containerId).filter(isOther)));
       const ports = findOn(containerId, networkId)?.ports ?? [];
-      if (ports.length > 0)
-        await firewall.change((plan) => ({ ...plan, ports: without(plan.ports, [{ ...endpoint, ports }]) }));
+      if (ports.length > 0) await closePorts([{ ...endpoint, ports }]);
       faultPoint('network.detach.closed');
       records.deleteEndpoints([endpoint.endpointId]);
       const kept = recordsOf(containerId).filter(isOther);
@@ -244,7 +245,7 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       const ended = byContainer.get(containerId) ?? [];
       const endpoints = ended.map(({ endpoint }) => endpoint);
       if (endpoints.some(({ ports }) => ports.length > 0)) {
-        await firewall.change((plan) => ({ ...plan, ports: without(plan.ports, endpoints) }));
+        await closePorts(endpoints);
         faultPoint('network.release.closed');
       }
       records.deleteEndpointsOf(containerId);
@@ -308,6 +309,12 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       ports: [...without(plan.ports, [endpoint]), ...publishedPorts(endpoint)],
     }));
     plumbing.allowLoopback(networks.get(endpoint.networkId));
+    staleFlows.opened(publishedPorts(endpoint), () => links.hostAddresses());
+  }
+
+  async function closePorts(endpoints: readonly Endpoint[]): Promise<void> {
+    await firewall.change((plan) => ({ ...plan, ports: without(plan.ports, endpoints) }));
+    staleFlows.closed(endpoints.flatMap(publishedPorts));
   }
 }
 

@@ -44,6 +44,10 @@ table inet silo {
   map port6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }
   map any4 { type inet_proto . inet_service : ipv4_addr . inet_service; }
   map any6 { type inet_proto . inet_service : ipv6_addr . inet_service; }
+  map portspan4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr; flags interval; }
+  map portspan6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr; flags interval; }
+  map anyspan4 { type inet_proto . inet_service : ipv4_addr; flags interval; }
+  map anyspan6 { type inet_proto . inet_service : ipv6_addr; flags interval; }
   set refused6 { type ipv6_addr; }
   chain guard {
     type filter hook prerouting priority raw; policy accept;
@@ -56,19 +60,23 @@ table inet silo {
     type nat hook prerouting priority dstnat; policy accept;
     iifname != "lo" ip daddr 127.0.0.0/8 return
     iifname != "lo" ip6 daddr ::1 return
-    meta l4proto { tcp, udp } jump publish
+    meta l4proto { tcp, udp, sctp } jump publish
   }
   chain output {
     type nat hook output priority -100; policy accept;
-    meta l4proto { tcp, udp } jump publish
+    meta l4proto { tcp, udp, sctp } jump publish
   }
   chain publish {
     ip6 daddr @refused6 return
     dnat ip to ip daddr . meta l4proto . th dport map @port4
     dnat ip6 to ip6 daddr . meta l4proto . th dport map @port6
+    dnat ip to ip daddr . meta l4proto . th dport map @portspan4
+    dnat ip6 to ip6 daddr . meta l4proto . th dport map @portspan6
     fib daddr type != local return
     dnat ip to meta l4proto . th dport map @any4
     dnat ip6 to meta l4proto . th dport map @any6
+    dnat ip to meta l4proto . th dport map @anyspan4
+    dnat ip6 to meta l4proto . th dport map @anyspan6
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
@@ -115,4 +123,25 @@ delete element inet silo refused6 { ::1 }
 add element inet silo port4 { 127.0.0.1 . udp . 53 : 172.29.0.9 . 5353 }
 `);
   expect(renderChange('silo', elementsOf(plan), elementsOf(plan))).toBe('');
+});
+
+test('neighbouring ports that keep their numbers are one interval; others are elements of their own', () => {
+  const ports = (first: number, count: number, shift: number, hostAddress = '0.0.0.0'): typeof plan.ports =>
+    Array.from({ length: count }, (_, index) => ({
+      protocol: 'sctp' as const,
+      hostAddress,
+      hostPort: first + index,
+      address: '172.29.0.2',
+      containerPort: first + index + shift,
+    }));
+  const elements = elementsOf({
+    ...plan,
+    ports: [...ports(8000, 500, 0), ...ports(9000, 2, 100), ...ports(8000, 3, 0, '10.0.0.1')],
+  });
+  expect([...(elements.get('anyspan4') ?? [])]).toEqual([['sctp . 8000-8499', '172.29.0.2']]);
+  expect([...(elements.get('portspan4') ?? [])]).toEqual([['10.0.0.1 . sctp . 8000-8002', '172.29.0.2']]);
+  expect([...(elements.get('any4') ?? [])]).toEqual([
+    ['sctp . 9000', '172.29.0.2 . 9100'],
+    ['sctp . 9001', '172.29.0.2 . 9101'],
+  ]);
 });

@@ -25,7 +25,7 @@ export interface FilteredNetwork {
 }
 
 export interface PublishedPort {
-  protocol: 'tcp' | 'udp';
+  protocol: 'tcp' | 'udp' | 'sctp';
   /** `0.0.0.0` and `::` mean every address that the host has of the family. */
   hostAddress: string;
   hostPort: number;
@@ -49,6 +49,10 @@ const sets: Record<string, string> = {
   port6: 'map port6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }',
   any4: 'map any4 { type inet_proto . inet_service : ipv4_addr . inet_service; }',
   any6: 'map any6 { type inet_proto . inet_service : ipv6_addr . inet_service; }',
+  portspan4: 'map portspan4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr; flags interval; }',
+  portspan6: 'map portspan6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr; flags interval; }',
+  anyspan4: 'map anyspan4 { type inet_proto . inet_service : ipv4_addr; flags interval; }',
+  anyspan6: 'map anyspan6 { type inet_proto . inet_service : ipv6_addr; flags interval; }',
   refused6: 'set refused6 { type ipv6_addr; }',
 };
 
@@ -67,17 +71,41 @@ export function elementsOf(plan: FirewallPlan): Elements {
     if (network.ipv6 && translated) put('nat6', network.ipv6);
   }
   if (!plan.ipv6Loopback) put('refused6', '::1');
-  for (const port of plan.ports) {
+  for (const { first: port, last } of portSpans(plan.ports)) {
     const family = port.hostAddress.includes(':') ? '6' : '4';
     const every = port.hostAddress === '0.0.0.0' || port.hostAddress === '::';
-    const key = `${port.protocol} . ${port.hostPort}`;
+    const isSpan = last > port.hostPort;
+    const key = `${port.protocol} . ${port.hostPort}${isSpan ? `-${last}` : ''}`;
     put(
-      `${every ? 'any' : 'port'}${family}`,
+      `${every ? 'any' : 'port'}${isSpan ? 'span' : ''}${family}`,
       every ? key : `${port.hostAddress} . ${key}`,
-      `${port.address} . ${port.containerPort}`,
+      isSpan ? port.address : `${port.address} . ${port.containerPort}`,
     );
   }
   return elements;
+}
+
+/**
+ * Neighbouring ports that keep their numbers become one interval: a translation of the address alone leaves the port as it is. nft cannot
+ * shift a whole interval, so a range that changes its numbers stays one element a port.
+ */
+function portSpans(ports: readonly PublishedPort[]): { first: PublishedPort; last: number }[] {
+  const spans: { first: PublishedPort; last: number }[] = [];
+  const open = new Map<string, { first: PublishedPort; last: number }>();
+  for (const port of ports.toSorted((a, b) => a.hostPort - b.hostPort)) {
+    const place = `${port.protocol} ${port.hostAddress} ${port.address}`;
+    const span = open.get(place);
+    const keepsNumber = port.hostPort === port.containerPort;
+    if (span && keepsNumber && span.last === port.hostPort - 1) {
+      span.last = port.hostPort;
+      continue;
+    }
+    const next = { first: port, last: port.hostPort };
+    spans.push(next);
+    if (keepsNumber) open.set(place, next);
+    else open.delete(place);
+  }
+  return spans;
 }
 
 /** One transaction that makes the table exactly as planned, whether or not it exists and whatever it holds. */
@@ -141,11 +169,11 @@ const natChains = [
   '  type nat hook prerouting priority dstnat; policy accept;',
   '  iifname != "lo" ip daddr 127.0.0.0/8 return',
   '  iifname != "lo" ip6 daddr ::1 return',
-  '  meta l4proto { tcp, udp } jump publish',
+  '  meta l4proto { tcp, udp, sctp } jump publish',
   '}',
   'chain output {',
   '  type nat hook output priority -100; policy accept;',
-  '  meta l4proto { tcp, udp } jump publish',
+  '  meta l4proto { tcp, udp, sctp } jump publish',
   '}',
 ];
 
@@ -154,9 +182,13 @@ const publishChain = [
   '  ip6 daddr @refused6 return',
   '  dnat ip to ip daddr . meta l4proto . th dport map @port4',
   '  dnat ip6 to ip6 daddr . meta l4proto . th dport map @port6',
+  '  dnat ip to ip daddr . meta l4proto . th dport map @portspan4',
+  '  dnat ip6 to ip6 daddr . meta l4proto . th dport map @portspan6',
   '  fib daddr type != local return',
   '  dnat ip to meta l4proto . th dport map @any4',
   '  dnat ip6 to meta l4proto . th dport map @any6',
+  '  dnat ip to meta l4proto . th dport map @anyspan4',
+  '  dnat ip6 to meta l4proto . th dport map @anyspan6',
   '}',
 ];
 

@@ -30,6 +30,8 @@ interface Claim {
   held: HeldPort | undefined;
 }
 
+/** Of one container: each takes a socket, and all are bound in one go. */
+const mostPorts = 4096;
 /** How often a free port of one family turns out to be taken in the other before we give up. */
 const ephemeralAttempts = 64;
 
@@ -51,6 +53,14 @@ export function createHostPorts({ log }: { log: Log }): HostPorts {
     }
   };
 
+  const unclaim = (port: PortRequest): void => {
+    const list = claims.get(keyOf(port)) ?? [];
+    for (const claim of list) if (claim.port === port) claim.held?.[Symbol.dispose]();
+    const kept = list.filter((claim) => claim.port !== port);
+    if (kept.length > 0) claims.set(keyOf(port), kept);
+    else claims.delete(keyOf(port));
+  };
+
   const claim = (owner: PortOwner, port: PortRequest): PortRequest => {
     const taken = claims.get(keyOf(port))?.some((other) => meets(other.port.hostAddress, port.hostAddress));
     if (taken) throw alreadyAllocated(owner, port);
@@ -64,8 +74,32 @@ export function createHostPorts({ log }: { log: Log }): HostPorts {
     const addresses = hostAddresses(owner, request);
     const [first, ...others] = addresses.map((hostAddress) => ({ ...request, hostAddress }));
     if (!first) return [];
+    const both = others.length === 1 && !claims.has(keyOf(request)) ? holdBoth(request) : undefined;
+    if (both) {
+      const ports = [first, ...others];
+      ports.forEach((port, index) =>
+        add({ endpointId: owner.endpointId, port, held: index === 0 ? both : undefined }),
+      );
+      return ports;
+    }
     const real = claim(owner, first);
     return [real, ...others.map((other) => claim(owner, { ...other, hostPort: real.hostPort }))];
+  };
+
+  const claimWithin = (owner: PortOwner, request: PortRequest, lastHostPort: number): PortRequest[] => {
+    for (let hostPort = request.hostPort; ; hostPort++) {
+      const addresses = hostAddresses(owner, request);
+      const claimed: PortRequest[] = [];
+      try {
+        for (const hostAddress of addresses)
+          claimed.push(claim(owner, { ...plainRequest(request), hostAddress, hostPort }));
+        return claimed;
+      } catch (error) {
+        for (const port of claimed) unclaim(port);
+        if (hostPort < lastHostPort && isKind(error, 'conflict')) continue;
+        throw error;
+      }
+    }
   };
 
   const claimFree = (owner: PortOwner, request: PortRequest): PortRequest[] => {
@@ -79,11 +113,20 @@ export function createHostPorts({ log }: { log: Log }): HostPorts {
 
   return {
     reserve(owner, requests) {
+      if (requests.length > mostPorts)
+        throw invalid(`${failed(owner)}: ${requests.length} published ports are more than ${mostPorts}`, {
+          code: 'too-many-ports',
+          hint: 'put the container on the network of the host or on a macvlan network',
+        });
       try {
         // Wanted numbers first, so that no free choice takes them away.
         const results = new Map<PortRequest, PortRequest[]>();
         for (const request of requests)
-          if (request.hostPort !== 0) results.set(request, claimEvery(owner, request));
+          if (request.hostPort !== 0 && request.lastHostPort === undefined)
+            results.set(request, claimEvery(owner, request));
+        for (const request of requests)
+          if (request.hostPort !== 0 && request.lastHostPort !== undefined)
+            results.set(request, claimWithin(owner, request, request.lastHostPort));
         for (const request of requests)
           if (request.hostPort === 0) results.set(request, claimFree(owner, request));
         return requests.flatMap((request) => results.get(request) ?? []);
@@ -114,6 +157,10 @@ export function createHostPorts({ log }: { log: Log }): HostPorts {
   };
 }
 
+function plainRequest({ lastHostPort: _last, ...port }: PortRequest): PortRequest {
+  return port;
+}
+
 function hostAddresses(owner: PortOwner, request: PortRequest): string[] {
   if (request.hostAddress === '') return owner.ipv6 ? ['0.0.0.0', '::'] : ['0.0.0.0'];
   if (request.hostAddress.includes(':') && !owner.ipv6)
@@ -121,6 +168,16 @@ function hostAddresses(owner: PortOwner, request: PortRequest): string[] {
       hint: 'publish on an IPv4 address, or use a network with IPv6',
     });
   return [request.hostAddress];
+}
+
+/** Both families by one socket; undefined when somebody has the port in either: who asks one by one learns in which. */
+function holdBoth({ protocol, hostPort }: PortRequest): HeldPort | undefined {
+  try {
+    return holdPort({ protocol, address: '::', port: hostPort, bothFamilies: true });
+  } catch (error) {
+    if (isErrno(error, 'EADDRINUSE', 'EADDRNOTAVAIL', 'EAFNOSUPPORT')) return undefined;
+    throw error;
+  }
 }
 
 function hold(owner: PortOwner, port: PortRequest): HeldPort {

@@ -63,6 +63,8 @@ export interface Links extends Disposable {
   removeBridge(bridge: string): Promise<void>;
   /** Interfaces of ours that a network without a bridge stands on. */
   removeParent(network: NetworkInfo): Promise<void>;
+  /** Every address that this host has. */
+  hostAddresses(): ReadonlySet<string>;
   /** Lets answers to `::1` come in through the bridge. */
   allowIpv6Loopback(bridge: string): void;
 }
@@ -202,6 +204,7 @@ export function createLinks({ names }: { names: KernelNames }): Links {
       const link = findLink(socket(), bridge);
       if (link && isOurs(link, names)) await deleteLinks(socket(), [link.index]);
     },
+    hostAddresses: () => new Set(listAddresses(socket()).map(({ address }) => address)),
     allowIpv6Loopback(bridge) {
       socket().execute([addLocalRoute('::1', indexOf(bridge), loopbackMetric)]);
     },

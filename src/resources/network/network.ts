@@ -108,12 +108,16 @@ export interface ReserveEndpoint {
   dns?: readonly string[];
 }
 
+export type PortProtocol = 'tcp' | 'udp' | 'sctp';
+
 /** `hostPort` 0 asks for a free one. `hostAddress` empty means every address of both families. */
 export interface PortRequest {
   containerPort: number;
-  protocol: 'tcp' | 'udp';
+  protocol: PortProtocol;
   hostAddress: string;
   hostPort: number;
+  /** In a request: any free one from `hostPort` to this one will do. */
+  lastHostPort?: number;
 }
 
 export interface Endpoint {

@@ -29,6 +29,7 @@ const c = {
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const NETLINK_ROUTE = 0;
+const NETLINK_NETFILTER = 12;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
@@ -64,9 +65,18 @@ export interface RouteSocket extends Disposable {
 
 /** `namespaceFd` from `openNamespace(pid, 'net')` or an opened file of a bound namespace; it may be closed afterwards. */
 export function openRouteSocket(options: { namespaceFd?: number } = {}): RouteSocket {
+  return openNetlink(NETLINK_ROUTE, options);
+}
+
+/** The same for nfnetlink (subsystems of netfilter, for example connection tracking). */
+export function openNetfilterSocket(options: { namespaceFd?: number } = {}): RouteSocket {
+  return openNetlink(NETLINK_NETFILTER, options);
+}
+
+function openNetlink(protocol: number, options: { namespaceFd?: number }): RouteSocket {
   using undo = new DisposableStack();
-  const direct = openChannel(options.namespaceFd, undo);
-  const background = openChannel(options.namespaceFd, undo);
+  const direct = openChannel(protocol, options.namespaceFd, undo);
+  const background = openChannel(protocol, options.namespaceFd, undo);
   const owned = undo.move();
   let tail: Promise<unknown> = Promise.resolve();
 
@@ -116,8 +126,8 @@ interface Channel {
   receive(): Buffer;
 }
 
-function openChannel(namespaceFd: number | undefined, owner: DisposableStack): Channel {
-  const create = (): number => check(c.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_ROUTE), 'socket');
+function openChannel(protocol: number, namespaceFd: number | undefined, owner: DisposableStack): Channel {
+  const create = (): number => check(c.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol), 'socket');
   const fd = namespaceFd === undefined ? create() : inNetworkNamespace(namespaceFd, create);
   owner.defer(() => closeDescriptor(fd));
   for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])

@@ -163,9 +163,7 @@ function toPorts(bindings: PortMapJson): NetworkRequest['ports'] {
       (list ?? []).map(({ HostIp = '', HostPort = '' }) => {
         if (HostIp !== '' && isIP(HostIp.replace(/^\[(.*)\]$/, '$1')) === 0)
           throw invalid(`invalid IP address in port binding: ${HostIp.slice(0, 80)}`, { code: 'bad-port' });
-        if (/^\d+-\d+$/.test(HostPort))
-          throw refused(`a range of host ports for one container port (${HostPort})`);
-        if (HostPort !== '' && !isPort(HostPort)) throw badPort(HostPort);
+        if (HostPort !== '' && !isPort(HostPort) && !isRange(HostPort)) throw badPort(HostPort);
         return {
           hostAddress: HostIp.replace(/^\[(.*)\]$/, '$1'),
           hostPort: HostPort === '0' ? '' : HostPort,
@@ -197,6 +195,13 @@ export function parsePortKey(key: string): string {
 }
 
 const isPort = (word: string): boolean => /^\d{1,5}$/.test(word) && Number(word) <= 65_535;
+/** `8000-8010`: any free one of them. */
+const isRange = (words: string): boolean => {
+  const [first = '', last = '', ...rest] = words.split('-');
+  return (
+    rest.length === 0 && isPort(first) && isPort(last) && 0 < Number(first) && Number(first) <= Number(last)
+  );
+};
 const isWord = (word: string): boolean => /^[\x21-\x7e]+$/.test(word);
 
 function badPort(word: string): Error {

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'bun:test';
+import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -189,4 +190,90 @@ test('many containers with ports at once cost few transactions', async () => {
     `measured: 20 containers with a port ${started.toFixed(0)} ms, reserve on a new network ${reserved.toFixed(1)} ms, release of all 20 ${(performance.now() - closing).toFixed(1)} ms`,
   );
   expect(host.run('nft', 'list', 'map', 'inet', 'silo', 'any4')).not.toContain('tcp . 90');
+});
+
+test('500 ports of a range are one element for each family and start no process more', async () => {
+  const resources = await openResources();
+  await startContainer(resources);
+  const ports = Array.from({ length: 500 }, (_, index) => port(8000 + index, { hostPort: 8000 + index }));
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  const web = await startContainer(resources, { ports });
+  const took = performance.now() - start;
+  const { user, system } = process.cpuUsage(cpu);
+  console.error(
+    `measured: a container with 500 ports ${took.toFixed(0)} ms, of it ${((user + system) / 1000).toFixed(0)} ms of CPU time`,
+  );
+  await web.serve(8000, 8499);
+  const outside = await startOutside(host);
+  expect(await outside.ask('198.51.100.1', 8000)).toBe('tcp 198.51.100.2');
+  expect(await outside.ask('2001:db8::1', 8499)).toBe('tcp 2001:db8::2');
+  expect(await host.ask('127.0.0.1', 8499)).toStartWith('tcp ');
+  expect(await outside.ask('198.51.100.1', 8250)).toBe('ECONNREFUSED');
+  expect(host.run('nft', 'list', 'map', 'inet', 'silo', 'anyspan4')).toContain(
+    `elements = { tcp . 8000-8499 : ${web.endpoint.ipv4.address} }`,
+  );
+  const stranger = createServer().listen(8321, '0.0.0.0');
+  const [error] = (await once(stranger, 'error')) as [NodeJS.ErrnoException];
+  expect(error.code).toBe('EADDRINUSE');
+  await resources.endpoints.release(web.id);
+  expect(host.run('nft', 'list', 'map', 'inet', 'silo', 'anyspan4')).not.toContain('8000');
+});
+
+test('of a range of host ports the first one that is free in both families is taken', async () => {
+  const resources = await openResources();
+  const stranger = createServer().listen(8000, '::1');
+  await once(stranger, 'listening');
+  const range = port(80, { hostPort: 8000, lastHostPort: 8002 });
+  const first = await startContainer(resources, { ports: [range] });
+  const second = await startContainer(resources, { ports: [range] });
+  expect([first, second].map(({ endpoint }) => endpoint.ports.map(({ hostPort }) => hostPort))).toEqual([
+    [8001, 8001],
+    [8002, 8002],
+  ]);
+  const third = await startContainer(resources, { ports: [range] }).then(
+    () => expect.unreachable(),
+    toSiloError,
+  );
+  expect(third.code).toBe('port-allocated');
+  stranger.close();
+  await once(stranger, 'close');
+});
+
+/** One socket that sends now and then, so that its flow lives on. */
+const sender = `
+const { createSocket } = require('node:dgram');
+const socket = createSocket('udp4');
+socket.on('message', (m) => console.log(String(m)));
+process.stdin.on('data', () => socket.send('?', 8053, '198.51.100.1'));
+socket.bind(40123, () => console.log('ready'));`;
+
+test('a UDP flow that began before the port opened, or that outlives its container, is led to who has the port', async () => {
+  const outside = await startOutside(host);
+  const resources = await openResources();
+  const child = spawn('nsenter', [`--net=/proc/${outside.pid}/ns/net`, process.execPath, '-e', sender], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const hears = async (): Promise<string> =>
+    String(((await once(child.stdout, 'data')) as [Buffer])[0]).trim();
+  expect(await hears()).toBe('ready');
+  const asks = (): Promise<string> => {
+    child.stdin.write('?\n');
+    return hears();
+  };
+  const ports = [port(7, { hostPort: 8053, protocol: 'udp' as const })];
+  // Conntrack works only where rules need it: the table of another container.
+  await startContainer(resources, { ports: [port(7, { hostPort: 8054 })] });
+  child.stdin.write('?\n');
+  for (let round = 0; round < 2; round++) {
+    const web = await startContainer(resources, { ports });
+    await web.serve(7);
+    expect(await asks()).toBe('udp 198.51.100.2');
+    await resources.endpoints.release(web.id);
+    expect(host.run('grep', '-c', 'dport=8053', '/proc/net/nf_conntrack') ?? '0').toStartWith('0');
+    await web.stop();
+    child.stdin.write('?\n');
+  }
+  child.kill('SIGKILL');
+  await once(child, 'exit');
 });
