@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, watch } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -96,13 +96,15 @@ async function listens(path: string): Promise<boolean> {
     });
     socket.on('error', () => undefined);
   };
-  const watcher = watch(dirname(path), probe);
+  const { createReactor } = await import('../foundation/kernel/reactor.ts');
+  const { IN_CREATE, IN_MOVED_TO, watchDirectory } = await import('../foundation/kernel/inotify.ts');
+  using reactor = createReactor();
+  using _watch = watchDirectory(reactor, dirname(path), IN_CREATE | IN_MOVED_TO, probe);
   const deadline = setTimeout(() => resolve(false), otherStartMs);
   probe();
   try {
     return await promise;
   } finally {
     clearTimeout(deadline);
-    watcher.close();
   }
 }

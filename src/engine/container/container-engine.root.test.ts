@@ -80,7 +80,7 @@ beforeAll(async () => {
       volumes,
       driver: { ...driver, streams: { ...driver.streams, attach: attachOrNot(driver) } },
       cdi: createCdiDevices([]),
-      logs: createContainerLogs(),
+      logs: createContainerLogs(reactor),
       logKeeper: resources.use(createLogKeeper({ reactor, log: silentLog })),
       events: bus,
       log: silentLog,

@@ -159,7 +159,7 @@ export async function openEngine(
       volumes,
       cdi: createCdiDevices(settings.cdiSpecDirs),
       driver,
-      logs: createContainerLogs(),
+      logs: createContainerLogs(reactor),
       logKeeper: undo.use(createLogKeeper({ reactor, log })),
       events,
       log,

@@ -3,10 +3,13 @@ import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isKind } from '../../foundation/base/errors.ts';
+import { createReactor } from '../../foundation/kernel/reactor.ts';
 import { createContainerLogs } from './container-logs.ts';
 import { entryWidth, type LogEntry, type ReadLogs } from './logs.ts';
 
-const logs = createContainerLogs();
+const reactor = createReactor();
+const logs = createContainerLogs(reactor);
+afterAll(() => reactor[Symbol.dispose]());
 const both = { stdout: true, stderr: true };
 let folder = '';
 let files = 0;
@@ -149,4 +152,24 @@ test('200,000 lines are read and parsed quickly', async () => {
   const entriesMs = performance.now() - started - blocksMs;
   console.log(`200,000 lines: ${blocksMs.toFixed(0)} ms as blocks, ${entriesMs.toFixed(0)} ms as entries`);
   expect(blocksMs).toBeLessThan(1000);
+});
+
+test('a follower misses nothing of lines that come within a moment of each other', async () => {
+  const path = logFile('');
+  const end = Promise.withResolvers<void>();
+  const seen: string[] = [];
+  const reading = (async () => {
+    for await (const batch of logs.read(path, { ...both, follow: { ended: end.promise } }))
+      for (const { text } of batch) seen.push(Buffer.from(text).toString().trim());
+  })();
+  for (let round = 0; round < 200; round++) {
+    appendFileSync(path, line(1, `a${round}`));
+    // The reader reads the first before the second comes.
+    for (let turn = 0; turn < round % 7; turn++) await new Promise((resolve) => setImmediate(resolve));
+    appendFileSync(path, line(1, `b${round}`));
+    while (seen.length < 2 * round + 2) await new Promise((resolve) => setImmediate(resolve));
+  }
+  end.resolve();
+  await reading;
+  expect(seen).toHaveLength(400);
 });

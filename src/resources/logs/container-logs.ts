@@ -1,10 +1,11 @@
 import { corrupt } from '../../foundation/base/errors.ts';
 import { throwIfAborted } from '../../foundation/base/deadline.ts';
+import type { Reactor } from '../../foundation/kernel/reactor.ts';
 import { parseBlock, toEntries } from './log-block.ts';
 import { filterBlock } from './log-filter.ts';
 import { type Extent, firstAfter, firstSince, type Place } from './log-range.ts';
 import { findTail } from './log-tail.ts';
-import { createLogWatch } from './log-watch.ts';
+import { createLogWatches, type LogWatches } from './log-watch.ts';
 import type { ContainerLogs, LogBlock, LogEntry, LogPosition, ReadLogs } from './logs.ts';
 import { inodeAt } from './segment-file.ts';
 import type { SegmentFile } from './segment.ts';
@@ -15,18 +16,21 @@ const pieceBytes = 256 * 1024;
 /** conmon writes at most 8 KiB of text per line; longer ones are not its. */
 const longestLineBytes = 4 * 1024 * 1024;
 
-export function createContainerLogs(): ContainerLogs {
-  return { readBlocks, read };
+/** The reactor tells those who follow of changes. */
+export function createContainerLogs(reactor: Reactor): ContainerLogs {
+  const watches = createLogWatches(reactor);
+  return {
+    readBlocks: (path, options) => readBlocks(watches, path, options),
+    async *read(path, options): AsyncGenerator<LogEntry[]> {
+      for await (const block of readBlocks(watches, path, options)) yield toEntries(block);
+    },
+  };
 }
 
-async function* read(path: string, options: ReadLogs): AsyncGenerator<LogEntry[]> {
-  for await (const block of readBlocks(path, options)) yield toEntries(block);
-}
-
-async function* readBlocks(path: string, options: ReadLogs): AsyncGenerator<LogBlock> {
+async function* readBlocks(watches: LogWatches, path: string, options: ReadLogs): AsyncGenerator<LogBlock> {
   using resources = new DisposableStack();
   // Watching begins before the first read, so that nothing written in between goes unnoticed.
-  const watch = options.follow ? resources.use(createLogWatch(path, options)) : undefined;
+  const watch = options.follow ? resources.use(watches.open(path, options)) : undefined;
   let segments = await openSegments(path);
   resources.defer(() => closeAll(segments));
   const ends = await Promise.all(segments.map((segment) => segment.size()));

@@ -18,8 +18,8 @@ import type { LogEntry, LogLimits, ReadLogs } from './logs.ts';
 import { writeArchive } from './segment-archive.ts';
 import { openPlain } from './segment-file.ts';
 
-const logs = createContainerLogs();
 const reactor = createReactor();
+const logs = createContainerLogs(reactor);
 const keeper = createLogKeeper({ reactor, log: silentLog });
 let root = '';
 let folders = 0;
