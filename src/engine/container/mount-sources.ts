@@ -2,7 +2,6 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, realpath, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invalid, toSiloError } from '../../foundation/base/errors.ts';
-import { withDeadline } from '../../foundation/base/deadline.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import { closeDescriptor, openat } from '../../foundation/kernel/at.ts';
@@ -14,6 +13,7 @@ import { isDirectory, statDescriptor } from '../../foundation/kernel/stat.ts';
 import { isErrno } from '../../foundation/kernel/syscall-error.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import type { Context } from './context.ts';
+import { askHost, mountOf } from './host-path.ts';
 import { makeSource, missingSource } from './mounts.ts';
 
 /** What the runtime is to mount, by destination. Good until the container is created; then `closeSources`. */
@@ -35,14 +35,11 @@ export async function openSources(context: Context, record: ContainerRecord): Pr
   for (const [index, mount] of record.mounts.entries()) {
     const place = join(placesOf(context, record.id), String(index));
     if (mount.kind === 'bind') {
-      const path = await answering(mount, lookAt(mount));
+      const path = await askHost(mount.source, () => lookAt(mount));
       checkPropagation(mount, path, (mounts ??= mountInfo()), context);
     }
-    const path = await answering(mount, sourceOf(context, mount, place));
-    const found = await answering(
-      mount,
-      stat(path).catch(() => undefined),
-    );
+    const path = await askHost(mount.source, () => sourceOf(context, mount, place));
+    const found = await askHost(mount.source, () => stat(path).catch(() => undefined));
     sources.set(mount.destination, { path, isDirectory: found?.isDirectory() ?? true });
   }
   faultPoint('container.start.pinned');
@@ -84,12 +81,6 @@ export async function closeSources(
 
 const placesOf = ({ settings }: Pick<Context, 'settings'>, id: ContainerId): string =>
   join(settings.mountsDirectory, id);
-
-/** A source that does not answer, such as a share whose server is gone, must not hold the start for ever. */
-const answering = <T>({ source }: ResolvedMount, work: Promise<T>): Promise<T> =>
-  withDeadline(work, sourceMs, `looking at the mount source ${source}`);
-
-const sourceMs = 10_000;
 
 /** The source's real path; a missing one is made where Docker makes it. */
 async function lookAt({ source, createSource }: ResolvedMount): Promise<string> {
@@ -198,15 +189,4 @@ function checkPropagation(
       code: 'not-shared',
       hint: `make it one: mount --make-shared ${holder.target}`,
     });
-}
-
-/** The last of the longest wins: it covers the others. */
-export function mountOf(path: string, mounts: readonly MountInfo[]): MountInfo | undefined {
-  let best: MountInfo | undefined;
-  for (const mount of mounts) {
-    const { target } = mount;
-    const holds = target === '/' || path === target || path.startsWith(`${target}/`);
-    if (holds && (!best || target.length >= best.target.length)) best = mount;
-  }
-  return best;
 }

@@ -6,6 +6,7 @@ import type { Volumes } from '../../resources/volume/volume.ts';
 import { type BindWord, checkDestination, parseBind, parseVolumesFrom } from './bind-word.ts';
 import type { ContainerConfig, MountRequest } from './config.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
+import { askHost } from './host-path.ts';
 
 export interface MountDeps {
   volumes: Pick<Volumes, 'create'>;
@@ -81,7 +82,7 @@ async function resolveBind(
 ): Promise<ResolvedMount> {
   const { source, ...place } = bind;
   if (!source.startsWith('/')) return volumeMount({ name: source, driver: config.volumeDriver }, place, deps);
-  await makeSource(source);
+  await askHost(source, () => makeSource(source));
   return {
     kind: 'bind',
     source: normal(source),
@@ -144,8 +145,8 @@ async function resolveMount(request: MountRequest, deps: MountDeps): Promise<Res
   }
   if (!source.startsWith('/'))
     throw wrong('bind', `invalid mount path: '${source}' mount path must be absolute`);
-  if (request.createMountpoint) await makeSource(source);
-  if (!(await stat(source).catch(() => undefined))) throw missingSource(source);
+  if (request.createMountpoint) await askHost(source, () => makeSource(source));
+  if (!(await askHost(source, () => stat(source).catch(() => undefined)))) throw missingSource(source);
   return {
     kind: 'bind',
     source: normal(source),

@@ -120,6 +120,7 @@ export async function openEngine(
       runtimes: programs.runtimes,
       defaultRuntime: settings.defaultRuntime,
       conmon: programs.conmon,
+      deadlineMs: settings.runtimeDeadlineMs,
     }),
   );
   const transport = undo.use(createTransport());

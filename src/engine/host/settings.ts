@@ -15,6 +15,8 @@ export interface EngineSettings {
   defaultRuntime: string;
   /** Further OCI runtimes by name; `crun` and `runc` are looked up. */
   runtimes: Record<string, string>;
+  /** For each call of a runtime; one that takes longer is ended. */
+  runtimeDeadlineMs: number;
   cgroupParent: string;
   maxConcurrentDownloads: number;
   /** Bytes kept of the log of a container that gives no `max-size`. */
@@ -39,6 +41,7 @@ export const defaultSettings: EngineSettings = {
   insecureRegistries: [],
   defaultRuntime: 'crun',
   runtimes: {},
+  runtimeDeadlineMs: 30_000,
   cgroupParent: '/silo',
   maxConcurrentDownloads: 3,
   logMaxBytes: 100 * 1024 * 1024,
@@ -62,6 +65,7 @@ const keys: Record<
   'insecure-registries': { field: 'insecureRegistries', type: 'strings' },
   'default-runtime': { field: 'defaultRuntime', type: 'string' },
   runtimes: { field: 'runtimes', type: 'runtimes' },
+  'runtime-deadline-ms': { field: 'runtimeDeadlineMs', type: 'number' },
   'cgroup-parent': { field: 'cgroupParent', type: 'string' },
   'max-concurrent-downloads': { field: 'maxConcurrentDownloads', type: 'number' },
   'log-max-bytes': { field: 'logMaxBytes', type: 'number' },

@@ -3,12 +3,13 @@ import { withDeadline } from '../../../foundation/base/deadline.ts';
 import { conflict, internal, invalid, notFound } from '../../../foundation/base/errors.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
 import type { ContainerId } from '../../../foundation/base/ids.ts';
-import { sendSignal } from '../../../foundation/kernel/pidfd.ts';
+import { sendSignal, watchPid } from '../../../foundation/kernel/pidfd.ts';
 import type { RuntimeSpec } from '../../../foundation/oci/runtime-spec.ts';
 import type { CreateContainer, CreatedContainer, Runtime } from '../runtime.ts';
 import type { Context, TrackedContainer } from './context.ts';
 import { trackContainer } from './exits.ts';
-import { spawnMonitor } from './monitor.ts';
+import { findMonitor } from './find-monitor.ts';
+import { killMonitor, spawnMonitor } from './monitor.ts';
 import type { ContainerRecord } from './record.ts';
 import { removeContainer, signalGroup } from './remove.ts';
 import { toRuntimeError } from './runtime-error.ts';
@@ -160,6 +161,22 @@ function startByFifo(fifo: string, id: ContainerId): void {
   rmSync(fifo, { force: true });
 }
 
+const SIGKILL = 9;
+/** conmon reports an end within milliseconds. */
+const reportMs = 5_000;
+
+/** A monitor that was stopped, or hangs, does not say that the killed process has ended: then it is killed too, which says it. */
+function endWithoutReport(context: Context, container: TrackedContainer): void {
+  const { id, init } = container;
+  watchPid(context.reactor, init.pid, () => {
+    const timer = setTimeout(() => {
+      context.log.warn('the monitor of a container did not report its end and is killed', { container: id });
+      void findMonitor(context.layout.container(id)).then((monitor) => monitor && killMonitor(monitor));
+    }, reportMs).unref();
+    void container.exit.promise.then(() => clearTimeout(timer));
+  });
+}
+
 async function kill(context: Context, id: ContainerId, signal: number, all: boolean): Promise<void> {
   const container = getTracked(context, id);
   if (container.ended) throw notFound(`container ${id} is not running`);
@@ -169,4 +186,5 @@ async function kill(context: Context, id: ContainerId, signal: number, all: bool
   }
   const { pidfd } = container.init;
   if (pidfd === undefined || !sendSignal(pidfd, signal)) throw notFound(`container ${id} is not running`);
+  if (signal === SIGKILL) endWithoutReport(context, container);
 }
