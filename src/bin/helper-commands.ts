@@ -7,5 +7,6 @@ export const helperCommands: HelperCommands = {
   pack: ownCommand({ file: 'pack', word: '__pack' }),
   files: ownCommand({ file: 'files', word: '__files' }),
   measure: ownCommand({ file: 'measure', word: '__measure' }),
+  volume: ownCommand({ file: 'volume', word: '__volume' }),
   resolver: ownCommand({ file: 'resolver', word: '__resolver' }),
 };

@@ -41,6 +41,10 @@ async function main(argv: readonly string[]): Promise<number> {
     const { runMeasure } = await import('../foundation/kernel/tree-usage-process.ts');
     return runMeasure(argv.slice(1));
   }
+  if (argv[0] === '__volume') {
+    const { runVolumeHelper } = await import('../resources/volume/run-volume-helper.ts');
+    return await runVolumeHelper(argv.slice(1));
+  }
   if (argv[0] === '__resolver') {
     const { serveResolver } = await import('../resources/network/resolver/serve.ts');
     return await serveResolver(argv[1] ?? '', () => void process.stdout.write('\n'));

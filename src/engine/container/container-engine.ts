@@ -44,6 +44,7 @@ import { createKill, createStop, endUnhealthy, killUnhealthy } from './stop.ts';
 import { createContainerStore } from './store.ts';
 import { createTop } from './top.ts';
 import { createUpdate } from './update.ts';
+import { createVolumeMounts } from './volume-mounts.ts';
 import { createWait } from './wait.ts';
 
 export interface ContainerEngine extends Disposable {
@@ -83,6 +84,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     launches: createLimiter(launchesAtOnce, { patienceMs: launchPatienceMs }),
     transfers: createTransfers(),
     live: createLiveContainers(),
+    volumeMounts: createVolumeMounts(deps),
     execs: new Map(),
     creating: new Map(),
     get health() {

@@ -19,6 +19,7 @@ import type { ImageComposition, ImageQueries } from '../image/image.ts';
 import type { ContainerRecord, ExecInfo, WaitCondition } from './container.ts';
 import type { HealthMonitors } from './health/health.ts';
 import type { Transfers } from './files/transfers.ts';
+import type { VolumeMounts } from './volume-mounts.ts';
 import type { ContainerStore } from './store.ts';
 
 /** What the container engine is made from. */
@@ -86,6 +87,7 @@ export interface Context extends ContainerDeps {
   /** Copies of files that are under way. */
   transfers: Transfers;
   live: LiveContainers;
+  volumeMounts: VolumeMounts;
   execs: Map<ExecId, ExecEntry>;
   readonly health: HealthMonitors;
   /** What containers hold that are being created but have no record yet. */

@@ -162,6 +162,11 @@ async function sweep(context: Context, running: ReadonlyMap<ContainerId, unknown
   for (const id of folders)
     if (!context.store.has(id)) await rm(join(containersDirectory, id), { recursive: true, force: true });
   for (const id of snapshots) if (!context.store.has(id)) await context.snapshots.remove(id);
+  await context.volumeMounts.recover(
+    context.store
+      .active()
+      .flatMap((record) => (running.has(record.id) ? [[record.id, record] as const] : [])),
+  );
   await sweepDoomedVolumes(context);
 }
 

@@ -119,6 +119,8 @@ async function launch(
   faultPoint('container.start.mounted');
   const endpoints = await reserveNetwork(context, record);
   faultPoint('container.start.reserved');
+  await context.volumeMounts.acquire(id, record);
+  faultPoint('container.start.volumes');
   const sources = await openSources(context, record);
   const etcFiles = await writeEtcFiles(context, record, endpoints);
   using root = openRoot(rootfsPath);
@@ -201,6 +203,7 @@ export async function cleanUpRun(context: Context, id: ContainerId): Promise<voi
     if (result.status === 'rejected')
       context.log.warn(`cleaning up after container ${id}: ${toSiloError(result.reason).message}`);
   await closeSources(context, id);
+  await context.volumeMounts.release(id);
   await unmountRootfs(context, id);
 }
 

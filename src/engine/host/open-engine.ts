@@ -50,6 +50,7 @@ export interface HelperCommands {
   pack: readonly string[];
   files: readonly string[];
   measure: readonly string[];
+  volume: readonly string[];
   resolver: readonly string[];
 }
 
@@ -98,7 +99,13 @@ export async function openEngine(
     .sweepPartial(now() - partialBlobMs)
     .catch((error: unknown) => log.warn(`removing old partial downloads: ${toSiloError(error).message}`));
   const snapshots = await openSnapshots({ root: at('snapshots'), log });
-  const volumes = await openVolumes({ database, directory: at('volumes'), log, now });
+  const volumes = await openVolumes({
+    database,
+    directory: at('volumes'),
+    log,
+    now,
+    command: commands.volume,
+  });
   const resolver = undo.use(
     createResolver({ command: commands.resolver, path: join(execRoot, 'resolver.sock'), log }),
   );

@@ -58,7 +58,18 @@ const AT_RECURSIVE = 0x8000;
 const MOVE_MOUNT_F_EMPTY_PATH = 0x04;
 const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 
-const attributeBits = { readOnly: 0x1, noSuid: 0x2, noDev: 0x4, noExec: 0x8, noSymlinkFollow: 0x200000 };
+const attributeBits = {
+  readOnly: 0x1,
+  noSuid: 0x2,
+  noDev: 0x4,
+  noExec: 0x8,
+  noAtime: 0x10,
+  strictAtime: 0x20,
+  noDirAtime: 0x80,
+  noSymlinkFollow: 0x200000,
+};
+/** `MOUNT_ATTR__ATIME`: one field, cleared as a whole before it is set. */
+const atimeBits = 0x70n;
 const MOUNT_ATTR_IDMAP = 0x100000n;
 const MS_PRIVATE = 1n << 18n;
 
@@ -168,7 +179,7 @@ function setAttributes(
   // struct mount_attr: attr_set, attr_clr, propagation, userns_fd
   const attr = new BigUint64Array([
     change.set ?? 0n,
-    0n,
+    ((change.set ?? 0n) & atimeBits) === 0n ? 0n : atimeBits,
     change.propagation ?? 0n,
     change.userNamespaceFd ?? 0n,
   ]);

@@ -16,6 +16,7 @@ export interface Volumes {
   }): Promise<VolumeInfo>;
   /** Not-found when absent. */
   get(name: string): VolumeInfo;
+  find(name: string): VolumeInfo | undefined;
   list(): VolumeInfo[];
   remove(name: string): Promise<void>;
   /**
@@ -23,6 +24,10 @@ export interface Volumes {
    * disk. A volume with content is left as it is, and `fill` is not called. The caller knows that it is mounted nowhere.
    */
   seed(name: string, fill: (directory: string) => Promise<void>): Promise<void>;
+  /** Mounts what its options name at its mountpoint, unless it is there already. Nothing for a volume without options. */
+  mount(name: string): Promise<void>;
+  /** The reverse; `conflict` while something on the host uses it. */
+  unmount(name: string): Promise<void>;
 }
 
 export interface VolumeInfo {

@@ -1,7 +1,13 @@
-import { chmod, lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory } from '../../foundation/base/atomic-file.ts';
-import { invalid, notFound, unsupported } from '../../foundation/base/errors.ts';
+import { conflict, invalid, notFound } from '../../foundation/base/errors.ts';
+import { mountInfo } from '../../foundation/kernel/mount-info.ts';
+import { unmount } from '../../foundation/kernel/mount.ts';
+import { isErrno } from '../../foundation/kernel/syscall-error.ts';
+import { checkDriverOptions, toMountCall } from './driver-options.ts';
+import { explainMount, resolveServer } from './mount-volume.ts';
+import { startVolumeHelper } from './volume-process.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import { randomHexId } from '../../foundation/base/ids.ts';
 import { createKeyLock } from '../../foundation/base/key-lock.ts';
@@ -15,6 +21,8 @@ export interface VolumesDeps {
   /** Made when absent. */
   directory: string;
   log: Log;
+  /** How to run the helper for volumes. */
+  command?: readonly string[];
   now?: () => number;
 }
 
@@ -34,9 +42,11 @@ interface VolumeRow {
 
 /** Folders and rows are reconciled here: what an earlier engine left half-done is finished or undone before anybody asks. */
 export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
-  const { database, directory, now = Date.now } = deps;
+  const { database, now = Date.now } = deps;
   database.migrate('volume', tables);
-  await makeDirectory(directory, 0o701);
+  await makeDirectory(deps.directory, 0o701);
+  // As the kernel's list of mounts has it.
+  const directory = await realpath(deps.directory);
   const locks = createKeyLock();
   const find = (name: string): VolumeInfo | undefined => {
     const row = database.first<VolumeRow>('SELECT * FROM volume WHERE name = ?', name);
@@ -56,13 +66,17 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
       info.anonymous ? 1 : 0,
       info.createdAtMs,
     );
-  await reconcile(deps, {
-    isRecorded: (name) => find(name) !== undefined,
-    adopt: (name) => record({ name, labels: {}, options: {}, anonymous: false, createdAtMs: now() }),
-  });
+  await reconcile(
+    { ...deps, directory },
+    {
+      isRecorded: (name) => find(name) !== undefined,
+      adopt: (name) => record({ name, labels: {}, options: {}, anonymous: false, createdAtMs: now() }),
+    },
+  );
 
   return {
     get,
+    find,
     list: () =>
       database.all<VolumeRow>('SELECT * FROM volume ORDER BY name').map((row) => toInfo(directory, row)),
     async create(request) {
@@ -82,7 +96,9 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
     },
     async seed(name, fill) {
       await locks.run(name, async () => {
-        const { mountpoint } = get(name);
+        const { mountpoint, options } = get(name);
+        // Nothing takes the place of a mounted file system's root at once.
+        if (options.type !== undefined) return;
         if ((await readdir(mountpoint)).length > 0) return;
         const staged = join(directory, `${seedPrefix}${randomHexId().slice(0, 16)}`);
         await makeDirectory(staged, 0o700);
@@ -100,9 +116,29 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
         }
       });
     },
+    async mount(name) {
+      await locks.run(name, async () => {
+        const { options, mountpoint } = get(name);
+        if (options.type === undefined || isMounted(mountpoint)) return;
+        try {
+          const call = await resolveServer(toMountCall(options));
+          const { done } = startVolumeHelper(
+            { op: 'mount', call, target: mountpoint },
+            { command: deps.command ?? [], deadlineMs: mountMs },
+          );
+          await done;
+        } catch (error) {
+          throw explainMount(error, { options, target: mountpoint });
+        }
+        faultPoint('volume.mounted');
+      });
+    },
+    async unmount(name) {
+      await locks.run(name, async () => unmountContent(get(name)));
+    },
     async remove(name) {
       const trash = await locks.run(name, async () => {
-        get(name);
+        unmountContent(get(name));
         const target = join(directory, trashName(name));
         await rename(join(directory, name), target).catch(ignoreMissing);
         faultPoint('volume.remove.renamed');
@@ -113,6 +149,34 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
       await rm(trash, { recursive: true, force: true });
     },
   };
+}
+
+/** A server that does not answer is given up. */
+const mountMs = 90_000;
+
+/** By the kernel's list: looking at the path itself waits for a server that is gone. */
+const isMounted = (path: string): boolean => mountInfo().some(({ target }) => target === path);
+
+/** What the options mounted is never deleted with the volume: it must be gone before anything is removed. */
+function unmountContent({
+  name,
+  mountpoint,
+  options,
+}: Pick<VolumeInfo, 'name' | 'mountpoint' | 'options'>): void {
+  // The last writes to a server that does not answer are the kernel's matter.
+  const detach = /^(nfs|cifs|smb)/.test(options.type ?? '');
+  while (isMounted(mountpoint)) {
+    try {
+      unmount(mountpoint, { detach });
+    } catch (error) {
+      if (!isErrno(error, 'EBUSY')) throw error;
+      throw conflict(`remove ${name}: volume is in use: ${mountpoint} is busy`, {
+        code: 'volume-busy',
+        hint: `end what uses it: fuser -vm ${mountpoint}`,
+        cause: error,
+      });
+    }
+  }
 }
 
 /** Where first content is collected. */
@@ -137,6 +201,8 @@ async function reconcile(
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name);
     const removed = trashPattern.exec(entry.name)?.[1];
+    if (removed !== undefined && isMounted(join(path, '_data')))
+      unmount(join(path, '_data'), { detach: true });
     if (entry.name.startsWith(seedPrefix)) {
       rm(path, { recursive: true, force: true }).catch((error: unknown) =>
         log.warn('a half-filled folder was left behind', { path, error: String(error) }),
@@ -187,12 +253,7 @@ function checkRequest(name: string, request: { driver?: string; options?: Record
         code: 'no-such-volume-driver',
       },
     );
-  const [option] = Object.keys(request.options ?? {});
-  if (option !== undefined)
-    throw unsupported(`volume option ${JSON.stringify(option)} is not supported by the local driver`, {
-      code: 'volume-option',
-      hint: 'create the volume without --opt, or bind-mount a folder that the host has mounted',
-    });
+  checkDriverOptions(request.options ?? {});
 }
 
 function toInfo(directory: string, row: VolumeRow): VolumeInfo {

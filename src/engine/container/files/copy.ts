@@ -12,12 +12,16 @@ import type { ContainerFiles, PathStat } from './files.ts';
 import { type Helper, startHelper } from './helper-process.ts';
 import { type HelperAction, missingPathCode, type WireStat } from './protocol.ts';
 
-type CopyDeps = Pick<Context, 'layers' | 'snapshots' | 'settings' | 'store' | 'events' | 'transfers'>;
+type CopyDeps = Pick<
+  Context,
+  'layers' | 'volumeMounts' | 'snapshots' | 'settings' | 'store' | 'events' | 'transfers'
+>;
 
 /** `stat`, `read` and `write` of `ContainerFiles`, each by a helper process. */
 export function createCopy(deps: CopyDeps): Pick<ContainerFiles, 'stat' | 'read' | 'write'> {
   const { emptyDirectory, filesCommand } = deps.settings;
   mkdirSync(emptyDirectory, { recursive: true, mode: 0o700 });
+  let copies = 0;
   /** Two writers into one stopped container would mount its layer twice. */
   const stopped = createKeyLock();
 
@@ -27,14 +31,23 @@ export function createCopy(deps: CopyDeps): Pick<ContainerFiles, 'stat' | 'read'
     signal: AbortSignal | undefined,
   ): Promise<Helper> => {
     using planned = await planRoot(deps, record, { keep: action.op === 'write' });
-    const helper = startHelper({
-      command: filesCommand,
-      request: { parentPid: process.pid, emptyDirectory, root: planned.root, action },
-      rootFd: planned.fd,
-      signal,
-    });
-    faultPoint('container.copy.begun');
-    return helper;
+    const user = `copy ${++copies}`;
+    if (planned.root.kind === 'layers') await deps.volumeMounts.acquire(user, record);
+    try {
+      const helper = startHelper({
+        command: filesCommand,
+        request: { parentPid: process.pid, emptyDirectory, root: planned.root, action },
+        rootFd: planned.fd,
+        signal,
+      });
+      faultPoint('container.copy.begun');
+      const release = (): Promise<void> => deps.volumeMounts.release(user);
+      void helper.done.then(release, release);
+      return helper;
+    } catch (error) {
+      await deps.volumeMounts.release(user);
+      throw error;
+    }
   };
 
   return {

@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import { canceled, type ErrorKind, internal, SiloError, timedOut } from '../../foundation/base/errors.ts';
+import { throwIfAborted } from '../../foundation/base/deadline.ts';
+import { collect, helperEnvironment } from '../../foundation/archive/helper-process.ts';
+import type { MountCall } from './driver-options.ts';
+
+/** One piece of work for the helper for volumes. Paths are of the engine's own folders. */
+export type VolumeJob =
+  | { op: 'mount'; call: MountCall; target: string }
+  /** The content of the directory on standard output, as an archive. */
+  | { op: 'export'; directory: string }
+  /** An archive from standard input into a new `_data` in the directory. */
+  | { op: 'import'; directory: string }
+  /** The content of one directory as a new `_data` in another. */
+  | { op: 'clone'; from: string; directory: string };
+
+export interface VolumeHelper {
+  readonly input: Writable | null;
+  readonly output: Readable | null;
+  /** Rejects with the helper's error, or with kind `canceled`. */
+  readonly done: Promise<void>;
+}
+
+/** Starts the helper for one job. It ends by itself, with the signal, and with the engine. */
+export function startVolumeHelper(
+  job: VolumeJob,
+  options: { command: readonly string[]; signal?: AbortSignal | undefined; deadlineMs?: number },
+): VolumeHelper {
+  const { command, signal, deadlineMs } = options;
+  throwIfAborted(signal, 'work on a volume');
+  const [program = '', ...words] = command;
+  const child = spawn(program, [...words, String(process.pid)], {
+    stdio: [job.op === 'import' ? 'pipe' : 'ignore', job.op === 'export' ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    env: { ...helperEnvironment(), PATH: process.env.PATH ?? '' },
+  });
+  // Not among the arguments, where everybody can read passwords.
+  const request = child.stdio[3] as Writable | null | undefined;
+  request?.on('error', () => undefined);
+  request?.end(JSON.stringify(job));
+  child.stdin?.on('error', () => undefined);
+  const done = outcomeOf(child, signal, deadlineMs);
+  done.catch(() => undefined);
+  return { input: child.stdin, output: child.stdout, done };
+}
+
+/** What a helper that fails writes to standard error, as JSON. */
+export interface VolumeFailure {
+  kind: string;
+  code: string;
+  message: string;
+  hint?: string;
+}
+
+async function outcomeOf(
+  child: ChildProcess,
+  signal: AbortSignal | undefined,
+  deadlineMs: number | undefined,
+): Promise<void> {
+  const complaint = collect(child.stderr);
+  const abort = (): void => void child.kill('SIGKILL');
+  signal?.addEventListener('abort', abort);
+  let isLate = false;
+  const timer =
+    deadlineMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          isLate = true;
+          abort();
+        }, deadlineMs);
+  try {
+    const ending = await new Promise<string>((resolve, reject) => {
+      child.once('error', (error) =>
+        reject(internal(`the helper for volumes could not be started: ${error.message}`, { cause: error })),
+      );
+      child.once('close', (code, killer) => resolve(killer ?? `exit code ${code}`));
+    });
+    if (ending === 'exit code 0') return;
+    if (signal?.aborted) throw canceled('work on the volume was canceled', { cause: signal.reason });
+    if (isLate)
+      throw timedOut(`no answer within ${(deadlineMs ?? 0) / 1000} seconds`, { code: 'volume-timeout' });
+    throw failureOf(complaint(), ending);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+function failureOf(complaint: string, ending: string): SiloError {
+  try {
+    const { kind, code, message, hint } = JSON.parse(complaint) as VolumeFailure;
+    return new SiloError(kind as ErrorKind, message, { code, ...(hint === undefined ? {} : { hint }) });
+  } catch {
+    return internal(
+      `the helper for volumes ended with ${ending}: ${complaint.trim().slice(-2000) || 'no message'}`,
+      {
+        code: 'helper-died',
+        hint: 'see the log of the host for an out-of-memory kill; otherwise report this as a bug',
+      },
+    );
+  }
+}
