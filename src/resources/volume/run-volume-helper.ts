@@ -1,5 +1,5 @@
 import { readFileSync, writeSync } from 'node:fs';
-import { canceled, toSiloError } from '../../foundation/base/errors.ts';
+import { canceled, internal, toSiloError } from '../../foundation/base/errors.ts';
 import { dieWithParent } from '../../foundation/kernel/confine.ts';
 import { mountVolume } from './mount-volume.ts';
 import type { VolumeFailure, VolumeJob } from './volume-process.ts';
@@ -26,10 +26,6 @@ export async function runVolumeHelper(argv: readonly string[]): Promise<number> 
 }
 
 async function serve(job: VolumeJob): Promise<void> {
-  switch (job.op) {
-    case 'mount':
-      return mountVolume(job.call, job.target);
-    default:
-      await Promise.reject(new Error(`unknown job ${job.op}`));
-  }
+  if (job.op === 'mount') return mountVolume(job.call, job.target);
+  await Promise.reject(internal(`unknown job ${job.op}`));
 }
