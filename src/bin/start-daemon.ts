@@ -97,9 +97,10 @@ async function listens(path: string): Promise<boolean> {
     socket.on('error', () => undefined);
   };
   const { createReactor } = await import('../foundation/kernel/reactor.ts');
-  const { IN_CREATE, IN_MOVED_TO, watchDirectory } = await import('../foundation/kernel/inotify.ts');
+  const { IN_ATTRIB, IN_CREATE, IN_MOVED_TO, watchDirectory } =
+    await import('../foundation/kernel/inotify.ts');
   using reactor = createReactor();
-  using _watch = watchDirectory(reactor, dirname(path), IN_CREATE | IN_MOVED_TO, probe);
+  using _watch = watchDirectory(reactor, dirname(path), IN_CREATE | IN_MOVED_TO | IN_ATTRIB, probe);
   const deadline = setTimeout(() => resolve(false), otherStartMs);
   probe();
   try {

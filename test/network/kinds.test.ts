@@ -4,6 +4,7 @@ import { skipReason } from '../crash/world.ts';
 import { startEngine, type TestEngine } from '../e2e/harness.ts';
 import { ask, bootstrapBusybox, remove } from '../e2e/objects.ts';
 import { run as execute } from '../e2e/run.ts';
+import { bridgedIsDropped } from './bridged.ts';
 
 if (skipReason) console.log(`skipped: kinds of networks: ${skipReason}`);
 
@@ -25,14 +26,6 @@ const has = Object.fromEntries(
 );
 for (const [kind, there] of Object.entries(has))
   if (!there) console.log(`skipped: networks with ${kind}: the kernel of this machine has none`);
-
-/** Docker's rules on this machine drop what other engines' bridges carry; `silo doctor` says so. */
-const bridgedIsDropped = (): boolean => {
-  const policy = Bun.spawnSync(['sh', '-c', 'iptables -S FORWARD 2>/dev/null | head -n 1']).stdout.toString();
-  if (policy.includes('DROP'))
-    console.log('skipped: traffic over the bridge: a Docker on this machine drops it');
-  return policy.includes('DROP');
-};
 
 describe.skipIf(skipReason !== undefined)('kinds of networks', () => {
   let engine: TestEngine;
