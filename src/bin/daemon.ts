@@ -111,8 +111,6 @@ function refuseUnsupported(options: DaemonOptions): void {
     '--registry-mirror': options.registryMirrors[0],
     '--default-ulimit': options.defaultUlimits[0],
     '--label': options.labels[0],
-    '--log-driver': options.logDriver,
-    '--log-opt': options.logOptions[0],
     '--shutdown-timeout': options.shutdownTimeoutSeconds,
   };
   const names = Object.entries(refused)

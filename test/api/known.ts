@@ -6,7 +6,6 @@ interface Known {
 }
 
 const known: Known[] = [
-  { reason: 'the default log driver is local', what: /^\.HostConfig\.LogConfig\.Type is "local"/ },
   { reason: 'the default runtime is crun', what: /^\.HostConfig\.Runtime is "crun"/ },
   {
     reason: 'a field of a later version of the API, which older clients do not look at',

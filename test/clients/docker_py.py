@@ -2,6 +2,7 @@
 import io
 import sys
 import tarfile
+import time
 
 import docker
 from docker.errors import APIError, ImageNotFound, NotFound
@@ -98,7 +99,7 @@ container.reload()
 step("networks", list(container.attrs["NetworkSettings"]["Networks"]) == ["together"])
 container.kill()
 step("wait", container.wait()["StatusCode"] == 137)
-events = client.events(since=0, until=2**31, decode=True, filters={"container": container.id, "event": "die"})
+events = client.events(since=0, until=int(time.time()) + 1, decode=True, filters={"container": container.id, "event": "die"})
 step("events", [event["Action"] for event in events][-1] == "die")
 step("in use", refused(409, lambda: client.volumes.get("kept").remove()))
 container.remove(v=True)

@@ -96,23 +96,6 @@ export const knownDifferences: KnownDifference[] = [
     stderr: [['No such container: nosuch', 'removing a link is not supported yet']],
   },
   {
-    reason: 'logs are bounded unless somebody asks otherwise: the default driver is local',
-    at: /> inspect (full --format '{{json .HostConfig}}'|plain)$/,
-    stdout: [[/("LogConfig": \{\n +"Config": \{[^}]*\},\n +"Type": )"json-file"/g, '$1"local"']],
-  },
-  {
-    reason: 'logs are bounded unless somebody asks otherwise: the default driver is local',
-    at: /> info --format '{{.OSType}} {{.Driver}} {{.LoggingDriver}}/,
-    stdout: [['linux overlay2 json-file', 'linux overlay2 local']],
-  },
-  {
-    reason: 'logs are bounded unless somebody asks otherwise: the default driver is local',
-    at: /> run .*--log-opt nosuch=/,
-    stderr: [
-      ["unknown log opt 'nosuch' for json-file log driver", "unknown log opt 'nosuch' for log driver local"],
-    ],
-  },
-  {
     reason: 'one more path is masked, as by Docker since version 28',
     at: /> inspect (full --format '{{json .HostConfig}}'|plain)$/,
     stdout: [[/^( +)"\/proc\/kcore",$/m, '$1"/proc/interrupts",\n$&']],

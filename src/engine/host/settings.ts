@@ -46,7 +46,7 @@ export const defaultSettings: EngineSettings = {
   maxConcurrentDownloads: 3,
   logMaxBytes: 100 * 1024 * 1024,
   cdiSpecDirs: ['/etc/cdi', '/var/run/cdi'],
-  logDriver: 'local',
+  logDriver: 'json-file',
   logOptions: {},
 };
 

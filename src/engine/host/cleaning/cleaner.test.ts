@@ -37,7 +37,8 @@ function setUp(names: readonly string[], options: { used?: string[]; level: numb
       },
     },
     containers: {
-      list: () => (options.used ?? []).map((name) => ({ imageId: idOf(name) })) as ContainerRecord[],
+      list: () =>
+        (options.used ?? []).map((name) => ({ imageId: idOf(name), mounts: [] })) as ContainerRecord[],
     },
     uses,
     events: createEvents(),

@@ -104,7 +104,7 @@ export const sampleHost: HostFacts = {
   monitorVersion: 'conmon version 2.1.6',
   initBinary: '',
   cdiSpecDirs: ['/etc/cdi', '/var/run/cdi'],
-  logDriver: 'local',
+  logDriver: 'json-file',
   logDrivers: ['json-file', 'local', 'none'],
   insecureRegistries: ['10.0.0.0/8', 'registry.local:5000'],
   startedAtMs: createdAtMs,

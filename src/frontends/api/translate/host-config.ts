@@ -58,7 +58,7 @@ export function toHostConfigJson(
   return {
     Binds: orNull(config.binds),
     ContainerIDFile: config.containerIdFile ?? '',
-    LogConfig: { Type: config.log.driver || 'local', Config: config.log.options },
+    LogConfig: { Type: config.log.driver || 'json-file', Config: config.log.options },
     NetworkMode: networkModeOf(config),
     PortBindings: Object.fromEntries(
       Object.entries(network.ports).map(([key, bindings]) => [
