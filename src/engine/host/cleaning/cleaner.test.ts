@@ -38,7 +38,9 @@ function setUp(names: readonly string[], options: { used?: string[]; level: numb
     },
     containers: {
       list: () =>
-        (options.used ?? []).map((name) => ({ imageId: idOf(name), mounts: [] })) as ContainerRecord[],
+        (options.used ?? []).map(
+          (name) => ({ imageId: idOf(name), mounts: [] as unknown[] }) as ContainerRecord,
+        ),
     },
     uses,
     events: createEvents(),
