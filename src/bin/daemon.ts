@@ -5,7 +5,12 @@ import { invalid, toSiloError } from '../foundation/base/errors.ts';
 import { parseListenAddress } from '../foundation/http/listen.ts';
 import { requestThreadPoolSize } from '../foundation/kernel/thread-pool.ts';
 import { openEngine } from '../engine/host/open-engine.ts';
-import { defaultSettings, type EngineSettings, readSettingsFile } from '../engine/host/settings.ts';
+import {
+  defaultSettings,
+  type EngineSettings,
+  parsePublishedPorts,
+  readSettingsFile,
+} from '../engine/host/settings.ts';
 import { createDockerApi } from '../frontends/api/docker-api.ts';
 import { isInChroot, runInOwnRoot } from './own-root.ts';
 import { helperCommands } from './helper-commands.ts';
@@ -65,6 +70,9 @@ function resolve(options: DaemonOptions): Resolved {
     ...(options.execRoot === undefined ? {} : { execRoot: options.execRoot }),
     ...(options.bridge === undefined ? {} : { bridge: options.bridge }),
     ...(options.bip === undefined ? {} : { bip: options.bip }),
+    ...(options.publishedPorts === undefined
+      ? {}
+      : { publishedPorts: parsePublishedPorts(options.publishedPorts) }),
     ...(options.defaultRuntime === undefined ? {} : { defaultRuntime: options.defaultRuntime }),
     ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
     ...(options.initPath === undefined ? {} : { initPath: options.initPath }),

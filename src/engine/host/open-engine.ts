@@ -111,11 +111,12 @@ export async function openEngine(
   );
   const network = undo.use(
     await createNetworkResources(
-      { database, volatileDatabase, log, now, resolver },
+      { database, volatileDatabase, log, now, resolver, reactor },
       {
         instance: instanceName(settings),
         bridge: settings.bridge,
         ...(settings.bip ? { bip: settings.bip } : {}),
+        publishedPorts: settings.publishedPorts,
       },
     ),
   );

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { PublishedPortsPolicy } from '../../resources/network/host-firewall.ts';
 import { invalid } from '../../foundation/base/errors.ts';
 
 /** What an engine is told; every field has a default. Declared once: flags, file and documentation follow these names. */
@@ -11,6 +12,8 @@ export interface EngineSettings {
   bridge: string;
   /** Address of the default bridge with prefix (`172.29.0.1/16`); chosen so that it meets no route of the host when absent. */
   bip?: string;
+  /** Who decides about published ports: the host's rules for what comes in, or (as with Docker) nobody. */
+  publishedPorts: PublishedPortsPolicy;
   insecureRegistries: string[];
   defaultRuntime: string;
   /** Further OCI runtimes by name; `crun` and `runc` are looked up. */
@@ -38,6 +41,7 @@ export const defaultSettings: EngineSettings = {
   dataRoot: '/var/lib/silo',
   execRoot: '/run/silo',
   bridge: 'silo0',
+  publishedPorts: 'host-firewall',
   insecureRegistries: [],
   defaultRuntime: 'crun',
   runtimes: {},
@@ -55,13 +59,14 @@ const keys: Record<
   string,
   {
     field: keyof EngineSettings | 'hosts' | 'logLevel' | 'metricsAddress';
-    type: 'string' | 'strings' | 'number' | 'runtimes' | 'texts';
+    type: 'string' | 'policy' | 'strings' | 'number' | 'runtimes' | 'texts';
   }
 > = {
   'data-root': { field: 'dataRoot', type: 'string' },
   'exec-root': { field: 'execRoot', type: 'string' },
   bridge: { field: 'bridge', type: 'string' },
   bip: { field: 'bip', type: 'string' },
+  'published-ports': { field: 'publishedPorts', type: 'policy' },
   'insecure-registries': { field: 'insecureRegistries', type: 'strings' },
   'default-runtime': { field: 'defaultRuntime', type: 'string' },
   runtimes: { field: 'runtimes', type: 'runtimes' },
@@ -115,6 +120,8 @@ function readKey(path: string, key: string, value: unknown): [string, unknown] {
     case 'string':
       if (typeof value !== 'string') throw wrong();
       return [known.field, value];
+    case 'policy':
+      return [known.field, parsePublishedPorts(value)];
     case 'number':
       if (typeof value !== 'number' || !Number.isInteger(value) || value < 1) throw wrong();
       return [known.field, value];
@@ -135,8 +142,14 @@ function readKey(path: string, key: string, value: unknown): [string, unknown] {
   }
 }
 
+export function parsePublishedPorts(value: unknown): PublishedPortsPolicy {
+  if (value === 'host-firewall' || value === 'docker') return value;
+  throw invalid(`published-ports must be ${words.policy}`, { code: 'bad-configuration' });
+}
+
 const words = {
   string: 'text',
+  policy: '"host-firewall" or "docker"',
   number: 'a whole number above 0',
   strings: 'a list of texts',
   texts: 'an object of texts',

@@ -27,6 +27,7 @@ export interface DaemonOptions {
   debug: boolean;
   bridge?: string;
   bip?: string;
+  publishedPorts?: string;
   fixedCidr?: string;
   defaultGateway?: string;
   mtu?: number;

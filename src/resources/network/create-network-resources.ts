@@ -4,7 +4,10 @@ import type { Database } from '../../foundation/db/database.ts';
 import type { SubnetPool } from './address-pool.ts';
 import { diagnoseForwarding, type ForwardingFinding } from './diagnose.ts';
 import { createEndpoints } from './endpoints.ts';
+import type { Reactor } from '../../foundation/kernel/reactor.ts';
 import { createFirewall } from './firewall.ts';
+import { watchFirewall } from './firewall-watch.ts';
+import { createHostFirewall, type PublishedPortsPolicy } from './host-firewall.ts';
 import { createHostPorts } from './host-ports.ts';
 import { hostSubnets } from './host-routes.ts';
 import { hostHasIpv6 } from './host-sysctls.ts';
@@ -12,7 +15,7 @@ import { createLinks } from './links.ts';
 import { kernelNames } from './names.ts';
 import type { Endpoints, Networks } from './network.ts';
 import { createNetworks, ensurePredefined } from './networks.ts';
-import { runNft } from './nft.ts';
+import { printRuleset, runNft } from './nft.ts';
 import { createPlumbing, ipv6LoopbackWorks } from './plumbing.ts';
 import { openNetworkRecords } from './records.ts';
 import type { Resolver } from './resolver/resolver.ts';
@@ -24,6 +27,8 @@ export interface NetworkResourcesDeps {
   volatileDatabase?: Database;
   log: Log;
   now?: () => number;
+  /** Hears of changes that others make to the firewall; without one only `repair` mends them. */
+  reactor?: Reactor;
   /** Answers names on user-defined networks; without one they are not answered. */
   resolver?: Resolver;
 }
@@ -38,6 +43,8 @@ export interface NetworkOptions {
   bridge?: string;
   /** Address with prefix of the default bridge. Default: a /16 that the host has no route to. */
   bip?: string;
+  /** Default `host-firewall`. */
+  publishedPorts?: PublishedPortsPolicy;
   /** From which user-defined networks get their subnets, `{ base: '10.201.0.0/16', size: 24 }`. */
   pools?: readonly { base: string; size: number }[];
 }
@@ -45,6 +52,8 @@ export interface NetworkOptions {
 export interface NetworkResources extends AsyncDisposable {
   readonly networks: Networks;
   readonly endpoints: Endpoints;
+  /** Bridges, rules and the host's part in them are made whole again. */
+  repair(): Promise<void>;
   /** What on this host stops our traffic, for `silo doctor`. */
   diagnose(): Promise<ForwardingFinding[]>;
   /** Removes every interface and rule of this instance from the kernel; running containers lose their network. For tests and removal of Silo. */
@@ -94,8 +103,24 @@ export async function createNetworkResources(
   const links = createLinks({ names });
   const firewall = createFirewall(
     { table: names.table, networks: [], ports: [], ipv6Loopback: ipv6LoopbackWorks() },
-    { runNft, log },
+    { runNft: (script) => watch.write(script), log },
   );
+  const hostFirewall = createHostFirewall({
+    table: names.table,
+    policy: options.publishedPorts ?? 'host-firewall',
+    listRuleset: printRuleset,
+    runNft: (script) => watch.write(script),
+    log,
+  });
+  const watch = watchFirewall({
+    table: names.table,
+    reactor: deps.reactor,
+    runNft,
+    onDamage: () => firewall.repair(),
+    concerns: (table) => hostFirewall.concerns(table),
+    onForeignChange: () => hostFirewall.refresh(),
+    log,
+  });
   const diagnose = (): Promise<ForwardingFinding[]> =>
     diagnoseForwarding({
       table: names.table,
@@ -104,6 +129,7 @@ export async function createNetworkResources(
   const plumbing = createPlumbing({
     links,
     firewall,
+    hostFirewall,
     log,
     onFirstNetwork: () => void reportOnce(diagnose, log),
   });
@@ -123,12 +149,22 @@ export async function createNetworkResources(
     resolver: deps.resolver ?? noResolver,
     log,
   });
+  const repair = async (): Promise<void> => {
+    await endpoints.repair();
+    await hostFirewall.refresh();
+  };
   const uninstall = async (): Promise<void> => {
+    watch[Symbol.dispose]();
+    await hostFirewall.remove();
     await links.removeStrangers(new Set());
     for (const { bridge } of networks.list()) if (bridge !== undefined) await links.removeBridge(bridge);
     await runNft(`add table inet ${names.table}\ndelete table inet ${names.table}\n`);
   };
-  return { networks, endpoints, diagnose, uninstall, [Symbol.asyncDispose]: () => endpoints.close() };
+  const close = async (): Promise<void> => {
+    watch[Symbol.dispose]();
+    await endpoints.close();
+  };
+  return { networks, endpoints, diagnose, repair, uninstall, [Symbol.asyncDispose]: close };
 }
 
 async function reportOnce(diagnose: () => Promise<ForwardingFinding[]>, log: Log): Promise<void> {

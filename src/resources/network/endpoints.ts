@@ -265,6 +265,21 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       return Promise.resolve();
     },
 
+    async repair() {
+      const all = [...byContainer.values()].flat();
+      const inUse = networks
+        .list()
+        .filter(
+          ({ id, driver }) => driver === 'bridge' && all.some(({ endpoint }) => endpoint.networkId === id),
+        );
+      await plumbing.restore(
+        inUse,
+        all.flatMap(({ endpoint }) => publishedPorts(endpoint)),
+      );
+      rejoin(all);
+      for (const network of inUse) plumbing.allowLoopback(network);
+    },
+
     async recover(running) {
       const all = records.endpoints();
       const live = all.filter(({ endpoint }) => running.has(endpoint.containerId));
@@ -287,12 +302,7 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
           inUse,
           live.flatMap(({ endpoint }) => publishedPorts(endpoint)),
         );
-      links.rejoin(
-        live.flatMap(({ endpoint }) => {
-          const { bridge } = networks.get(endpoint.networkId);
-          return bridge === undefined ? [] : [{ endpointId: endpoint.endpointId, bridge }];
-        }),
-      );
+      rejoin(live);
       await links.removeStrangers(new Set(live.map(({ endpoint }) => endpoint.endpointId)));
       faultPoint('network.recover.cleaned');
       await names.restore(running);
@@ -300,6 +310,15 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       records.deleteEndpoints(dead.map(({ endpoint }) => endpoint.endpointId));
     },
   };
+
+  function rejoin(places: readonly EndpointRecord[]): void {
+    links.rejoin(
+      places.flatMap(({ endpoint }) => {
+        const { bridge } = networks.get(endpoint.networkId);
+        return bridge === undefined ? [] : [{ endpointId: endpoint.endpointId, bridge }];
+      }),
+    );
+  }
 
   async function openPorts(endpoint: Endpoint): Promise<void> {
     if (endpoint.ports.length === 0) return;

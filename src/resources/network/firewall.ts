@@ -11,6 +11,8 @@ export interface Firewall {
   change(edit: (plan: FirewallPlan) => FirewallPlan): Promise<void>;
   /** As `change`, but writes the whole table, whatever the kernel holds. One transaction: packets meet the old table or the new one. */
   rewrite(edit: (plan: FirewallPlan) => FirewallPlan): Promise<void>;
+  /** Writes the whole table again, if it was ever written. */
+  repair(): Promise<void>;
 }
 
 export interface FirewallDeps {
@@ -23,6 +25,7 @@ export function createFirewall(initial: FirewallPlan, { runNft, log }: FirewallD
   /** What the kernel holds; undefined until we wrote the table, or when we cannot know. */
   let applied: Elements | undefined;
   let rewrite = false;
+  let everWritten = false;
   let pending: Promise<void> | undefined;
   let tail: Promise<void> = Promise.resolve();
 
@@ -31,6 +34,7 @@ export function createFirewall(initial: FirewallPlan, { runNft, log }: FirewallD
     const elements = elementsOf(wanted);
     const known = rewrite ? undefined : applied;
     rewrite = false;
+    everWritten = true;
     const change = known && renderChange(wanted.table, known, elements);
     if (change === '') return;
     faultPoint('network.firewall.commit');
@@ -68,6 +72,11 @@ export function createFirewall(initial: FirewallPlan, { runNft, log }: FirewallD
     change(edit) {
       plan = edit(plan);
       return schedule();
+    },
+    async repair() {
+      if (!everWritten) return;
+      rewrite = true;
+      await schedule();
     },
     rewrite(edit) {
       plan = edit(plan);

@@ -22,7 +22,7 @@ async function runSuite(name: string): Promise<{ status: number | null; output: 
 }
 
 // Started together: they mostly wait, and share nothing.
-const suites = ['connectivity', 'ports', 'survival'].map((name) => ({
+const suites = ['connectivity', 'firewall', 'ports', 'survival'].map((name) => ({
   name,
   result: isRoot ? runSuite(name) : undefined,
 }));
@@ -43,5 +43,5 @@ for (const { name, result } of suites)
       );
       expect(status).toBe(0);
     },
-    60_000,
+    180_000,
   );

@@ -83,6 +83,8 @@ export interface Endpoints {
   rename(containerId: ContainerId, from: string, to: string): Promise<void>;
   /** The endpoint whose network leads the container out: the highest priority, then the first name; none when all its networks are internal. */
   gatewayOf(containerId: ContainerId): Endpoint | undefined;
+  /** Makes bridges, their members and all rules as the records say, whatever somebody did to them. */
+  repair(): Promise<void>;
   /** Called once at start with the containers that still run, and their first processes. */
   recover(running: ReadonlyMap<ContainerId, number>): Promise<void>;
 }

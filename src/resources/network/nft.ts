@@ -15,6 +15,11 @@ export async function listRuleset(): Promise<unknown[]> {
   return parsed.nftables ?? [];
 }
 
+/** The same as nft(8) writes it for people: extensions of iptables appear as the matches that they are, where nft knows them. */
+export function printRuleset(): Promise<string> {
+  return nft(['list', 'ruleset'], '');
+}
+
 function nft(args: string[], input: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('nft', args, {

@@ -1,5 +1,6 @@
 import type { Log } from '../../foundation/base/log.ts';
 import type { Firewall } from './firewall.ts';
+import type { HostFirewall } from './host-firewall.ts';
 import type { FilteredNetwork, FirewallPlan, PublishedPort } from './firewall-rules.ts';
 import {
   allowLoopbackPublishing,
@@ -30,12 +31,19 @@ export interface Plumbing {
 export interface PlumbingDeps {
   links: Links;
   firewall: Firewall;
+  hostFirewall: HostFirewall;
   log: Log;
   /** Called once per start, after the first network came up. */
   onFirstNetwork: () => void;
 }
 
-export function createPlumbing({ links, firewall, log, onFirstNetwork }: PlumbingDeps): Plumbing {
+export function createPlumbing({
+  links,
+  firewall,
+  hostFirewall,
+  log,
+  onFirstNetwork,
+}: PlumbingDeps): Plumbing {
   const loopbackAllowed = new Set<string>();
   /** Bridges that this engine brought up; the rules say nothing of others. */
   const known = new Set<string>();
@@ -55,11 +63,13 @@ export function createPlumbing({ links, firewall, log, onFirstNetwork }: Plumbin
     async bringUp(network) {
       if (network.driver !== 'bridge') return;
       prepare(network);
+      await hostFirewall.protect([bridgeOf(network)]);
       await firewall.change((plan) => withNetwork(plan, network));
       reportFirst();
     },
     async restore(networks, ports) {
       for (const network of networks) prepare(network);
+      await hostFirewall.protect(networks.map(bridgeOf));
       await firewall.rewrite((plan) => ({ ...networks.reduce(withNetwork, plan), ports }));
       if (networks.length > 0) reportFirst();
     },

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseContainerId, randomHexId, type ContainerId } from '../../foundation/base/ids.ts';
 import { createLog, type LogLevel } from '../../foundation/base/log.ts';
+import { createReactor, type Reactor } from '../../foundation/kernel/reactor.ts';
 import { openDatabase } from '../../foundation/db/database.ts';
 import {
   createNetworkResources,
@@ -33,6 +34,7 @@ export interface Machine {
 const children = new Set<ChildProcess>();
 const directories: string[] = [];
 const opened = new Set<NetworkResources>();
+const reactors: Reactor[] = [];
 
 const server = `
 const { createServer } = await import('node:net');
@@ -129,8 +131,10 @@ export async function openResources(
   const { directory = makeDirectory(), logLevel = 'error', ...rest } = options;
   const log = createLog((line) => process.stderr.write(line), logLevel);
   const database = openDatabase(join(directory, 'networks.db'));
+  const reactor = createReactor();
+  reactors.push(reactor);
   const volatileDatabase = openDatabase(join(directory, 'endpoints.db'), { relaxed: true });
-  const resources = await createNetworkResources({ database, volatileDatabase, log }, rest);
+  const resources = await createNetworkResources({ database, volatileDatabase, log, reactor }, rest);
   opened.add(resources);
   return { ...resources, directory };
 }
@@ -186,6 +190,7 @@ export async function stopEverything(): Promise<void> {
   await Promise.all(running.map((child) => (child.kill('SIGKILL'), once(child, 'exit'))));
   for (const resources of opened) await resources[Symbol.asyncDispose]();
   opened.clear();
+  for (const reactor of reactors.splice(0)) reactor[Symbol.dispose]();
   for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
 }
 

@@ -27,6 +27,11 @@ const options = {
   dns: { kind: 'list', summary: 'DNS server to use' },
   'dns-opt': { kind: 'list', summary: 'DNS options to use' },
   'dns-search': { kind: 'list', summary: 'DNS search domains to use' },
+  'published-ports': {
+    kind: 'string',
+    summary:
+      'Who decides about published ports: "host-firewall" (the rules of the host for what comes in) or "docker" (nobody)',
+  },
   'exec-root': { kind: 'string', summary: 'Root directory for execution state files (default "/run/silo")' },
   'fixed-cidr': { kind: 'string', summary: 'IPv4 subnet for the default bridge network' },
   host: {
@@ -118,6 +123,7 @@ const textFields = {
   logLevel: 'log-level',
   bridge: 'bridge',
   bip: 'bip',
+  publishedPorts: 'published-ports',
   fixedCidr: 'fixed-cidr',
   defaultGateway: 'default-gateway',
   defaultRuntime: 'default-runtime',
