@@ -14,6 +14,10 @@ test: ## install what tests need; types, lint and every test
 	@sh install/setup.sh test
 	@sh test/run.sh
 
+chaos: ## random verbs, kills and full disks for CHAOS_SECONDS (600), from CHAOS_SEED (root)
+	@sh install/setup.sh test
+	@$(BUN) test/chaos/chaos.ts
+
 fresh: ## prove quickstart and test on a fresh Debian in a chroot (root, some minutes)
 	@sh install/setup.sh test
 	@sh test/install/fresh-machine.sh $(FRESH_WORDS)
@@ -37,4 +41,4 @@ build: ## dist/silo, one executable, and dist/client for Node
 clean: ## remove what build and tests made
 	rm -rf dist .cache
 
-.PHONY: help quickstart test fresh bench lint fmt build clean
+.PHONY: help quickstart test chaos fresh bench lint fmt build clean

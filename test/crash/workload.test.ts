@@ -4,6 +4,7 @@ import { startEngine, type TestEngine } from '../e2e/harness.ts';
 import { bootstrapBusybox, exists, inspect, logs } from '../e2e/objects.ts';
 import { startHostileRegistry } from '../registry/hostile-registry.ts';
 import { findLeftovers } from './whole.ts';
+import { createRandom } from '../chaos/random.ts';
 import { runnableImage, skipReason } from './world.ts';
 
 const deaths = 20;
@@ -107,14 +108,3 @@ async function transferOnce(engine: TestEngine, repository: string): Promise<voi
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A small generator with a seed (mulberry32), so that a failing run can be repeated. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

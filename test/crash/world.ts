@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { startEngine, type TestEngine } from '../e2e/harness.ts';
+import { type EngineOptions, startEngine, type TestEngine } from '../e2e/harness.ts';
 import { ask, bootstrapBusybox, create, launch, logs, publishedAt } from '../e2e/objects.ts';
 import { eventually } from '../e2e/footprint.ts';
 import { type HostileRegistry, startHostileRegistry } from '../registry/hostile-registry.ts';
@@ -31,12 +31,12 @@ export interface World extends AsyncDisposable {
 
 export const bystander = 'bystander';
 
-export async function openWorld(): Promise<World> {
+export async function openWorld(options: EngineOptions = {}): Promise<World> {
   await using undo = new AsyncDisposableStack();
   const registry = undo.use(await startHostileRegistry());
   const image = runnableImage();
   registry.add('app', '1', image);
-  const engine = undo.use(await startEngine());
+  const engine = undo.use(await startEngine(options));
   await bootstrapBusybox(engine);
   const counting =
     'mkdir /www; echo page > /www/index.html; httpd -p 80 -h /www; i=0; while :; do echo line $i; i=$((i+1)); usleep 50000; done';

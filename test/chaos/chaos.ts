@@ -1,0 +1,146 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { findLeftovers } from '../crash/whole.ts';
+import { bystander, openWorld, skipReason, type World } from '../crash/world.ts';
+import { inspect } from '../e2e/objects.ts';
+import { run } from '../e2e/run.ts';
+import { beClient } from './client.ts';
+import { disasters, type Stage } from './disasters.ts';
+import { brokenPromises, brokenThings, type Promised, type Things } from './promises.ts';
+import { choose, createRandom } from './random.ts';
+
+/*
+ * `make chaos`: several clients use every verb while engine, monitors, containers and resolver are killed and the disk is full for moments. After each round
+ * all must be whole: nothing acknowledged is lost, nothing leaked, the bystander lives. CHAOS_SECONDS (600), CHAOS_SEED (printed), CHAOS_CLIENTS (4).
+ * The seed gives the same decisions; the machine decides what happens at the same time.
+ */
+
+const seconds = Number(process.env['CHAOS_SECONDS'] ?? 600);
+const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000);
+const clients = Number(process.env['CHAOS_CLIENTS'] ?? 4);
+const roundMs = 12_000;
+/** A disaster goes on to be felt for so long. */
+const aftermathMs = 2_000;
+
+async function main(): Promise<number> {
+  if (skipReason) {
+    console.log(`chaos cannot run here: ${skipReason}`);
+    return 1;
+  }
+  console.log(`chaos: ${seconds} seconds, ${clients} clients, seed ${seed}`);
+  await using resources = new AsyncDisposableStack();
+  const disk = mkdtempSync(join(tmpdir(), 'silo-chaos-'));
+  resources.defer(() => rmSync(disk, { recursive: true }));
+  const mounted = await run(['mount', '-t', 'tmpfs', '-o', 'size=256m', 'silo-chaos', disk]);
+  if (mounted.code !== 0) throw new Error(mounted.stderr);
+  resources.defer(() => run(['umount', '-l', disk]).then(() => undefined));
+  const world = resources.use(
+    await openWorld({ dataRoot: join(disk, 'data'), env: { UV_THREADPOOL_SIZE: '16' } }),
+  );
+  const deadline = performance.now() + seconds * 1000;
+  for (let round = 0; performance.now() < deadline; round++) {
+    const wrong = await playRound(world, { disk, seed: seed + round, round });
+    if (wrong.length === 0) continue;
+    console.log(`\nround ${round} (CHAOS_SEED=${seed + round} begins with it) went wrong:`);
+    for (const line of wrong.slice(0, 40)) console.log(`  ${line}`);
+    console.log(`last words of the daemon:\n${world.engine.log().split('\n').slice(-40).join('\n')}`);
+    return 1;
+  }
+  console.log('\nall rounds ended whole');
+  return 0;
+}
+
+/** What is wrong afterwards, one line each. */
+async function playRound(
+  world: World,
+  { disk, seed: roundSeed, round }: { disk: string; seed: number; round: number },
+): Promise<string[]> {
+  const { engine } = world;
+  const random = createRandom(roundSeed);
+  const containers = new Map<string, Promised>();
+  const volumes: Things = new Map(['chaos-a', 'chaos-b', 'chaos-c'].map((name) => [name, undefined]));
+  const networks: Things = new Map(['chaos-net-a', 'chaos-net-b'].map((name) => [name, undefined]));
+  const answers = new Map<string, number>();
+  const complaints: string[] = [];
+  let troubles = 0;
+  let quietFrom = 0;
+  const { State: before } = await inspect(engine, bystander);
+  const over = new AbortController();
+  const working = Array.from({ length: clients }, (_, place) =>
+    beClient({
+      engine,
+      name: `chaos${round}c${place}`,
+      random: createRandom(roundSeed * 31 + place),
+      signal: over.signal,
+      containers,
+      volumes,
+      networks,
+      count: (verb, outcome) => {
+        const key = `${verb} ${outcome}`;
+        answers.set(key, (answers.get(key) ?? 0) + 1);
+      },
+      troubles: () => (performance.now() < quietFrom ? ++troubles : troubles),
+      complain: (text) => void complaints.push(text),
+    }),
+  );
+  const stage: Stage = {
+    engine,
+    disk,
+    random,
+    spared: [world.bystanderId],
+    onTouched(id) {
+      const promised = containers.get(id);
+      if (!promised) return;
+      promised.running = undefined;
+      promised.touches++;
+    },
+  };
+  const happened: string[] = [];
+  const until = performance.now() + roundMs;
+  while (performance.now() < until) {
+    await pause(200 + random() * 1_500);
+    const name = choose(random, Object.keys(disasters));
+    quietFrom = Number.POSITIVE_INFINITY;
+    troubles++;
+    happened.push(name);
+    await disasters[name]?.(stage);
+    quietFrom = performance.now() + aftermathMs;
+  }
+  over.abort();
+  await Promise.all(working);
+  const total = [...answers.values()].reduce((sum, count) => sum + count, 0);
+  console.log(`round ${round}: ${total} answers, ${happened.length} disasters (${tally(happened)})`);
+  if (process.env['CHAOS_VERBOSE']) console.log(Object.fromEntries(answers));
+  const broken: string[] = [];
+  for (const promised of containers.values()) broken.push(...(await brokenPromises(engine, promised)));
+  const things = [
+    ...(await brokenThings(engine, 'volumes', volumes)),
+    ...(await brokenThings(engine, 'networks', networks)),
+  ];
+  const leftovers = await findLeftovers(engine);
+  const { State: after } = await inspect(engine, bystander);
+  const alive = after.Pid === before.Pid ? [] : ['the bystander died'];
+  const page = await world.page().catch(String);
+  await world.count();
+  // The next round begins with an empty engine.
+  for (const { id } of containers.values()) await engine.api('DELETE', `/containers/${id}?force=1&v=1`);
+  return [
+    ...complaints.map((text) => `complaint: ${text}`),
+    ...broken,
+    ...things,
+    ...leftovers,
+    ...alive,
+    ...(page === 'page\n' ? [] : [`the bystander's page: ${page}`]),
+    ...(await findLeftovers(engine)).map((text) => `afterwards: ${text}`),
+  ];
+}
+
+function tally(words: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return [...counts].map(([word, count]) => `${word} ${count}`).join(', ');
+}
+
+process.exitCode = await main();
