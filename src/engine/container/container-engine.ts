@@ -44,7 +44,7 @@ import { createKill, createStop, endUnhealthy, killUnhealthy } from './stop.ts';
 import { createContainerStore } from './store.ts';
 import { createTop } from './top.ts';
 import { createUpdate } from './update.ts';
-import { createVolumeMounts } from './volume-mounts.ts';
+import { createVolumeMounts, type VolumeMounts } from './volume-mounts.ts';
 import { createWait } from './wait.ts';
 
 export interface ContainerEngine extends Disposable {
@@ -60,6 +60,7 @@ export interface ContainerEngine extends Disposable {
   users: ImageUsers;
   /** Called once, before the first request: see `recover.ts`. */
   recover(): Promise<void>;
+  readonly volumeMounts: VolumeMounts;
   /** Called once the engine answers. */
   startByPolicy(): void;
 }
@@ -150,6 +151,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     files: createCopy(context),
     check: (options) => checkContainers(context, options),
     users: createImageUsers(context),
+    volumeMounts: context.volumeMounts,
     recover: () => recoverContainers(context),
     startByPolicy() {
       startByPolicy(context);

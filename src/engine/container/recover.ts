@@ -10,6 +10,7 @@ import { type Context, publish } from './context.ts';
 import { sweepDoomedVolumes } from './anonymous-volumes.ts';
 import { reconcilePlaces } from './connect.ts';
 import { closeSources } from './mount-sources.ts';
+import { volumeNames } from './volume-mounts.ts';
 import { recordExit } from './exit.ts';
 import { thawAfterCommits } from './files/freeze.ts';
 import { scheduleRestart } from './restart.ts';
@@ -165,7 +166,7 @@ async function sweep(context: Context, running: ReadonlyMap<ContainerId, unknown
   await context.volumeMounts.recover(
     context.store
       .active()
-      .flatMap((record) => (running.has(record.id) ? [[record.id, record] as const] : [])),
+      .flatMap((record) => (running.has(record.id) ? [[record.id, volumeNames(record)] as const] : [])),
   );
   await sweepDoomedVolumes(context);
 }

@@ -24,6 +24,7 @@ import { mountSharedMemory, unmountSharedMemory } from './shared-memory.ts';
 import { type ContainerState, isRunning, next } from './state.ts';
 import { settleWaiters } from './wait.ts';
 import { failureExitCode } from './start-failure.ts';
+import { volumeNames } from './volume-mounts.ts';
 import { publishVolumeUse } from './volume-events.ts';
 
 /** Who wants a start: a person, the start of the engine by a restart policy, or the policy after an end. */
@@ -119,7 +120,7 @@ async function launch(
   faultPoint('container.start.mounted');
   const endpoints = await reserveNetwork(context, record);
   faultPoint('container.start.reserved');
-  await context.volumeMounts.acquire(id, record);
+  await context.volumeMounts.acquire(id, volumeNames(record));
   faultPoint('container.start.volumes');
   const sources = await openSources(context, record);
   const etcFiles = await writeEtcFiles(context, record, endpoints);

@@ -9,12 +9,12 @@ import type { ContainerRecord } from './container.ts';
  * stopped ones; who they are is never stored: after a start of the engine the records tell.
  */
 export interface VolumeMounts {
-  /** All that the container mounts; a failure gives back what was taken. */
-  acquire(user: string, record: Pick<ContainerRecord, 'mounts'>): Promise<void>;
+  /** A failure gives back what was taken. */
+  acquire(user: string, names: readonly string[]): Promise<void>;
   /** Safe to repeat. */
   release(user: string): Promise<void>;
   /** After a start of the engine: those of the running containers stay, the others go. */
-  recover(running: Iterable<readonly [user: string, record: Pick<ContainerRecord, 'mounts'>]>): Promise<void>;
+  recover(running: Iterable<readonly [user: string, names: readonly string[]]>): Promise<void>;
 }
 
 export function createVolumeMounts(deps: {
@@ -43,16 +43,13 @@ export function createVolumeMounts(deps: {
     const held = [...users].filter(([, names]) => names.has(user)).map(([name]) => name);
     await Promise.all(held.map((name) => letGo(name, user)));
   };
-  const mounted = ({ mounts }: Pick<ContainerRecord, 'mounts'>): string[] => [
-    ...new Set(
-      mounts.flatMap(({ name }) => (name !== undefined && hasFileSystem(volumes.find(name)) ? [name] : [])),
-    ),
-  ];
+  const mounted = (names: readonly string[]): string[] =>
+    names.filter((name) => hasFileSystem(volumes.find(name)));
   return {
     release,
-    async acquire(user, record) {
+    async acquire(user, names) {
       try {
-        for (const name of mounted(record))
+        for (const name of mounted(names))
           await locks.run(name, async () => {
             usersOf(name).add(user);
             await volumes.mount(name);
@@ -63,7 +60,7 @@ export function createVolumeMounts(deps: {
       }
     },
     async recover(running) {
-      for (const [user, record] of running) for (const name of mounted(record)) usersOf(name).add(user);
+      for (const [user, names] of running) for (const name of mounted(names)) usersOf(name).add(user);
       const idle = volumes.list().filter((volume) => hasFileSystem(volume) && !users.has(volume.name));
       for (const { name } of idle) await letGo(name, '');
     },
@@ -71,3 +68,7 @@ export function createVolumeMounts(deps: {
 }
 
 export const hasFileSystem = (volume: VolumeInfo | undefined): boolean => volume?.options.type !== undefined;
+
+export const volumeNames = ({ mounts }: Pick<ContainerRecord, 'mounts'>): string[] => [
+  ...new Set(mounts.flatMap(({ name }) => name ?? [])),
+];

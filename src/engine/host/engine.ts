@@ -12,6 +12,7 @@ import type { ContainerChanges, ContainerCommit } from '../container/files/files
 import type { ContainerFiles } from '../container/files/files.ts';
 import type { Events } from '../events/events.ts';
 import type { Bootstrap, ImageNames, ImageQueries, ImageRegistries, ImageTransfers } from '../image/image.ts';
+import type { VolumeTransfers } from './volume-transfers.ts';
 import type { DiskCommands } from './disk.ts';
 
 /** Everything that frontends may call, grouped by who calls it. Made by `openEngine` in `engine/host`. */
@@ -48,7 +49,7 @@ export type NetworkQueries = Pick<Networks, 'list' | 'get' | 'create'> &
 export type VolumeCommands = Pick<Volumes, 'create' | 'get' | 'list'> & {
   /** `conflict` when a container refers to it. */
   remove(name: string, options: { force: boolean }): Promise<void>;
-};
+} & VolumeTransfers;
 
 /** Facts for `info` and `version`, gathered once at start where they cannot change. */
 export interface HostFacts {

@@ -221,7 +221,13 @@ export async function openEngine(
       containers: opened.containers,
       events,
     }),
-    volumes: createVolumeCommands({ volumes, containers: opened.containers, events }),
+    volumes: createVolumeCommands({
+      volumes,
+      containers: opened.containers,
+      mounts: opened.volumeMounts,
+      command: commands.volume,
+      events,
+    }),
     disk: {
       usage,
       pin(name, pinned) {

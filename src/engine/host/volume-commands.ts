@@ -2,6 +2,8 @@ import { conflict, isKind } from '../../foundation/base/errors.ts';
 import type { Volumes } from '../../resources/volume/volume.ts';
 import { createVolume } from '../container/anonymous-volumes.ts';
 import type { ContainerQueries } from '../container/container.ts';
+import type { VolumeMounts } from '../container/volume-mounts.ts';
+import { createVolumeTransfers } from './volume-transfers.ts';
 import type { Events } from '../events/events.ts';
 import type { VolumeCommands } from './engine.ts';
 
@@ -9,12 +11,25 @@ import type { VolumeCommands } from './engine.ts';
 export function createVolumeCommands(deps: {
   volumes: Volumes;
   containers: Pick<ContainerQueries, 'usersOfVolume'>;
+  mounts: VolumeMounts;
+  /** How to run the helper for volumes. */
+  command: readonly string[];
   events: Events;
 }): VolumeCommands {
   const { volumes, containers, events } = deps;
   const publish = (action: string, name: string): void =>
     events.publish({ type: 'volume', action, id: name, attributes: { driver: 'local' } });
+  const reading = new Map<string, number>();
+  const transfers = createVolumeTransfers({
+    volumes,
+    mounts: deps.mounts,
+    command: deps.command,
+    usersOf: (name) => containers.usersOfVolume(name),
+    onCreated: (name) => publish('create', name),
+    reading,
+  });
   return {
+    ...transfers,
     list: () => volumes.list(),
     get: (name) => volumes.get(name),
     async create(request) {
@@ -27,6 +42,8 @@ export function createVolumeCommands(deps: {
       const users = containers.usersOfVolume(name);
       if (users.length > 0)
         throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`, { code: 'volume-in-use' });
+      if (reading.has(name))
+        throw conflict(`remove ${name}: volume is in use - [export or clone]`, { code: 'volume-in-use' });
       try {
         volumes.get(name);
         await volumes.remove(name);

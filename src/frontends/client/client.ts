@@ -257,6 +257,10 @@ export interface VolumeCalls {
   create(body: VolumeCreateBody, options?: CallOptions): Promise<VolumeJson>;
   remove(name: string, options?: CallOptions & { force?: boolean }): Promise<void>;
   prune(options?: CallOptions & { filters?: Filters }): Promise<VolumesPruneResponse>;
+  /** Ends without an error when it is whole. */
+  export(name: string, options?: CallOptions & { compress?: string }): Promise<AsyncIterable<Buffer>>;
+  import(name: string, archive: AsyncIterable<Uint8Array>, options?: CallOptions): Promise<VolumeJson>;
+  clone(source: string, target: string, options?: CallOptions): Promise<VolumeJson>;
 }
 
 /** An event with its exact time, which JSON numbers cannot carry. */

@@ -24,6 +24,11 @@ export interface Volumes {
    * disk. A volume with content is left as it is, and `fill` is not called. The caller knows that it is mounted nowhere.
    */
   seed(name: string, fill: (directory: string) => Promise<void>): Promise<void>;
+  /**
+   * A volume whose whole content is what `work` makes as `_data` in a private folder: a new volume, or an empty one of this name, which it then replaces at
+   * once. Nothing is locked meanwhile; `mayReplace` is asked again just before and throws when somebody uses it. Kind `conflict` when it has content.
+   */
+  fill(name: string, work: (directory: string) => Promise<void>, mayReplace: () => void): Promise<VolumeInfo>;
   /** Mounts what its options name at its mountpoint, unless it is there already. Nothing for a volume without options. */
   mount(name: string): Promise<void>;
   /** The reverse; `conflict` while something on the host uses it. */

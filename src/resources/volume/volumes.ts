@@ -1,7 +1,7 @@
 import { chmod, lstat, mkdir, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory } from '../../foundation/base/atomic-file.ts';
-import { conflict, invalid, notFound } from '../../foundation/base/errors.ts';
+import { conflict, invalid, notFound, unsupported } from '../../foundation/base/errors.ts';
 import { mountInfo } from '../../foundation/kernel/mount-info.ts';
 import { unmount } from '../../foundation/kernel/mount.ts';
 import { isErrno } from '../../foundation/kernel/syscall-error.ts';
@@ -116,6 +116,36 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
         }
       });
     },
+    async fill(name, work, mayReplace) {
+      checkRequest(name, {});
+      await refuseContent(find(name));
+      const staged = join(directory, `${seedPrefix}${randomHexId().slice(0, 16)}`);
+      await makeDirectory(staged, 0o700);
+      try {
+        await work(staged);
+        await syncFileSystem(staged);
+        faultPoint('volume.fill.filled');
+        return await locks.run(name, async () => {
+          const existing = find(name);
+          await refuseContent(existing);
+          mayReplace();
+          if (existing) {
+            // Onto an empty directory only, and then at once: rename(2).
+            await rename(join(staged, '_data'), existing.mountpoint);
+            await syncDirectory(join(directory, name));
+            return existing;
+          }
+          await chmod(staged, 0o701);
+          await rename(staged, join(directory, name));
+          await syncDirectory(directory);
+          faultPoint('volume.fill.renamed');
+          record({ name, labels: {}, options: {}, anonymous: false, createdAtMs: now() });
+          return get(name);
+        });
+      } finally {
+        await rm(staged, { recursive: true, force: true });
+      }
+    },
     async mount(name) {
       await locks.run(name, async () => {
         const { options, mountpoint } = get(name);
@@ -149,6 +179,20 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
       await rm(trash, { recursive: true, force: true });
     },
   };
+}
+
+async function refuseContent(volume: VolumeInfo | undefined): Promise<void> {
+  if (!volume) return;
+  if (volume.options.type !== undefined)
+    throw unsupported(`volume ${volume.name} has options: what they name cannot be replaced`, {
+      code: 'volume-has-options',
+      hint: 'name a new volume, or copy into a container that uses this one: silo cp',
+    });
+  if ((await readdir(volume.mountpoint)).length > 0)
+    throw conflict(`volume ${volume.name} is not empty`, {
+      code: 'volume-not-empty',
+      hint: 'name a new volume, or remove this one first',
+    });
 }
 
 /** A server that does not answer is given up. */

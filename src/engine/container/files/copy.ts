@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { invalid, notFound, SiloError } from '../../../foundation/base/errors.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
 import { createKeyLock } from '../../../foundation/base/key-lock.ts';
+import { volumeNames } from '../volume-mounts.ts';
 import type { ContainerRecord } from '../container.ts';
 import { type Context, publish } from '../context.ts';
 import { isRunning } from '../state.ts';
@@ -32,7 +33,7 @@ export function createCopy(deps: CopyDeps): Pick<ContainerFiles, 'stat' | 'read'
   ): Promise<Helper> => {
     using planned = await planRoot(deps, record, { keep: action.op === 'write' });
     const user = `copy ${++copies}`;
-    if (planned.root.kind === 'layers') await deps.volumeMounts.acquire(user, record);
+    if (planned.root.kind === 'layers') await deps.volumeMounts.acquire(user, volumeNames(record));
     try {
       const helper = startHelper({
         command: filesCommand,

@@ -46,6 +46,8 @@ export interface ExtractOptions {
   keepKinds: boolean;
   /** Instead of the owners in the archive; `creator` leaves whoever runs this. */
   owner?: { uid: number; gid: number } | 'creator' | undefined;
+  /** Which extended attributes come in; those of image layers when absent. */
+  keepsXattr?: (name: string) => boolean;
 }
 
 /**
@@ -267,7 +269,8 @@ function dress(state: ExtractState, fd: number, entry: TarEntry): void {
     fchownSync(fd, uid, gid);
   }
   fchmodSync(fd, entry.mode);
-  for (const [name, value] of entry.xattrs ?? []) if (isAllowedXattr(name)) setAttribute(fd, name, value);
+  const keepsXattr = state.keepsXattr ?? isAllowedXattr;
+  for (const [name, value] of entry.xattrs ?? []) if (keepsXattr(name)) setAttribute(fd, name, value);
 }
 
 function setAttribute(fd: number, name: string, value: Buffer): void {

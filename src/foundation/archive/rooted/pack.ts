@@ -34,6 +34,10 @@ export interface PackOptions {
   reopener: Reopener;
   /** What may not be opened is left out, as some files of /proc, or fails. */
   unreadable: 'skip' | 'fail';
+  /** Which extended attributes go along; those of image layers when absent. */
+  keepsXattr?: (name: string) => boolean;
+  /** Times to the nanosecond, which Docker's archives do not have. */
+  exactTimes?: boolean;
 }
 
 interface PackState extends PackOptions {
@@ -73,7 +77,7 @@ function* packNode(state: PackState, place: number, name: string, depth: number)
     mode: status.mode & 0o7777,
     uid: status.uid,
     gid: status.gid,
-    mtime: { sec: Math.floor(Number(status.mtimeNs / 1_000_000n) / 1000), nsec: 0 },
+    mtime: toTime(status.mtimeNs, state.exactTimes ?? false),
   };
   if (type === 'directory') return yield* packDirectory(state, place, member, name, depth);
   if (status.nlink > 1) {
@@ -94,6 +98,13 @@ function* packNode(state: PackState, place: number, name: string, depth: number)
   yield* append(state, formatMember({ ...member, ...details }));
 }
 
+function toTime(timeNs: bigint, isExact: boolean): TarMember['mtime'] {
+  const nsec = ((timeNs % second) + second) % second;
+  return { sec: Number((timeNs - nsec) / second), nsec: isExact ? Number(nsec) : 0 };
+}
+
+const second = 1_000_000_000n;
+
 function rememberName({ firstNames }: PackState, key: string, name: string): void {
   if (firstNames.size < maximumHardLinks) firstNames.set(key, name);
 }
@@ -110,7 +121,7 @@ function* packDirectory(
       code: 'too-deep',
     });
   const fd = reopen(state, place, path, O_RDONLY | O_DIRECTORY);
-  yield* append(state, formatMember({ ...member, ...(fd === undefined ? {} : attributes(fd)) }));
+  yield* append(state, formatMember({ ...member, ...(fd === undefined ? {} : attributes(state, fd)) }));
   if (fd === undefined) return;
   try {
     for (const name of readNames(fd).sort(byBytes)) {
@@ -136,7 +147,7 @@ function* packFile(state: PackState, place: number, member: TarMember): Generato
   if (fd === undefined) return;
   try {
     const size = statDescriptor(fd).sizeBytes;
-    yield* append(state, formatMember({ ...member, size, ...attributes(fd) }));
+    yield* append(state, formatMember({ ...member, size, ...attributes(state, fd) }));
     yield* appendContent(state, fd, size);
     yield* append(state, contentPadding(size));
   } finally {
@@ -196,8 +207,8 @@ function* flush(state: PackState): Generator<Buffer, void> {
   state.filled = 0;
 }
 
-function attributes(fd: number): Pick<TarMember, 'xattrs'> {
-  const names = attributeNames(fd).filter(isAllowedXattr);
+function attributes({ keepsXattr = isAllowedXattr }: PackState, fd: number): Pick<TarMember, 'xattrs'> {
+  const names = attributeNames(fd).filter(keepsXattr);
   const xattrs = new Map<string, Buffer>();
   for (const name of names) {
     const value = getXattr(fd, name);

@@ -68,7 +68,10 @@ const loaders = {
   'network rm': from(() => import('./network/rm.ts')),
   'system df': from(() => import('./system/df.ts')),
   'system prune': from(() => import('./system/prune.ts')),
+  'volume clone': from(() => import('./volume/clone.ts')),
   'volume create': from(() => import('./volume/create.ts')),
+  'volume export': from(() => import('./volume/export.ts')),
+  'volume import': from(() => import('./volume/import.ts')),
   'volume inspect': from(() => import('./volume/inspect.ts')),
   'volume ls': from(() => import('./volume/ls.ts')),
   'volume prune': from(() => import('./volume/prune.ts')),
@@ -185,7 +188,10 @@ export const commandGroups: Readonly<Record<string, CommandGroup>> = {
     members: ['connect', 'create', 'disconnect', 'inspect', 'ls', 'prune', 'rm'],
   },
   system: { summary: 'Manage Silo', members: ['df', 'events', 'info', 'prune'] },
-  volume: { summary: 'Manage volumes', members: ['create', 'inspect', 'ls', 'prune', 'rm'] },
+  volume: {
+    summary: 'Manage volumes',
+    members: ['clone', 'create', 'export', 'import', 'inspect', 'ls', 'prune', 'rm'],
+  },
 };
 
 /** Commands that help shows first. */

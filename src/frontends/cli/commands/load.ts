@@ -1,9 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { invalid } from '../../../foundation/base/errors.ts';
 import { defineCommand } from '../command.ts';
 import { showProgress } from '../output/progress.ts';
-import { readFailure } from '../parse/read-file.ts';
+import { openArchive } from '../parse/read-file.ts';
 
 export const command = defineCommand({
   name: 'load',
@@ -39,13 +37,3 @@ export const command = defineCommand({
     return 0;
   },
 });
-
-/** Opened at once, so that a wrong name is told before anything is sent. */
-async function openArchive(path: string): Promise<AsyncIterable<Uint8Array>> {
-  try {
-    await (await open(path)).close();
-  } catch (error) {
-    throw readFailure(path, error);
-  }
-  return createReadStream(path, { highWaterMark: 1 << 20 });
-}

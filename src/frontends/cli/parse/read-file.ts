@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, readFile } from 'node:fs/promises';
 import { invalid } from '../../../foundation/base/errors.ts';
 import type { SiloError } from '../../../foundation/base/errors.ts';
 
@@ -26,4 +27,14 @@ export async function readNamedFile(path: string): Promise<string> {
   } catch (error) {
     throw readFailure(path, error);
   }
+}
+
+/** Opened at once, so that a wrong name is told before anything is sent. */
+export async function openArchive(path: string): Promise<AsyncIterable<Uint8Array>> {
+  try {
+    await (await open(path)).close();
+  } catch (error) {
+    throw readFailure(path, error);
+  }
+  return createReadStream(path, { highWaterMark: 1 << 20 });
 }

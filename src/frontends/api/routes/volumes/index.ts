@@ -4,6 +4,7 @@ import { createVolume } from './create.ts';
 import { inspectVolume } from './inspect.ts';
 import { listVolumes } from './list.ts';
 import { pruneVolumes } from './prune.ts';
+import { cloneVolume, exportVolume, importVolume } from './transfer.ts';
 import { removeVolume } from './remove.ts';
 
 export function volumeRoutes(engine: Engine): Route[] {
@@ -13,5 +14,8 @@ export function volumeRoutes(engine: Engine): Route[] {
     pruneVolumes(engine),
     inspectVolume(engine),
     removeVolume(engine),
+    exportVolume(engine),
+    importVolume(engine),
+    cloneVolume(engine),
   ];
 }

@@ -1,0 +1,20 @@
+import { check, declare, EINVAL, fail, lastErrno } from './libc.ts';
+
+const c = { lseek: declare<[number, number, number]>('lseek', 'int64', ['int', 'int64', 'int']) };
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+const ENXIO = 6;
+
+/** lseek(2): where the data at or after the position begins; undefined when only a hole is left. A file system without holes has data everywhere. */
+export function nextData(fd: number, position: number): number | undefined {
+  const found = c.lseek(fd, position, SEEK_DATA);
+  if (found >= 0) return found;
+  const errno = lastErrno();
+  if (errno === ENXIO) return undefined;
+  return errno === EINVAL ? position : fail(errno, 'lseek');
+}
+
+/** lseek(2): where the hole at or after the position begins; at the latest at the end of the file. */
+export function nextHole(fd: number, position: number): number {
+  return check(c.lseek(fd, position, SEEK_HOLE), 'lseek');
+}
