@@ -40,7 +40,7 @@ export async function play(target: Target, scenario: Scenario): Promise<Outcomes
       const { stdout } = await callDocker(target, { docker: line }, words(line));
       return prints === '' ? stdout === '' : stdout.includes(prints);
     };
-    if (!(await eventually(holds, 10_000)))
+    if (!(await eventually(holds, 30_000)))
       throw new Error(`${scenario.name}: "${line}" never printed "${prints}"`);
   };
   for (const [index, step] of scenario.steps.entries()) {

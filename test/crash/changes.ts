@@ -107,7 +107,7 @@ async function launchFailing({ engine }: World): Promise<void> {
 
 /** The next restart is so far off that a request comes first. */
 async function isWaiting({ engine }: World): Promise<void> {
-  await eventually(async () => (await inspect(engine, 'subject')).State.Status === 'restarting', 10_000);
+  await eventually(async () => (await inspect(engine, 'subject')).State.Status === 'restarting', 30_000);
 }
 
 async function copyIn({ engine }: World): Promise<void> {

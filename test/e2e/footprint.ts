@@ -65,7 +65,7 @@ export async function removeAll(footprint: Footprint): Promise<void> {
   for (const { pid } of processesOf(footprint)) kill(pid);
   for (const folder of cgroupFolders(cgroupParent)) for (const pid of membersBelow(folder)) kill(pid);
   for (const folder of cgroupFolders(cgroupParent)) thaw(folder);
-  await eventually(() => cgroupFolders(cgroupParent).flatMap(membersBelow).length === 0);
+  await eventually(() => cgroupFolders(cgroupParent).flatMap(membersBelow).length === 0, 5_000);
   for (const path of (await mountsOf(footprint)).toReversed()) await run(['umount', '-l', path]);
   for (const name of [...(await pairsOf(footprint)), ...(await bridgesOf(footprint))])
     await run(['ip', 'link', 'del', name]);
@@ -77,7 +77,7 @@ export async function removeAll(footprint: Footprint): Promise<void> {
 /** Looks again and again for a while: for what the kernel finishes in its own time. Returns the last answer. */
 export async function eventually(
   holds: () => boolean | Promise<boolean>,
-  timeoutMs = 5_000,
+  timeoutMs = 30_000,
 ): Promise<boolean> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

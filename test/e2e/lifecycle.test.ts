@@ -76,7 +76,8 @@ describe.skipIf(skipReason !== undefined).each(programs)('with %s', (program: Pr
     const command = 'trap "echo bye; exit 5" TERM; echo hello; while :; do sleep 0.05; done';
     const ran = await call('run', '-d', '--name', 'steady', 'busybox', 'sh', '-c', command);
     expect(ran.stdout).toMatch(/^[0-9a-f]{64}\n$/);
-    await eventually(async () => (await call('logs', 'steady')).stdout === 'hello\n');
+    const isSaid = async (): Promise<boolean> => (await call('logs', 'steady')).stdout === 'hello\n';
+    expect(await eventually(isSaid)).toBe(true);
     expect((await call('ps', '--format', '{{.Names}} {{.Image}}')).stdout).toBe('steady busybox\n');
     expect(await call('exec', 'steady', 'sh', '-c', 'echo inside; exit 4')).toEqual(said('inside\n', 4));
     expect(await input('fed\n', 'exec', '-i', 'steady', 'cat')).toEqual(said('fed\n'));
@@ -89,6 +90,9 @@ describe.skipIf(skipReason !== undefined).each(programs)('with %s', (program: Pr
     );
     expect(await call('rename', 'steady', 'renamed')).toEqual(said(''));
     expect(await call('start', 'renamed')).toEqual(said('renamed\n'));
+    const isGreeted = async (): Promise<boolean> =>
+      (await call('logs', 'renamed')).stdout.endsWith('bye\nhello\n');
+    expect(await eventually(isGreeted)).toBe(true);
     expect(await call('kill', 'renamed')).toEqual(said('renamed\n'));
     expect(await call('wait', 'renamed')).toEqual(said('137\n'));
     expect(await call('logs', '--tail', '1', 'renamed')).toEqual(said('hello\n'));

@@ -13,7 +13,7 @@ export function openTerminal(
   command: string[],
   options: { env?: Record<string, string>; columns?: number; rows?: number; patienceMs?: number } = {},
 ): Terminal {
-  const { columns = 80, rows = 24, patienceMs = 10_000 } = options;
+  const { columns = 80, rows = 24, patienceMs = 30_000 } = options;
   let text = '';
   let seen = 0;
   const listeners = new Set<() => void>();

@@ -39,7 +39,7 @@ describe.skipIf(skipReason !== undefined)('health checks', () => {
   const look = (name: string): Promise<Inspected> => ask(engine, 'GET', `/containers/${name}/json`);
   const healthOf = async (name: string): Promise<string> => (await look(name)).State.Health?.Status ?? 'none';
   const becomes = async (name: string, status: string): Promise<void> => {
-    if (await eventually(async () => (await healthOf(name)) === status, 20_000)) return;
+    if (await eventually(async () => (await healthOf(name)) === status, 30_000)) return;
     throw new Error(`${name} is not ${status}: ${JSON.stringify((await look(name)).State)}`);
   };
   const launch = async (
@@ -222,7 +222,7 @@ describe.skipIf(skipReason !== undefined)('health checks', () => {
     expect((await look('killed')).State).toMatchObject({ Status: 'exited', ExitCode: 137 });
     await eventually(async () => (await look('stopped')).State.Status === 'exited');
     expect((await look('stopped')).State).toMatchObject({ Status: 'exited', ExitCode: 4 });
-    await eventually(async () => (await look('again')).RestartCount >= 2, 20_000);
+    await eventually(async () => (await look('again')).RestartCount >= 2, 30_000);
     expect((await look('again')).RestartCount).toBeGreaterThanOrEqual(2);
     await ask(engine, 'POST', '/containers/again/stop?t=0');
     expect((await look('again')).State.Status).toBe('exited');

@@ -30,7 +30,7 @@ describe.skipIf(skipReason !== undefined)('restart policies', () => {
   const polite = `trap "exit 0" TERM INT; trap "exit 3" HUP; echo ready; ${forever}`;
   const status = async (name: string): Promise<string> => (await inspect(engine, name)).State.Status;
   const comesTo = async (name: string, wanted: string): Promise<void> => {
-    if (await eventually(async () => (await status(name)) === wanted, 15_000)) return;
+    if (await eventually(async () => (await status(name)) === wanted, 30_000)) return;
     throw new Error(`${name} is ${JSON.stringify((await inspect(engine, name)).State)}, not ${wanted}`);
   };
   const restartsOf = async (name: string): Promise<number> => (await inspect(engine, name)).RestartCount;
@@ -39,7 +39,7 @@ describe.skipIf(skipReason !== undefined)('restart policies', () => {
     eventually(async () => (await logs(engine, name)).includes('ready'));
   /** Waits until the back-off is long enough to act in. */
   const untilWaiting = async (name: string): Promise<void> => {
-    await eventually(async () => (await restartsOf(name)) >= 3, 15_000);
+    await eventually(async () => (await restartsOf(name)) >= 3, 30_000);
     await comesTo(name, 'restarting');
   };
 
@@ -117,7 +117,7 @@ describe.skipIf(skipReason !== undefined)('restart policies', () => {
       Mounts: [{ Type: 'bind', Source: source, Target: '/mnt' }],
     });
     rmSync(source, { recursive: true });
-    await eventually(async () => (await inspect(engine, 'patient')).State.Error !== '', 10_000);
+    await eventually(async () => (await inspect(engine, 'patient')).State.Error !== '', 30_000);
     const failed = await inspect(engine, 'patient');
     expect(failed.State).toMatchObject({
       Status: 'restarting',

@@ -51,9 +51,19 @@ async function forwardInput(
   const match = createDetachMatcher(keys ?? new Uint8Array());
   for await (const chunk of stdin as AsyncIterable<Uint8Array>) {
     const { pass, detached } = match(chunk);
-    if (pass.length > 0) await streams.write(pass);
+    if (pass.length > 0) await write(streams, pass);
     if (detached) return true;
   }
   streams.endInput();
   return false;
+}
+
+/** A process that has ended takes nothing more. What it printed is still on its way, and the end of that is the end. */
+async function write(streams: AttachedStreams, chunk: Uint8Array): Promise<void> {
+  try {
+    await streams.write(chunk);
+  } catch (error) {
+    await streams.closed;
+    throw error;
+  }
 }

@@ -29,6 +29,7 @@ const SOL_SOCKET = 1;
 const SO_SNDTIMEO = 21;
 const connectTimeoutSeconds = 5n;
 const EPIPE = 32;
+const ECONNRESET = 104;
 
 const largestPacketBytes = 65_536;
 /** A sender that never rests must not keep the event loop from others: so much is read in one go, the reactor calls again. */
@@ -178,8 +179,9 @@ export function wrapSeqpacket(reactor: Reactor, fd: number): Seqpacket {
 }
 
 /**
- * recv(2): the packet's length, `undefined` when none is there now, 0 at the end. A reset connection and a packet beyond `largestPacketBytes`
- * (the peer does not speak our protocol) end it too: nothing sensible can follow.
+ * recv(2): the packet's length, `undefined` when none is there now, 0 at the end. A packet beyond `largestPacketBytes` ends it too (the peer does
+ * not speak our protocol). A peer that closed without reading all of ours resets the connection: the kernel tells that once, before the packets
+ * that are still queued.
  */
 function receive(fd: number, buffer: Uint8Array): number | undefined {
   for (;;) {
@@ -187,7 +189,7 @@ function receive(fd: number, buffer: Uint8Array): number | undefined {
     if (length >= 0) return length <= buffer.length ? length : 0;
     const errno = lastErrno();
     if (errno === EAGAIN) return undefined;
-    if (errno !== EINTR) return 0;
+    if (errno !== EINTR && errno !== ECONNRESET) return 0;
   }
 }
 

@@ -47,11 +47,17 @@ async function copyOutput(connection: StreamConnection, io: CliIo, options: Sess
   });
 }
 
+/** One promise per output however many pieces wait for it. */
+const draining = new WeakMap<CliOutput, Promise<void>>();
+
 /** Writes; a promise only when the reader on the other side is slow. */
 export function writeOut(out: CliOutput, piece: Uint8Array): Promise<void> | undefined {
   if (out.write(piece)) return undefined;
-  return new Promise((resolve) => {
+  const waited = draining.get(out);
+  if (waited) return waited;
+  const drained = new Promise<void>((resolve) => {
     const done = (): void => {
+      draining.delete(out);
       out.off('drain', done);
       out.off('close', done);
       out.off('error', done);
@@ -61,6 +67,8 @@ export function writeOut(out: CliOutput, piece: Uint8Array): Promise<void> | und
     out.on('close', done);
     out.on('error', done);
   });
+  draining.set(out, drained);
+  return drained;
 }
 
 /** Resolves with `detached` when the user types the detach keys; otherwise never. */
