@@ -27,6 +27,8 @@ export interface ContainerRecord {
   stopRequested?: boolean;
   /** An update that is being applied to the present run: the next start of the engine finishes it. */
   pendingLimits?: Resources | undefined;
+  /** The same for ports. */
+  pendingPorts?: PublishChange | undefined;
   /** Of the present run; absent without a health check. */
   health?: HealthState;
   /** Why the last start failed; Docker's `State.Error`. */
@@ -37,6 +39,12 @@ export interface ContainerRecord {
   mounts: ResolvedMount[];
   /** A commit froze it and will thaw it; a commit that died left that to the next start of the engine. */
   frozenForCommit?: boolean;
+}
+
+/** In the form of the configuration, by container port. */
+export interface PublishChange {
+  add: ContainerConfig['network']['ports'];
+  remove: ContainerConfig['network']['ports'];
 }
 
 export type ResolvedMount = {
@@ -129,7 +137,12 @@ export interface ContainerLifecycle {
   ): Promise<{ exitCode: number; error?: string }>;
   update(
     nameOrId: string,
-    changes: { resources?: Resources; restart?: ContainerConfig['restart'] },
+    changes: {
+      resources?: Resources;
+      restart?: ContainerConfig['restart'];
+      /** Ports to open and to close, of a running container at once. */
+      publish?: PublishChange;
+    },
   ): Promise<{ warnings: string[] }>;
 }
 

@@ -118,16 +118,20 @@ export function publishNetwork(
 /** `-p` words, and with `-P` every exposed port that has none. */
 export function requestedPorts(config: Pick<ContainerConfig, 'network' | 'exposedPorts'>): PortRequest[] {
   const { ports, publishAll } = config.network;
-  const published = Object.entries(ports).flatMap(([key, bindings]) =>
+  const published = toPortRequests(ports);
+  if (!publishAll) return published;
+  const missing = config.exposedPorts.filter((key) => !ports[key]?.length);
+  return [...published, ...missing.map((key) => ({ ...parsePort(key), hostAddress: '', hostPort: 0 }))];
+}
+
+export function toPortRequests(ports: ContainerConfig['network']['ports']): PortRequest[] {
+  return Object.entries(ports).flatMap(([key, bindings]) =>
     bindings.map((binding) => ({
       ...parsePort(key),
       hostAddress: binding.hostAddress,
       ...hostPorts(binding.hostPort),
     })),
   );
-  if (!publishAll) return published;
-  const missing = config.exposedPorts.filter((key) => !ports[key]?.length);
-  return [...published, ...missing.map((key) => ({ ...parsePort(key), hostAddress: '', hostPort: 0 }))];
 }
 
 /** `8080`, `8000-8010` (any free one of them), or nothing for any free port. */

@@ -45,7 +45,8 @@ export async function recoverContainers(context: Context): Promise<void> {
   await Promise.all(
     [...running.keys()].map(async (id) => {
       const record = context.store.find(id);
-      if (record?.pendingLimits) await contained(context, id, () => finishUpdate(context, record));
+      if (record?.pendingLimits ?? record?.pendingPorts)
+        await contained(context, id, () => finishUpdate(context, record));
     }),
   );
   await context.endpoints.recover(running);

@@ -158,11 +158,15 @@ export function beginningOf({
   config,
   health,
   restartCount,
-}: ContainerRecord): Pick<ContainerRecord, 'health' | 'restartCount' | 'stopRequested' | 'pendingLimits'> {
+}: ContainerRecord): Pick<
+  ContainerRecord,
+  'health' | 'restartCount' | 'stopRequested' | 'pendingLimits' | 'pendingPorts'
+> {
   return {
     restartCount,
     stopRequested: false,
     pendingLimits: undefined,
+    pendingPorts: undefined,
     ...(hasTest(config.health) ? { health: startingHealth(health) } : {}),
   };
 }

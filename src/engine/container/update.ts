@@ -2,11 +2,13 @@ import { conflict, unsupported } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { SpecResources } from '../../foundation/oci/runtime-spec.ts';
 import { toResources } from '../../resources/spec/resources.ts';
+import { changePublished } from './change-ports.ts';
 import { changeResources } from './change-resources.ts';
 import type { ContainerConfig, Resources } from './config.ts';
-import type { ContainerLifecycle, ContainerRecord } from './container.ts';
+import type { ContainerLifecycle, ContainerRecord, PublishChange } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { memoryWarnings } from './limits.ts';
+import { toPortRequests } from './networking.ts';
 import { prefixed } from './prefixed.ts';
 import { toResourceRequest } from './spec-input.ts';
 import { isRunning } from './state.ts';
@@ -36,7 +38,7 @@ export const createUpdate =
 async function updateLocked(
   context: Context,
   record: ContainerRecord,
-  { resources: change, restart }: Changes,
+  { resources: change, restart, publish: ports }: Changes,
 ): Promise<void> {
   if (record.state.status === 'removing')
     throw conflict('container is marked for removal and cannot be "update"', { code: 'removing' });
@@ -46,30 +48,46 @@ async function updateLocked(
       code: 'auto-remove',
     });
   const after: ContainerConfig = {
-    ...before,
+    ...(ports ? changePublished(before, ports) : before),
     ...(restart ? { restart } : {}),
     ...(change ? { resources: changeResources(before.resources, change, context.settings.host) } : {}),
   };
-  const isLive = change !== undefined && isRunning(record.state);
-  context.store.update(record.id, { config: after, ...(isLive ? { pendingLimits: change } : {}) });
+  const isLive = (change !== undefined || ports !== undefined) && isRunning(record.state);
+  const pending = { ...(change ? { pendingLimits: change } : {}), ...(ports ? { pendingPorts: ports } : {}) };
+  context.store.update(record.id, { config: after, ...(isLive ? pending : {}) });
   faultPoint('container.update.recorded');
   if (!isLive) return;
   try {
-    await applyLive(context, record, after, change);
+    if (change) await applyLive(context, record, after, change);
+    try {
+      if (ports) await publishPorts(context, record, ports);
+    } catch (error) {
+      if (change) await applyLive(context, record, before, change);
+      throw error;
+    }
   } catch (error) {
-    context.store.update(record.id, { config: before, pendingLimits: undefined });
+    context.store.update(record.id, { config: before, ...nothingPending });
     throw error;
   }
   faultPoint('container.update.applied');
-  context.store.updateRunning(record.id, { pendingLimits: undefined });
+  context.store.updateRunning(record.id, nothingPending);
 }
 
 /** Applies what the death of an engine left recorded and not, or not wholly, applied. */
 export async function finishUpdate(context: Context, record: ContainerRecord): Promise<void> {
-  const { pendingLimits, config } = record;
-  if (!pendingLimits) return;
-  await applyLive(context, record, config, pendingLimits);
-  context.store.updateRunning(record.id, { pendingLimits: undefined });
+  const { pendingLimits, pendingPorts, config } = record;
+  if (pendingLimits) await applyLive(context, record, config, pendingLimits);
+  if (pendingPorts) await publishPorts(context, record, pendingPorts);
+  if (pendingLimits || pendingPorts) context.store.updateRunning(record.id, nothingPending);
+}
+
+const nothingPending = { pendingLimits: undefined, pendingPorts: undefined };
+
+function publishPorts(context: Context, { id }: ContainerRecord, change: PublishChange): Promise<void> {
+  return context.endpoints.publish(id, {
+    add: toPortRequests(change.add),
+    remove: toPortRequests(change.remove),
+  });
 }
 
 async function applyLive(

@@ -35,6 +35,8 @@ export type NetworkQueries = Pick<Networks, 'list' | 'get' | 'create'> &
   ContainerNetworks & {
     /** `forbidden` for predefined networks, `conflict`/`forbidden` when endpoints exist, as Docker. */
     remove(nameOrId: string): Promise<NetworkInfo>;
+    /** Bridges, their members and the firewall rules are made as the records say. */
+    repair(): Promise<void>;
     /** Containers attached to it now. */
     members(id: string): {
       containerId: string;

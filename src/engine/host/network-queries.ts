@@ -11,6 +11,7 @@ export function createNetworkQueries(deps: {
   endpoints: Endpoints;
   containers: Pick<ContainerQueries, 'list'>;
   events: Events;
+  repair: NetworkQueries['repair'];
 }): NetworkQueries {
   const { networks, endpoints, containers, events, places } = deps;
   const members: NetworkQueries['members'] = (id) =>
@@ -32,6 +33,7 @@ export function createNetworkQueries(deps: {
     list: () => networks.list(),
     get: (nameOrId) => networks.get(nameOrId),
     members,
+    repair: deps.repair,
     async create(request) {
       const network = await networks.create(request);
       events.publish({

@@ -220,6 +220,7 @@ export async function openEngine(
       endpoints: network.endpoints,
       containers: opened.containers,
       events,
+      repair: () => network.repair(),
     }),
     volumes: createVolumeCommands({
       volumes,

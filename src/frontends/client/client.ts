@@ -249,6 +249,7 @@ export interface NetworkCalls {
   connect(id: string, body: NetworkConnectBody, options?: CallOptions): Promise<void>;
   disconnect(id: string, body: NetworkDisconnectBody, options?: CallOptions): Promise<void>;
   prune(options?: CallOptions & { filters?: Filters }): Promise<NetworksPruneResponse>;
+  repair(options?: CallOptions): Promise<void>;
 }
 
 export interface VolumeCalls {

@@ -22,6 +22,7 @@ export function createNetworkCalls(transport: Transport): NetworkCalls {
       transport.done({ method: 'POST', path: `${at(id)}/connect`, body, signal }),
     disconnect: (id, body, { signal } = {}) =>
       transport.done({ method: 'POST', path: `${at(id)}/disconnect`, body, signal }),
+    repair: ({ signal } = {}) => transport.done({ method: 'POST', path: '/silo/networks/repair', signal }),
     prune: ({ filters, signal } = {}) =>
       transport.json({
         method: 'POST',

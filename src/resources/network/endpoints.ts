@@ -1,16 +1,17 @@
 import { conflict, exhausted, invalid, notFound, unsupported } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
-import type { ContainerId, NetworkId } from '../../foundation/base/ids.ts';
+import { randomHexId, type ContainerId, type NetworkId } from '../../foundation/base/ids.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import { describeEndpoint, interfaceNameFor, plainAddresses, withHostAddress } from './describe-endpoint.ts';
 import { createNetworkAddresses, type NetworkAddresses, type TakenAddresses } from './ipam.ts';
 import type { Firewall } from './firewall.ts';
 import type { PublishedPort } from './firewall-rules.ts';
 import type { HostPorts, PortOwner } from './host-ports.ts';
+import { changePorts } from './change-ports.ts';
 import { createContainerNames } from './container-names.ts';
 import type { Links } from './links.ts';
 import type { Resolver } from './resolver/resolver.ts';
-import type { Endpoint, Endpoints, NetworkInfo, Networks, ReserveEndpoint } from './network.ts';
+import type { Endpoint, Endpoints, NetworkInfo, Networks, PortRequest, ReserveEndpoint } from './network.ts';
 import type { EndpointRecord, NetworkRecords } from './records.ts';
 import { ipv6LoopbackWorks, type Plumbing } from './plumbing.ts';
 import { createStaleFlows } from './stale-flows.ts';
@@ -239,6 +240,41 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       if (pid !== undefined && wasGateway) await links.setGateway(pid, gatewayAmong(kept)?.endpoint);
     },
 
+    async publish(containerId, change) {
+      const place =
+        recordsOf(containerId).find(({ endpoint }) => endpoint.ports.length > 0) ??
+        gatewayAmong(recordsOf(containerId));
+      if (!place) return;
+      const before = place.endpoint;
+      const network = networks.get(before.networkId);
+      if (network.driver !== 'bridge') return;
+      const add = withHostAddress(network, change.add);
+      const { closing, opening } = changePorts(before.ports, { add, remove: change.remove });
+      checkLoopback(opening);
+      using undo = new DisposableStack();
+      // Under a name of their own until all is done, so that a failure gives back these alone.
+      const draft = randomHexId();
+      const given = closing.filter((port) => opening.some((wanted) => meetsRequest(port, wanted)));
+      hostPorts.releaseSome(before.endpointId, given);
+      undo.defer(() => hostPorts.restore(ownerOf(place), given));
+      const opened = hostPorts.reserve({ ...ownerOf(place), endpointId: draft }, opening);
+      undo.defer(() => hostPorts.release(draft));
+      const ports = [...before.ports.filter((port) => !closing.includes(port)), ...opened];
+      const record = { ...place, endpoint: { ...before, ports } };
+      replace(place, record);
+      faultPoint('network.publish.recorded');
+      try {
+        await exchangePorts(before, record.endpoint);
+      } catch (error) {
+        replace(record, place);
+        throw error;
+      }
+      faultPoint('network.publish.opened');
+      undo.move();
+      hostPorts.releaseSome(before.endpointId, closing);
+      hostPorts.transfer(draft, ownerOf(place));
+    },
+
     async release(containerId) {
       attached.delete(containerId);
       names.ended(containerId);
@@ -320,6 +356,27 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
     );
   }
 
+  function replace(from: EndpointRecord, to: EndpointRecord): void {
+    records.putEndpoints([to]);
+    const { containerId } = to.endpoint;
+    byContainer.set(
+      containerId,
+      recordsOf(containerId).map((record) => (record === from ? to : record)),
+    );
+  }
+
+  async function exchangePorts(before: Endpoint, after: Endpoint): Promise<void> {
+    const closed = before.ports.filter((port) => !after.ports.includes(port));
+    await firewall.change((plan) => ({
+      ...plan,
+      ipv6Loopback: ipv6LoopbackWorks(),
+      ports: [...without(plan.ports, [before]), ...publishedPorts(after)],
+    }));
+    plumbing.allowLoopback(networks.get(after.networkId));
+    staleFlows.closed(publishedPorts({ ...before, ports: closed }));
+    staleFlows.opened(publishedPorts(after), () => links.hostAddresses());
+  }
+
   async function openPorts(endpoint: Endpoint): Promise<void> {
     if (endpoint.ports.length === 0) return;
     await firewall.change((plan) => ({
@@ -335,6 +392,11 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
     await firewall.change((plan) => ({ ...plan, ports: without(plan.ports, endpoints) }));
     staleFlows.closed(endpoints.flatMap(publishedPorts));
   }
+}
+
+/** A port that closes and opens again in one change. */
+function meetsRequest(port: PortRequest, wanted: PortRequest): boolean {
+  return port.protocol === wanted.protocol && (wanted.hostPort === 0 || port.hostPort === wanted.hostPort);
 }
 
 function checkLoopback(ports: readonly { hostAddress: string }[]): void {

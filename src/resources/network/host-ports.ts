@@ -13,6 +13,8 @@ export interface HostPorts {
   /** The ports of one endpoint become those of another one of the same container; the host's side never opens. */
   transfer(fromEndpointId: string, to: PortOwner): void;
   release(endpointId: string): void;
+  /** Lets go of some of the ports of an endpoint. */
+  releaseSome(endpointId: string, ports: readonly PortRequest[]): void;
 }
 
 export interface PortOwner {
@@ -154,6 +156,14 @@ export function createHostPorts({ log }: { log: Log }): HostPorts {
         if (claim.endpointId === fromEndpointId) claim.endpointId = to.endpointId;
     },
     release,
+    releaseSome(endpointId, ports) {
+      for (const port of ports) {
+        const found = claims
+          .get(keyOf(port))
+          ?.find((claim) => claim.endpointId === endpointId && claim.port.hostAddress === port.hostAddress);
+        if (found) unclaim(found.port);
+      }
+    },
   };
 }
 

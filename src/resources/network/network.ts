@@ -76,6 +76,11 @@ export interface Endpoints {
    * go to the endpoint that is the gateway then. Absent is fine.
    */
   detach(place: { containerId: ContainerId; networkId: NetworkId; pid?: number }): Promise<void>;
+  /**
+   * Opens and closes ports of a running container, all or nothing: on the endpoint that has its ports, or its gateway. What is open or closed already
+   * stays so. Without such an endpoint nothing is published, as at `reserve`. Errors as for `reserve`.
+   */
+  publish(containerId: ContainerId, change: PortChange): Promise<void>;
   /** Closes ports, frees addresses; the interfaces die with their namespace. Absent is fine. */
   release(containerId: ContainerId): Promise<void>;
   find(containerId: ContainerId): Endpoint[];
@@ -120,6 +125,12 @@ export interface PortRequest {
   hostPort: number;
   /** In a request: any free one from `hostPort` to this one will do. */
   lastHostPort?: number;
+}
+
+/** To be removed is what fits: an empty address and port 0 fit every one of that container port. */
+export interface PortChange {
+  add: readonly PortRequest[];
+  remove: readonly PortRequest[];
 }
 
 export interface Endpoint {

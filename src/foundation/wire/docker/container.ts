@@ -3,6 +3,7 @@ import type {
   EndpointSettingsJson,
   HostConfigJson,
   PortBindingJson,
+  PortMapJson,
   ResourcesJson,
   RestartPolicyJson,
 } from './container-config.ts';
@@ -150,6 +151,9 @@ export interface TopResponse {
 
 export interface ContainerUpdateBody extends ResourcesJson {
   RestartPolicy?: RestartPolicyJson | null;
+  /** Ours: ports that a running container publishes from now on, and no longer, in the form of `PortBindings`. */
+  PublishAdd?: PortMapJson | null;
+  PublishRemove?: PortMapJson | null;
 }
 
 export interface ContainerUpdateResponse {

@@ -161,13 +161,15 @@ const mount = objectOf<MountJson>({
 
 const portBinding = objectOf<PortBindingJson>({ HostIp: text, HostPort: text });
 
+const portMap = mapOf(nullable(listOf(portBinding)));
+
 const hostConfig: Decoder<HostConfigJson> = objectOf<HostConfigJson>({
   ...resourceFields,
   Binds: texts,
   ContainerIDFile: text,
   LogConfig: objectOf<LogConfigJson>({ Type: text, Config: textMap }),
   NetworkMode: text,
-  PortBindings: mapOf(nullable(listOf(portBinding))),
+  PortBindings: portMap,
   RestartPolicy: restartPolicy,
   AutoRemove: flag,
   VolumeDriver: text,
@@ -248,6 +250,8 @@ export const commitBody: Decoder<ContainerConfigJson> = objectOf<ContainerConfig
 export const containerUpdateBody: Decoder<ContainerUpdateBody> = objectOf<ContainerUpdateBody>({
   ...resourceFields,
   RestartPolicy: restartPolicy,
+  PublishAdd: portMap,
+  PublishRemove: portMap,
 });
 
 export const execCreateBody: Decoder<ExecCreateBody> = objectOf<ExecCreateBody>({

@@ -156,7 +156,7 @@ function checkMode(mode: string, config: ContainerConfigJson, host: HostConfigJs
   if (!isEmpty(config.ExposedPorts)) throw conflicting('port exposing and the container type network mode');
 }
 
-function toPorts(bindings: PortMapJson): NetworkRequest['ports'] {
+export function toPorts(bindings: PortMapJson): NetworkRequest['ports'] {
   return Object.fromEntries(
     Object.entries(bindings).map(([key, list]) => [
       parsePortKey(key),

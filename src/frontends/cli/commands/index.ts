@@ -65,6 +65,7 @@ const loaders = {
   'network inspect': from(() => import('./network/inspect.ts')),
   'network ls': from(() => import('./network/ls.ts')),
   'network prune': from(() => import('./network/prune.ts')),
+  'network repair': from(() => import('./network/repair.ts')),
   'network rm': from(() => import('./network/rm.ts')),
   'system df': from(() => import('./system/df.ts')),
   'system prune': from(() => import('./system/prune.ts')),

@@ -2,6 +2,7 @@ import type { ContainerUpdateBody } from '../../../foundation/wire/docker/contai
 import { invalid } from '../../../foundation/base/errors.ts';
 import { defineCommand } from '../command.ts';
 import { forEachTarget } from '../output/targets.ts';
+import { parsePublish } from '../parse/port.ts';
 import { parseRestartPolicy } from '../parse/restart-policy.ts';
 
 /** Which field of the request each option sets. */
@@ -47,10 +48,17 @@ export const command = defineCommand({
       summary: 'Swap limit equal to memory plus swap: -1 to enable unlimited swap',
     },
     'pids-limit': { kind: 'int', summary: 'Tune container pids limit (set -1 for unlimited)' },
+    'publish-add': { kind: 'list', summary: "Publish a container's port(s) to the host from now on" },
+    'publish-rm': {
+      kind: 'list',
+      summary:
+        'Publish a port no longer: as it was published, or a container port alone for all of its host ports',
+    },
     restart: { kind: 'string', summary: 'Restart policy to apply when a container exits' },
   },
   args: { min: 1 },
   completion: 'containers',
+  examples: ['silo update --memory 1g web', 'silo update --publish-add 8443:443 --publish-rm 8080:80 web'],
   async run(invocation) {
     const { options, given, io } = invocation;
     if (given.size === 0) throw invalid('you must provide one or more flags when using this command');
@@ -59,6 +67,8 @@ export const command = defineCommand({
     );
     const body: ContainerUpdateBody = {
       ...Object.fromEntries(changes),
+      ...(given.has('publish-add') ? { PublishAdd: parsePublish(options['publish-add']).bindings } : {}),
+      ...(given.has('publish-rm') ? { PublishRemove: parsePublish(options['publish-rm']).bindings } : {}),
       ...(given.has('restart') ? { RestartPolicy: parseRestartPolicy(options.restart) } : {}),
     };
     return await forEachTarget(invocation, async (client, id) => {

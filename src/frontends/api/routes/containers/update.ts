@@ -1,8 +1,12 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
-import type { ContainerUpdateResponse } from '../../../../foundation/wire/docker/container.ts';
+import type {
+  ContainerUpdateBody,
+  ContainerUpdateResponse,
+} from '../../../../foundation/wire/docker/container.ts';
 import { ok, type Route } from '../../call.ts';
 import { containerUpdateBody } from '../../input/container-bodies.ts';
 import { readJson } from '../../input/json-body.ts';
+import { toPorts } from '../../translate/network-request.ts';
 import { refuseUnless } from '../../translate/refuse.ts';
 import { toResources } from '../../translate/resources.ts';
 import { toRestartPolicy } from '../../translate/restart-policy.ts';
@@ -34,10 +38,17 @@ export function updateContainer(engine: {
       // Only what has a value is changed.
       const changes: Changes = {
         ...(Object.keys(resources).length > 0 ? { resources } : {}),
+        ...(isPublishing(body)
+          ? { publish: { add: toPorts(body.PublishAdd ?? {}), remove: toPorts(body.PublishRemove ?? {}) } }
+          : {}),
         ...(body.RestartPolicy?.Name ? { restart: toRestartPolicy(body.RestartPolicy) } : {}),
       };
       const { warnings } = await engine.containers.update(call.param('id'), changes);
       return ok({ Warnings: warnings.length === 0 ? null : warnings } satisfies ContainerUpdateResponse);
     },
   };
+}
+
+function isPublishing({ PublishAdd: add, PublishRemove: remove }: ContainerUpdateBody): boolean {
+  return Object.keys(add ?? {}).length + Object.keys(remove ?? {}).length > 0;
 }

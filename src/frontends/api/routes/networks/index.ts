@@ -7,6 +7,7 @@ import { inspectNetwork } from './inspect.ts';
 import { listNetworks } from './list.ts';
 import { pruneNetworks } from './prune.ts';
 import { removeNetwork } from './remove.ts';
+import { repairNetworks } from './repair.ts';
 
 export function networkRoutes(engine: Engine): Route[] {
   return [
@@ -15,6 +16,7 @@ export function networkRoutes(engine: Engine): Route[] {
     pruneNetworks(engine),
     inspectNetwork(engine),
     removeNetwork(engine),
+    repairNetworks(engine),
     connectNetwork(engine),
     disconnectNetwork(engine),
   ];
