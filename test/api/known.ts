@@ -33,6 +33,8 @@ const known: Known[] = [
     at: ['a platform that is none', 'a platform of letters', 'a pull for a bad platform'],
     what: /^message/,
   },
+  { reason: 'a push without X-Registry-Auth is one without credentials', at: ['push of nosuch'] },
+  { reason: 'an archive of nothing is refused', at: ['no archive'] },
   {
     reason: 'a request that can only fail later, or means nothing, is refused at once',
     at: [

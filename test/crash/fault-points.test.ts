@@ -26,6 +26,7 @@ const plan: Record<string, ScenarioName[]> = {
   'container.update.': ['update'],
   'content.': ['pull', 'load'],
   'distribution.': ['pull'],
+  'distribution.upload.': [],
   'image.compose.': ['commit'],
   'image.import.': ['import'],
   'image.layer.': ['pull', 'load'],
@@ -57,6 +58,9 @@ const plan: Record<string, ScenarioName[]> = {
 
 /** Points that have a test of their own below, or that are not died at, with the reason. */
 const apart: Record<string, string> = {
+  'distribution.upload.sent': 'test/images/crash.root.test.ts',
+  'image.push.blobs-sent': 'test/images/crash.root.test.ts',
+  'image.push.manifest-sent': 'test/images/crash.root.test.ts',
   'logs.compress.published': 'test/logs/rotation.test.ts',
   'logs.compress.written': 'test/logs/rotation.test.ts',
   'logs.forward.sent': 'test/logs/syslog.test.ts',

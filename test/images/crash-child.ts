@@ -3,11 +3,12 @@ import { parseReference } from '../../src/foundation/oci/reference.ts';
 import { tarOf } from '../registry/sample-image.ts';
 import { openImages } from './open-images.ts';
 
-/** Does one thing on the stores of a folder, to be killed at a fault point: `bun crash-child.ts ROOT pull|import|remove NAME`. */
+/** Does one thing on the stores of a folder, to be killed at a fault point: `bun crash-child.ts ROOT pull|push|import|remove NAME`. */
 const [root = '', what = '', name = ''] = process.argv.slice(2);
 await using open = await openImages(root);
 const reference = parseReference(name);
 if (what === 'pull') await open.images.pull({ reference });
+else if (what === 'push') await open.images.push({ reference });
 else if (what === 'import')
   await open.images.import(Readable.from([tarOf({ a: 'b' })]), { reference, createdAtMs: 0 });
 else await open.images.remove(name, { force: false, prune: true });

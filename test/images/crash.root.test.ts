@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { formatReference } from '../../src/foundation/oci/reference.ts';
 import { type HostileRegistry, startHostileRegistry } from '../registry/hostile-registry.ts';
 import { openImages, type OpenImages } from './open-images.ts';
 import { bigLayer, imageOf, layerOf, referenceIn } from './samples.ts';
@@ -35,8 +36,8 @@ beforeAll(async () => {
 afterAll(() => registry[Symbol.asyncDispose]());
 
 /** Whether the child was killed at the point; it may also never pass there. */
-async function runUntil(fault: string, root: string, what: string): Promise<boolean> {
-  const child = spawn(process.execPath, [join(import.meta.dir, 'crash-child.ts'), root, what, name], {
+async function runUntil(fault: string, root: string, what: string, which = name): Promise<boolean> {
+  const child = spawn(process.execPath, [join(import.meta.dir, 'crash-child.ts'), root, what, which], {
     env: { ...process.env, SILO_FAULT: fault },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
@@ -63,7 +64,9 @@ function partialFiles(root: string): string[] {
 }
 
 describe.if(isRoot)('an engine that is killed', () => {
-  const pulling = known.filter((point) => !/\.(load|import|remove|sweep|container|init)\b/.test(point));
+  const pulling = known.filter(
+    (point) => !/\.(load|import|remove|sweep|container|init|push|upload)\b/.test(point),
+  );
 
   test.each(pulling.map((point) => ({ point })))(
     'during a pull, at $point, leaves what a next pull completes',
@@ -84,6 +87,32 @@ describe.if(isRoot)('an engine that is killed', () => {
           await open.images.remove(name, { force: false, prune: true });
           expect(await open.content.list()).toEqual([]);
         }
+      } finally {
+        rmSync(root, { recursive: true, force: true });
+      }
+    },
+  );
+
+  test.each(known.filter((point) => /\.(push|upload)\./.test(point)).map((point) => ({ point })))(
+    'during a push, at $point, leaves the image, and a next push completes',
+    async ({ point }) => {
+      const root = mkdtempSync(join(tmpdir(), 'silo-crash-'));
+      const target = referenceIn(registry, `copy/${point.replaceAll(/[^a-z]/g, '-')}:v1`);
+      try {
+        {
+          await using open = await openImages(root);
+          const { image } = await open.images.pull({ reference: referenceIn(registry, 'team/app:v1') });
+          await open.images.tag(image.id, target);
+        }
+        expect(await runUntil(point, root, 'push', formatReference(target))).toBe(true);
+        await using open = await openImages(root);
+        await expectWhole(open);
+        const [done] = await open.images.push({ reference: target });
+        const image = open.images.resolve(name);
+        expect(done?.digest).toBe(image.manifestDigest);
+        expect(image.digests).toContain(`${registry.host}/${target.path}@${image.manifestDigest}`);
+        expect(registry.manifest(target.path, 'v1')?.digest).toBe(image.manifestDigest);
+        expect(await open.images.sweep()).toEqual({ reclaimedBytes: 0 });
       } finally {
         rmSync(root, { recursive: true, force: true });
       }

@@ -7,6 +7,7 @@ import { openDatabase } from '../../src/foundation/db/database.ts';
 import type { ContentStore } from '../../src/resources/content/content.ts';
 import { openContentStore } from '../../src/resources/content/content-store.ts';
 import { createRegistryClient } from '../../src/resources/distribution/registry-client.ts';
+import { createRegistryPublisher } from '../../src/resources/distribution/registry-publisher.ts';
 import { createTransport } from '../../src/resources/distribution/transport.ts';
 import type { LayerStore } from '../../src/resources/snapshot/snapshot.ts';
 import { openSnapshots } from '../../src/resources/snapshot/snapshots.ts';
@@ -49,6 +50,8 @@ export async function openImages(at?: string, settings: { downloads?: number } =
     layers: snapshots.layers,
     registry: (access) =>
       createRegistryClient({ transport, access, retry: { attempts: 3, baseMs: 1, maximumWaitMs: 50 } }),
+    publisher: (access) =>
+      createRegistryPublisher({ transport, access, retry: { attempts: 3, baseMs: 1, maximumWaitMs: 50 } }),
     unpack(request) {
       unpacks++;
       return unpackLayer({ ...request, command: helperCommands.unpack });

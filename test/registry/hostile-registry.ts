@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { SampleBlob, SampleImage } from './sample-image.ts';
+import { createUploads } from './uploads.ts';
 
 /**
  * A registry in this process for tests: serves images well, or misbehaves as told. Listens on loopback on a free port. Nothing of the
@@ -19,6 +20,10 @@ export interface HostileRegistry extends AsyncDisposable {
   /** Acts instead of the good server for requests that match; the last rule that matches counts. */
   misbehave(rule: Rule): void;
   behave(): void;
+  /** The repositories that were given this blob, by upload or mount. */
+  holders(digest: string): string[];
+  /** What was put under a tag or digest, or added. */
+  manifest(repository: string, name: string): SampleBlob | undefined;
 }
 
 export interface RecordedRequest {
@@ -68,6 +73,7 @@ export async function startHostileRegistry(options: HostileOptions = {}): Promis
   let rules: Rule[] = [];
   const tokens = new Set<string>();
 
+  const uploads = createUploads({ manifests, blobs });
   const find = (path: string): SampleBlob | undefined => {
     const match = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(path);
     return match?.[2] === 'blobs' ? blobs.get(match[3] ?? '') : manifests.get(`${match?.[1]} ${match?.[3]}`);
@@ -81,7 +87,7 @@ export async function startHostileRegistry(options: HostileOptions = {}): Promis
       if (path === '/token') return giveToken(request, response, { options, tokens });
       if (!isAuthorized(request, options.authentication, tokens))
         return challenge(response, options, origin());
-      serveWell(request, response, { path, body });
+      if (!uploads.serve(request, response)) serveWell(request, response, { path, body });
     };
     const rule = rules.findLast(
       (each) =>
@@ -113,6 +119,8 @@ export async function startHostileRegistry(options: HostileOptions = {}): Promis
     },
     misbehave: (rule) => void rules.push(rule),
     behave: () => void (rules = []),
+    holders: (digest) => uploads.holders(digest),
+    manifest: (repository, name) => manifests.get(`${repository} ${name}`),
     async [Symbol.asyncDispose]() {
       server.close();
       server.closeAllConnections();
@@ -141,7 +149,8 @@ function serveWell(
     'docker-content-digest': body.digest,
     ...(start > 0 ? { 'content-range': `bytes ${start}-${total - 1}/${total}` } : {}),
   });
-  response.end(body.bytes.subarray(start));
+  if (request.method === 'HEAD') response.end();
+  else response.end(body.bytes.subarray(start));
 }
 
 export function registryError(

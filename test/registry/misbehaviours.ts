@@ -92,6 +92,18 @@ export function drip(everyMs: number): Act {
   };
 }
 
+/** Takes so many bytes of an upload, and keeps them, before the connection breaks. */
+export function cutUpload(after: number): Act {
+  return ({ request, serve }) => {
+    serve();
+    let taken = 0;
+    request.on('data', (chunk: Buffer) => {
+      taken += chunk.byteLength;
+      if (taken >= after) request.socket.destroy();
+    });
+  };
+}
+
 export const redirectLoop: Act = ({ request, response }) => {
   response.writeHead(307, { location: request.url ?? '/', 'content-length': 0 }).end();
 };

@@ -11,14 +11,21 @@ import type { ContainerStats } from '../container/stats/stats.ts';
 import type { ContainerChanges, ContainerCommit } from '../container/files/files.ts';
 import type { ContainerFiles } from '../container/files/files.ts';
 import type { Events } from '../events/events.ts';
-import type { Bootstrap, ImageNames, ImageQueries, ImageRegistries, ImageTransfers } from '../image/image.ts';
+import type {
+  Bootstrap,
+  ImageExports,
+  ImageNames,
+  ImageQueries,
+  ImageRegistries,
+  ImageTransfers,
+} from '../image/image.ts';
 import type { VolumeTransfers } from './volume-transfers.ts';
 import type { DiskCommands } from './disk.ts';
 
 /** Everything that frontends may call, grouped by who calls it. Made by `openEngine` in `engine/host`. */
 export interface Engine extends AsyncDisposable {
   readonly events: Events;
-  readonly images: ImageQueries & ImageTransfers & ImageRegistries & ImageNames & Bootstrap;
+  readonly images: ImageQueries & ImageTransfers & ImageExports & ImageRegistries & ImageNames & Bootstrap;
   readonly containers: ContainerQueries & ContainerLifecycle;
   readonly streams: ContainerStreams;
   readonly execs: ContainerExecs;

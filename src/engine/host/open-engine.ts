@@ -13,6 +13,7 @@ import { createReactor } from '../../foundation/kernel/reactor.ts';
 import { createCdiDevices } from '../../resources/cdi/registry.ts';
 import { openContentStore } from '../../resources/content/content-store.ts';
 import { createRegistryClient } from '../../resources/distribution/registry-client.ts';
+import { createRegistryPublisher } from '../../resources/distribution/registry-publisher.ts';
 import { createTransport } from '../../resources/distribution/transport.ts';
 import { checkLogConfig } from '../../resources/logs/log-config.ts';
 import { createLogKeeper } from '../../resources/logs/log-keeper.ts';
@@ -139,6 +140,7 @@ export async function openEngine(
     content,
     layers: snapshots.layers,
     registry: (access) => createRegistryClient({ transport, access }),
+    publisher: (access) => createRegistryPublisher({ transport, access }),
     unpack: (request) => unpackLayer({ ...request, command: commands.unpack }),
     users: {
       usersOf: (id) => containers?.users.usersOf(id) ?? [],

@@ -19,13 +19,18 @@ export function announcePull(context: Announcer, image: ImageRecord, reference: 
   announce(context, 'pull', image, familiarName(reference), familiarRepository(reference));
 }
 
+/** `push`: as `pull`. */
+export function announcePush(context: Announcer, image: ImageRecord, reference: Reference): void {
+  announce(context, 'push', image, familiarName(reference), familiarRepository(reference));
+}
+
 export function announceTag(context: Announcer, image: ImageRecord, name: Reference): void {
   announce(context, 'tag', image, image.id, familiarName(name));
 }
 
 export function announceImage(
   context: Announcer,
-  action: 'untag' | 'delete' | 'load' | 'import',
+  action: 'untag' | 'delete' | 'load' | 'import' | 'save',
   image: ImageRecord,
 ): void {
   announce(context, action, image, image.id, image.id);

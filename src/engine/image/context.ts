@@ -6,7 +6,11 @@ import type { UnpackResult } from '../../foundation/archive/unpack.ts';
 import type { Database } from '../../foundation/db/database.ts';
 import type { ChainId, DiffId, Digest } from '../../foundation/oci/digest.ts';
 import type { ContentStore } from '../../resources/content/content.ts';
-import type { RegistryAccess, RegistryClient } from '../../resources/distribution/distribution.ts';
+import type {
+  RegistryAccess,
+  RegistryClient,
+  RegistryPublisher,
+} from '../../resources/distribution/distribution.ts';
 import type { BlobFetch } from '../../resources/distribution/fetch-blob.ts';
 import type { LayerStore } from '../../resources/snapshot/snapshot.ts';
 import type { Events } from '../events/events.ts';
@@ -23,6 +27,8 @@ export interface ImageDeps {
   layers: LayerStore;
   /** A client that reaches and trusts registries like this. */
   registry: (access: RegistryAccess) => RegistryClient;
+  /** The same, for giving. */
+  publisher: (access: RegistryAccess) => RegistryPublisher;
   /** `unpackLayer` with its command. */
   unpack: (request: Omit<UnpackRequest, 'command'>) => Promise<UnpackResult>;
   users: ImageUsers;
@@ -52,6 +58,7 @@ export interface Context extends ImageDeps {
   smallWrites: KeyLock;
   downloadTurns: Limiter;
   unpackTurns: Limiter;
+  uploadTurns: Limiter;
   /** Under way, by digest of the blob. */
   downloads: SharedWork<void, DownloadNote>;
   /** Under way, by chain id. */
@@ -78,6 +85,9 @@ export interface LayerWish {
   blob: Digest;
 }
 
+/** Blobs sent side by side, over all pushes; Docker's default. */
+const uploads = 5;
+
 export function createContext(deps: ImageDeps): Context {
   return {
     ...deps,
@@ -86,6 +96,7 @@ export function createContext(deps: ImageDeps): Context {
     smallWrites: createKeyLock(),
     downloadTurns: createLimiter(deps.settings.downloads),
     unpackTurns: createLimiter(deps.settings.unpacks),
+    uploadTurns: createLimiter(uploads),
     downloads: createSharedWork('the download'),
     unpacks: createSharedWork('unpacking the layer'),
   };

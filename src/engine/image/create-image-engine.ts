@@ -7,6 +7,7 @@ import type {
   Bootstrap,
   ImageChecks,
   ImageComposition,
+  ImageExports,
   ImageNames,
   ImageQueries,
   ImageRegistries,
@@ -15,14 +16,17 @@ import type {
 import { importRootfs } from './import.ts';
 import { loadArchive } from './load.ts';
 import { pullImage } from './pull.ts';
+import { pushImage } from './push.ts';
 import { createRegistries } from './remote.ts';
 import { removeImage } from './remove.ts';
 import { resolveImage } from './resolve.ts';
+import { saveImages } from './save.ts';
 import { sweep } from './sweep.ts';
 import { tagImage } from './tag.ts';
 
 export type ImageEngine = ImageQueries &
   ImageTransfers &
+  ImageExports &
   ImageRegistries &
   ImageNames &
   ImageComposition &
@@ -42,6 +46,8 @@ export function createImageEngine(deps: ImageDeps): ImageEngine {
     },
     ...createRegistries(context),
     pull: (request) => pullImage(context, request),
+    push: (request) => pushImage(context, request),
+    save: (request) => saveImages(context, request),
     load: (archive, options) => loadArchive(context, archive, options),
     import: (archive, options) => importRootfs(context, archive, options),
     tag: async (nameOrId, target) => tagImage(context, nameOrId, target),

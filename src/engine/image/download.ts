@@ -34,7 +34,8 @@ export function layersFrom(context: Context, source: LayerSource): BringLayer {
   };
 }
 
-async function downloadBlob(
+/** One blob of the repository into the content store. */
+export async function downloadBlob(
   context: Context,
   { client, reference }: LayerSource,
   descriptor: Descriptor,

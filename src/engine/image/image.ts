@@ -60,6 +60,51 @@ export interface ImageTransfers {
   import(archive: Readable, options: TransferOptions & ImportOptions): Promise<ImageId>;
 }
 
+export interface ImageExports {
+  /** Gives an image, or all tags of a repository when the reference has none, to its registry. The last step is the tag. */
+  push(request: PushRequest): Promise<PushedTag[]>;
+  /** Docker archive and OCI layout in one tar, as it is made. What is missing shows before the first byte. */
+  save(request: SaveRequest): AsyncGenerator<Uint8Array>;
+}
+
+export interface PushRequest {
+  reference: Reference;
+  platform?: Platform;
+  credentials?: RegistryCredentials;
+  onProgress?: (progress: PushProgress) => void;
+  signal?: AbortSignal;
+}
+
+export interface PushedTag {
+  tag: string;
+  digest: Digest;
+  /** Of the manifest. */
+  sizeBytes: number;
+}
+
+/** What happens during a push; layers by the short form of their diff ids. */
+export type PushProgress =
+  | { kind: 'repository'; name: string }
+  | {
+      kind: 'layer';
+      id: string;
+      phase: PushPhase;
+      currentBytes?: number;
+      totalBytes?: number;
+      /** Repository that it was mounted from. */
+      from?: string;
+    }
+  | ({ kind: 'tag' } & PushedTag);
+
+export type PushPhase = 'preparing' | 'pushing' | 'pushed' | 'exists' | 'mounted' | 'skipped';
+
+export interface SaveRequest {
+  /** Names, repositories (all their tags) or ids. */
+  names: readonly string[];
+  platform?: Platform;
+  signal?: AbortSignal;
+}
+
 /** Questions to registries that bring nothing here. */
 export interface ImageRegistries {
   /** Resolves when the registry takes the credentials; `unauthorized` otherwise. They are not kept. */

@@ -20,6 +20,8 @@ export interface ImageStore {
   publish(image: NewImage, names: NewNames, nowMs: number): ImageRecord;
   /** Points a further name at the image; takes it from the image that had it. */
   setTag(name: string, target: NameTarget, nowMs: number): void;
+  /** The image is known as `repository@digest` too. */
+  addDigest(name: string, image: ImageId): void;
   /** Removes the names, and the image itself when `image` says so, in one transaction. */
   remove(names: readonly ImageName[], image?: ImageId): void;
   /** Sizes of the image's layers, lowest first. */

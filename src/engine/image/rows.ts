@@ -93,8 +93,11 @@ export function writeImage(
   );
   for (const digest of image.blobs)
     database.run('INSERT OR IGNORE INTO image_blob (image, digest) VALUES (?, ?)', image.id, digest);
-  for (const name of digests)
-    database.run('INSERT OR IGNORE INTO image_digest (image, name) VALUES (?, ?)', image.id, name);
+  for (const name of digests) writeDigest(database, name, image.id);
+}
+
+export function writeDigest(database: Database, name: string, image: ImageId): void {
+  database.run('INSERT OR IGNORE INTO image_digest (image, name) VALUES (?, ?)', image, name);
 }
 
 export function writeTag(database: Database, name: string, target: NameTarget, nowMs: number): void {

@@ -2,7 +2,7 @@ import type { Database } from '../../foundation/db/database.ts';
 import type { ImageConfig } from '../../foundation/oci/image-config.ts';
 import { createImageMemory } from './memory.ts';
 import type { ImageStore } from './records.ts';
-import { readRows, removeRows, tables, writeImage, writeTag } from './rows.ts';
+import { readRows, removeRows, tables, writeDigest, writeImage, writeTag } from './rows.ts';
 
 export function createImageStore(database: Database): ImageStore {
   database.migrate('image', tables);
@@ -33,6 +33,10 @@ export function createImageStore(database: Database): ImageStore {
     setTag(name, target, nowMs) {
       database.transaction(() => writeTag(database, name, target, nowMs));
       memory.setTag(name, target, nowMs);
+    },
+    addDigest(name, image) {
+      writeDigest(database, name, image);
+      memory.addDigest(name, image);
     },
     remove(names, image) {
       removeRows(database, names, image);

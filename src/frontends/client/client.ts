@@ -204,6 +204,16 @@ export interface ImageCalls {
     request: { name: string; tag?: string; platform?: string; auth?: AuthConfigJson },
     options?: CallOptions,
   ): AsyncIterable<JsonMessage>;
+  /** Without `tag` all tags of the repository. `platform` as words, `linux/arm64`. */
+  push(
+    request: { name: string; tag?: string; platform?: string; auth?: AuthConfigJson },
+    options?: CallOptions,
+  ): AsyncIterable<JsonMessage>;
+  /** An archive of the images; read it to the end or leave it. */
+  save(
+    names: readonly string[],
+    options?: CallOptions & { platform?: string },
+  ): Promise<AsyncIterable<Buffer>>;
   load(
     archive: AsyncIterable<Uint8Array>,
     options?: CallOptions & { quiet?: boolean },

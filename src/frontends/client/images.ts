@@ -37,6 +37,25 @@ export function createImageCalls(transport: Transport): ImageCalls {
         headers: authHeader(auth),
         signal,
       }),
+    push: ({ name, tag, platform, auth }, { signal } = {}) =>
+      messages(transport, {
+        method: 'POST',
+        path: at(name, '/push'),
+        query: { tag, platform: platformJson(platform) },
+        // Docker's engine wants the header even of those who have nothing to say.
+        headers: authHeader(auth ?? {}),
+        signal,
+      }),
+    save: async (names, { platform, signal } = {}) => {
+      const list = names.map((name) => `names=${encodeURIComponent(name)}`).join('&');
+      const { body } = await transport.send({
+        method: 'GET',
+        path: `/images/get?${list}`,
+        query: { platform: platformJson(platform) },
+        signal,
+      });
+      return body;
+    },
     load: (archive, { quiet, signal } = {}) =>
       messages(transport, {
         method: 'POST',
@@ -83,6 +102,13 @@ export function createImageCalls(transport: Transport): ImageCalls {
         signal,
       }),
   };
+}
+
+/** The API's form: an OCI platform. */
+function platformJson(words: string | undefined): string | undefined {
+  if (words === undefined) return undefined;
+  const [os = '', architecture = '', variant] = words.split('/');
+  return JSON.stringify({ architecture, os, ...(variant ? { variant } : {}) });
 }
 
 function authHeader(auth: AuthConfigJson | undefined): Record<string, string> {

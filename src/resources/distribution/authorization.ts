@@ -103,9 +103,13 @@ async function fetchToken(
   const { access } = options;
   const url = parseRealm(parameters['realm'] ?? '', registry, access);
   // Our own scope, not the challenge's: a registry must not make us ask for rights on other repositories.
-  const scope = `repository:${reference.path}:pull`;
+  const scopes = [
+    `repository:${reference.path}:${access.pushes ? 'pull,push' : 'pull'}`,
+    ...(access.pushes?.mountsFrom ?? []).map((path) => `repository:${path}:pull`),
+  ];
   // Without a repository it is the login itself that is asked for.
-  const query = new URLSearchParams(reference.path === '' ? {} : { scope });
+  const asksForRights = reference.path !== '';
+  const query = new URLSearchParams();
   if (parameters['service'] !== undefined) query.set('service', parameters['service'].slice(0, 500));
   const shown = showableCredentials(url, registry, options);
   const request: HttpRequest = {
@@ -120,11 +124,13 @@ async function fetchToken(
     query.set('grant_type', 'refresh_token');
     query.set('refresh_token', shown.identityToken);
     query.set('client_id', 'silo');
+    if (asksForRights) query.set('scope', scopes.join(' '));
     request.method = 'POST';
     request.body = query.toString();
     request.headers['content-type'] = 'application/x-www-form-urlencoded';
     request.headers['content-length'] = String(Buffer.byteLength(request.body));
   } else {
+    if (asksForRights) for (const scope of scopes) query.append('scope', scope);
     for (const [name, value] of query) url.searchParams.append(name, value);
     if (shown && 'username' in shown) request.headers['authorization'] = basicOf(shown);
   }

@@ -21,6 +21,32 @@ export interface RegistryClient {
   check(host: string, signal?: AbortSignal): Promise<void>;
 }
 
+/** The other direction, for one repository too. Made with `access.pushes`. */
+export interface RegistryPublisher {
+  /** Whether the repository has the blob, with this size. */
+  hasBlob(reference: Reference, descriptor: Descriptor, signal?: AbortSignal): Promise<boolean>;
+  /**
+   * Gives the repository a blob that it lacks. `mountFrom` is another repository of the same registry that should have it: then no byte is
+   * sent if the registry agrees. A broken connection is taken up where the registry says it stopped.
+   */
+  upload(
+    reference: Reference,
+    descriptor: Descriptor,
+    options: UploadOptions,
+  ): Promise<'uploaded' | 'mounted'>;
+  /** Puts the manifest under the reference's tag, or its digest when there is none; the registry's digest must be ours. */
+  putManifest(reference: Reference, manifest: FetchedManifest, signal?: AbortSignal): Promise<void>;
+}
+
+export interface UploadOptions {
+  /** The blob's bytes from `start` (inclusive) to `end` (exclusive). */
+  open: (range: { start: number; end: number }) => AsyncIterable<Uint8Array>;
+  mountFrom?: string | undefined;
+  /** Bytes that the registry has been sent. */
+  onProgress?: ((bytes: number) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
 export interface FetchedManifest {
   mediaType: string;
   digest: Digest;
@@ -33,6 +59,8 @@ export interface RegistryAccess {
   insecure: readonly string[];
   /** For the host of the reference only; shown to no other, save a token server that belongs to it (`realm.ts`). */
   credentials?: RegistryCredentials;
+  /** Rights to write are asked for, and to read these other repositories of the registry. */
+  pushes?: { mountsFrom: readonly string[] };
   /** Further hosts that may see the credentials when the registry names them as token servers. */
   tokenServers?: readonly string[];
 }

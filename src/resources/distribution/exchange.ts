@@ -5,16 +5,28 @@ import { readBounded } from './bounded-body.ts';
 import type { RegistryAccess } from './distribution.ts';
 import { replyError } from './registry-errors.ts';
 import { type RetryPolicy, sendWithRetry } from './retry.ts';
-import { type HttpReply, type HttpRequest, type Transport, shownUrl } from './transport.ts';
+import {
+  type HttpMethod,
+  type HttpReply,
+  type HttpRequest,
+  type Transport,
+  shownRequest,
+  shownUrl,
+} from './transport.ts';
 import { isInsecureHost, isLoopbackHost } from './trust.ts';
 
-/** Asks one registry for `path` below `/v2/`; scheme, authorisation, redirects and retries are done here. */
-export type Exchange = (query: RegistryQuery) => Promise<HttpReply & { where: string }>;
+/** Asks one registry for `path` below `/v2/`, or for an address that it named; scheme, authorisation, redirects and retries are done here. */
+export type Exchange = (query: RegistryQuery) => Promise<HttpReply & { where: string; url: URL }>;
 
 export interface RegistryQuery {
   reference: Reference;
-  /** `library/busybox/manifests/latest` */
-  path: string;
+  /** `library/busybox/manifests/latest`, or where the registry's `Location` pointed to (an upload). */
+  path: string | URL;
+  method?: HttpMethod;
+  /** Made anew for each attempt. */
+  body?: () => NonNullable<HttpRequest['body']>;
+  /** Lost connections and busy servers are the caller's: it resumes. */
+  once?: boolean;
   headers: Record<string, string>;
   /** Statuses that the caller understands; others are errors. */
   accepted: readonly number[];
@@ -39,11 +51,12 @@ export function createExchange(options: ExchangeOptions): Exchange {
   return async (query) => {
     const { reference, signal } = query;
     const base = await endpointOf(reference.host, signal);
-    const url = new URL(`/v2/${query.path}`, base);
-    const where = `Get "${shownUrl(url)}"`;
-    let authorization = options.authorizer.cached(base, reference);
-    let reply = await follow(options, { url, query, authorization });
-    if (reply.status === 401) {
+    const url = typeof query.path === 'string' ? new URL(`/v2/${query.path}`, base) : query.path;
+    const where = shownRequest(query.method, url);
+    const isOwn = url.origin === base.origin;
+    let authorization = isOwn ? options.authorizer.cached(base, reference) : undefined;
+    let reply = await follow(options, { url, query, authorization, isOwn });
+    if (reply.status === 401 && isOwn) {
       // Only the registry itself can be answered; `follow` ends with an error when a redirect's target asks.
       reply.discard();
       const challenge = challengeOf(reply);
@@ -52,9 +65,9 @@ export function createExchange(options: ExchangeOptions): Exchange {
         sent: authorization,
         signal,
       });
-      reply = await follow(options, { url, query, authorization });
+      reply = await follow(options, { url, query, authorization, isOwn });
     }
-    if (query.accepted.includes(reply.status)) return { ...reply, where };
+    if (query.accepted.includes(reply.status)) return { ...reply, where, url };
     throw await failure(options, reply, { reference, where });
   };
 }
@@ -97,27 +110,34 @@ interface Following {
   url: URL;
   query: RegistryQuery;
   authorization: string | undefined;
+  /** On the registry's own origin. */
+  isOwn: boolean;
 }
 
 /** Follows redirects; the authorisation is for the registry's own origin and never comes back once it was left. */
 async function follow(options: ExchangeOptions, start: Following): Promise<HttpReply> {
   let { url, authorization } = start;
-  let reach: HttpRequest['reach'] = 'named';
+  const { query } = start;
+  const foreign = isLoopbackHost(query.reference.host) ? 'followed-locally' : 'followed';
+  let reach: HttpRequest['reach'] = start.isOwn ? 'named' : foreign;
   for (let redirects = 0; ; redirects++) {
     const request: HttpRequest = {
       url,
+      ...(query.method === undefined ? {} : { method: query.method }),
       headers: {
-        ...start.query.headers,
+        ...query.headers,
         ...(authorization === undefined ? {} : { authorization }),
       },
       reach,
       verifyTls: !isInsecureHost(url.host, options.access.insecure),
-      signal: start.query.signal,
+      signal: query.signal,
     };
-    const reply = await sendWithRetry(() => options.transport.send(request), options.retry, request.signal);
-    if (![301, 302, 303, 307, 308].includes(reply.status)) {
+    const send = (): Promise<HttpReply> =>
+      options.transport.send(query.body === undefined ? request : { ...request, body: query.body() });
+    const reply = query.once ? await send() : await sendWithRetry(send, options.retry, request.signal);
+    if (!mayFollow(query, reply.status)) {
       if (reply.status === 401 && url.origin !== start.url.origin) {
-        const target = { reference: start.query.reference, where: `Get "${shownUrl(url)}"` };
+        const target = { reference: query.reference, where: shownRequest(query.method, url) };
         throw await failure(options, reply, target);
       }
       return reply;
@@ -131,13 +151,20 @@ async function follow(options: ExchangeOptions, start: Following): Promise<HttpR
     const next = redirectTarget(url, reply.headers.location);
     if (next.origin !== start.url.origin) {
       authorization = undefined;
-      reach = isLoopbackHost(start.url.host) ? 'followed-locally' : 'followed';
+      reach = foreign;
     }
     url = next;
   }
 }
 
-function redirectTarget(from: URL, location: string | undefined): URL {
+/** What changes something is sent again only where the status keeps method and body. RFC 9110 section 15.4. */
+function mayFollow({ method = 'GET' }: RegistryQuery, status: number): boolean {
+  const reads = method === 'GET' || method === 'HEAD';
+  return (reads ? [301, 302, 303, 307, 308] : [307, 308]).includes(status);
+}
+
+/** Where a reply's `Location` or a redirect leads; what is no HTTP address, holds a password or gives up encryption is refused. */
+export function redirectTarget(from: URL, location: string | undefined): URL {
   const usable = location !== undefined && location.length <= 16_384 && URL.canParse(location, from.href);
   const next = usable ? new URL(location, from.href) : undefined;
   const reason =

@@ -8,12 +8,15 @@ import { type ProxyFor, createTunnelAgent, proxyAddress, proxyHeaders } from './
 import { connectionError } from './registry-errors.ts';
 import { type Reach, mayReach, splitHostPort } from './trust.ts';
 
+export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
+
 /** One HTTP exchange; no redirects, no retries, no authorisation of its own. */
 export interface HttpRequest {
   url: URL;
-  method?: 'GET' | 'POST';
+  method?: HttpMethod;
   headers: Record<string, string>;
-  body?: string;
+  /** A stream is sent as fast as the server takes it; its length stands in `content-length`. */
+  body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   reach: Reach;
   /** False only for hosts that are trusted by name (`isInsecureHost`). */
   verifyTls: boolean;
@@ -113,7 +116,7 @@ function targetOf(
 function exchange(request: HttpRequest, { agent, proxy, timeouts }: Route): Promise<HttpReply> {
   const { url, signal } = request;
   const headersMs = Math.min(request.headersTimeoutMs ?? Infinity, timeouts.headersMs);
-  const where = `${request.method === 'POST' ? 'Post' : 'Get'} "${shownUrl(url)}"`;
+  const where = shownRequest(request.method, url);
   const target = targetOf(request, proxy);
   return new Promise((resolveReply, reject) => {
     const client = (url.protocol === 'https:' ? https : http).request({
@@ -128,6 +131,7 @@ function exchange(request: HttpRequest, { agent, proxy, timeouts }: Route): Prom
         client.destroy(timedOut(`${where}: no answer within ${headersMs / 1000} s`, { code: 'no-answer' })),
       headersMs,
     );
+    let answered = false;
     const cancel = (): void => {
       client.destroy(connectionError(signal?.reason, where, signal));
     };
@@ -145,6 +149,7 @@ function exchange(request: HttpRequest, { agent, proxy, timeouts }: Route): Prom
     });
     client.on('response', (incoming) => {
       clearTimeout(timer);
+      answered = true;
       response = incoming;
       incoming.on('error', () => undefined);
       resolveReply({
@@ -156,8 +161,45 @@ function exchange(request: HttpRequest, { agent, proxy, timeouts }: Route): Prom
         discard: () => drain(incoming, timeouts.idleMs),
       });
     });
-    client.end(request.body);
+    const { body } = request;
+    if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
+      client.end(body);
+      return;
+    }
+    // The server's time for an answer runs anew with each piece that it took.
+    sendBody(client, body, () => void (answered || timer.refresh())).catch((error: unknown) => {
+      // An answer that came early tells more than the connection that broke behind it.
+      if (!answered) client.destroy(connectionError(error, where, signal));
+    });
   });
+}
+
+/** Writes with back-pressure: at most one piece waits in memory. */
+async function sendBody(
+  client: http.ClientRequest,
+  body: AsyncIterable<Uint8Array>,
+  onSent: () => void,
+): Promise<void> {
+  for await (const piece of body) {
+    if (client.destroyed) return;
+    await new Promise<void>((resolveWrite, reject) => {
+      const closed = (): void => reject(new Error('the connection was closed while sending'));
+      client.once('close', closed);
+      client.write(piece, (error) => {
+        client.off('close', closed);
+        if (error) reject(error);
+        else resolveWrite();
+      });
+    });
+    onSent();
+  }
+  client.end();
+}
+
+/** `Get "https://registry.example/v2/"`, as Go writes it. */
+export function shownRequest(method: HttpMethod | undefined, url: URL): string {
+  const verb = method ?? 'GET';
+  return `${verb.slice(0, 1)}${verb.slice(1).toLowerCase()} "${shownUrl(url)}"`;
 }
 
 async function* readBody(

@@ -103,14 +103,18 @@ function createLayerReporter(
   };
 }
 
-function bar(current: number, total: number | undefined): Pick<JsonMessage, 'progressDetail' | 'progress'> {
+export function bar(
+  current: number,
+  total: number | undefined,
+): Pick<JsonMessage, 'progressDetail' | 'progress'> {
   return {
     progressDetail: { current, ...(total === undefined ? {} : { total }) },
     progress: progressText(current, total),
   };
 }
 
-function createThrottle(nowMs: () => number): (key: string, isLast: boolean) => boolean {
+/** True when it is time for the next message of this key. */
+export function createThrottle(nowMs: () => number): (key: string, isLast: boolean) => boolean {
   const last = new Map<string, number>();
   return (key, isLast) => {
     const now = nowMs();

@@ -38,11 +38,13 @@ const loaders = {
   port: from(() => import('./port.ts')),
   ps: from(() => import('./ps.ts')),
   pull: from(() => import('./pull.ts')),
+  push: from(() => import('./push.ts')),
   rename: from(() => import('./rename.ts')),
   restart: from(() => import('./restart.ts')),
   rm: from(() => import('./rm.ts')),
   rmi: from(() => import('./rmi.ts')),
   run: from(() => import('./run.ts')),
+  save: from(() => import('./save.ts')),
   start: from(() => import('./start.ts')),
   stats: from(() => import('./stats.ts')),
   stop: from(() => import('./stop.ts')),
@@ -123,10 +125,11 @@ for (const name of [
   'wait',
 ] as const)
   aliases[`container ${name}`] = name;
-for (const name of ['history', 'import', 'load', 'pull', 'tag'] as const) aliases[`image ${name}`] = name;
+for (const name of ['history', 'import', 'load', 'pull', 'push', 'save', 'tag'] as const)
+  aliases[`image ${name}`] = name;
 
 /** Docker's commands that come later: known, so that the answer is honest. */
-const latecomers = ['build', 'logout', 'push', 'save', 'search', 'image build', 'image push', 'image save'];
+const latecomers = ['build', 'logout', 'search', 'image build'];
 
 /** Every command by its words. Nothing is loaded until it is called. */
 export const commands: ReadonlyMap<string, Loader> = new Map<string, Loader>([
@@ -179,7 +182,9 @@ export const commandGroups: Readonly<Record<string, CommandGroup>> = {
       'pin',
       'prune',
       'pull',
+      'push',
       'rm',
+      'save',
       'tag',
       'unpin',
     ],

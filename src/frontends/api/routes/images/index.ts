@@ -10,7 +10,9 @@ import { listImages } from './list.ts';
 import { loadImages } from './load.ts';
 import { pinImage } from './pin.ts';
 import { pruneImages } from './prune.ts';
+import { pushImage } from './push.ts';
 import { removeImage } from './remove.ts';
+import { saveImage, saveImages } from './save.ts';
 import { tagImage } from './tag.ts';
 
 export function imageRoutes(engine: Engine): Route[] {
@@ -24,6 +26,9 @@ export function imageRoutes(engine: Engine): Route[] {
     inspectImage(engine),
     historyOfImage(engine),
     tagImage(engine),
+    pushImage(engine),
+    saveImages(engine),
+    saveImage(engine),
     removeImage(engine),
     bootstrapImage(engine),
     pinImage(engine, 'pin'),

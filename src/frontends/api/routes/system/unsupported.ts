@@ -15,9 +15,6 @@ const missing: readonly [Route['method'], string, string, string?][] = [
   ['POST', '/session', 'building images'],
   ['POST', '/grpc', 'building images'],
   ['GET', '/images/search', 'searching registries'],
-  ['GET', '/images/get', 'saving images to an archive'],
-  ['GET', '/images/{name:.*}/get', 'saving images to an archive'],
-  ['POST', '/images/{name:.*}/push', 'pushing images'],
 ];
 
 /** Everything of a swarm; this engine is none's manager. */
