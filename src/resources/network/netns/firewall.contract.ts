@@ -188,3 +188,37 @@ test('repair puts back a bridge, its members and the rules', async () => {
   await resources.repair();
   expect(await outside.ask('198.51.100.1', 8080)).toBe('tcp 198.51.100.2');
 });
+
+test('walls stand in both families; what is published is reached over them by the address of the host', async () => {
+  await startOutside(host);
+  const resources = await openResources();
+  await resources.networks.create({ name: 'other', driver: 'bridge' });
+  await resources.networks.create({ name: 'inner', driver: 'bridge', internal: true });
+  await resources.networks.create({
+    name: 'apart',
+    driver: 'bridge',
+    options: { 'com.docker.network.bridge.enable_icc': 'false' },
+  });
+  const web = await startContainer(resources, { network: 'apart', ports: [port(7, { hostPort: 8080 })] });
+  const [neighbour, other, inner] = await Promise.all(
+    ['apart', 'other', 'inner'].map((network) => startContainer(resources, { network })),
+  );
+  if (!neighbour || !other || !inner) return expect.unreachable();
+  await web.serve(7);
+  inner.run('ip', 'route', 'add', 'default', 'via', inner.endpoint.ipv4.gateway);
+  inner.run('ip', 'route', 'add', 'default', 'via', inner.endpoint.ipv6?.gateway ?? '');
+  const inside = [web.endpoint.ipv4.address, web.endpoint.ipv6?.address ?? ''];
+  const outside = ['198.51.100.1', '2001:db8::1'];
+  const ask = (from: TestContainer, addresses: string[], at: number): Promise<string[]> =>
+    Promise.all(addresses.map((address) => from.ask(address, at)));
+  const unreached = async (from: TestContainer, addresses: string[], at: number): Promise<void> => {
+    for (const answer of await ask(from, addresses, at)) expect(rejected).toContain(answer);
+  };
+  await Promise.all([
+    unreached(neighbour, inside, 7),
+    unreached(other, inside, 7),
+    unreached(inner, inside, 7),
+  ]);
+  await unreached(inner, outside, 8080);
+  for (const answer of await ask(other, outside, 8080)) expect(answer).toStartWith('tcp ');
+});
