@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { findLeftovers } from '../crash/whole.ts';
 import { bystander, openWorld, skipReason, type World } from '../crash/world.ts';
-import { inspect } from '../e2e/objects.ts';
+import { inspect, logs } from '../e2e/objects.ts';
 import { run } from '../e2e/run.ts';
 import { beClient } from './client.ts';
 import { disasters, type Stage } from './disasters.ts';
@@ -40,17 +40,21 @@ async function main(): Promise<number> {
     await openWorld({ dataRoot: join(disk, 'data'), env: { UV_THREADPOOL_SIZE: '16' } }),
   );
   const deadline = performance.now() + seconds * 1000;
-  for (let round = 0; performance.now() < deadline; round++) {
+  for (let round = 0; performance.now() < deadline && !interrupted.signal.aborted; round++) {
     const wrong = await playRound(world, { disk, seed: seed + round, round });
-    if (wrong.length === 0) continue;
+    if (wrong.length === 0 || interrupted.signal.aborted) continue;
     console.log(`\nround ${round} (CHAOS_SEED=${seed + round} begins with it) went wrong:`);
     for (const line of wrong.slice(0, 40)) console.log(`  ${line}`);
     console.log(`last words of the daemon:\n${world.engine.log().split('\n').slice(-40).join('\n')}`);
     return 1;
   }
-  console.log('\nall rounds ended whole');
-  return 0;
+  console.log(interrupted.signal.aborted ? '\ninterrupted' : '\nall rounds ended whole');
+  return interrupted.signal.aborted ? 130 : 0;
 }
+
+/** While there is no room, lines cannot be kept; a program is not stopped for that. */
+let diskWasFull = false;
+const interrupted = new AbortController();
 
 /** What is wrong afterwards, one line each. */
 async function playRound(
@@ -99,7 +103,7 @@ async function playRound(
   };
   const happened: string[] = [];
   const until = performance.now() + roundMs;
-  while (performance.now() < until) {
+  while (performance.now() < until && !interrupted.signal.aborted) {
     await pause(200 + random() * 1_500);
     const name = choose(random, Object.keys(disasters));
     quietFrom = Number.POSITIVE_INFINITY;
@@ -110,6 +114,7 @@ async function playRound(
   }
   over.abort();
   await Promise.all(working);
+  diskWasFull ||= happened.includes('diskFull');
   const total = [...answers.values()].reduce((sum, count) => sum + count, 0);
   console.log(`round ${round}: ${total} answers, ${happened.length} disasters (${tally(happened)})`);
   if (process.env['CHAOS_VERBOSE']) console.log(Object.fromEntries(answers));
@@ -123,7 +128,6 @@ async function playRound(
   const { State: after } = await inspect(engine, bystander);
   const alive = after.Pid === before.Pid ? [] : ['the bystander died'];
   const page = await world.page().catch(String);
-  await world.count();
   // The next round begins with an empty engine.
   for (const { id } of containers.values()) await engine.api('DELETE', `/containers/${id}?force=1&v=1`);
   return [
@@ -132,9 +136,24 @@ async function playRound(
     ...things,
     ...leftovers,
     ...alive,
+    ...missingLines(await logs(engine, bystander), { mayLose: diskWasFull }),
     ...(page === 'page\n' ? [] : [`the bystander's page: ${page}`]),
     ...(await findLeftovers(engine)).map((text) => `afterwards: ${text}`),
   ];
+}
+
+/** The bystander's lines are in order, none is twice, and none is missing. */
+function missingLines(text: string, { mayLose }: { mayLose: boolean }): string[] {
+  const numbers = text
+    .split('\n')
+    .slice(0, -1)
+    .flatMap((line) => /^line (\d+)$/.exec(line)?.[1] ?? [])
+    .map(Number);
+  const wrong = numbers.find((number, place) => {
+    const step = number - (numbers[place - 1] ?? (mayLose ? -1 : number - 1));
+    return mayLose ? step < 1 : step !== 1;
+  });
+  return wrong === undefined ? [] : [`the bystander's log is not whole at line ${wrong}`];
 }
 
 function tally(words: readonly string[]): string {
@@ -143,4 +162,5 @@ function tally(words: readonly string[]): string {
   return [...counts].map(([word, count]) => `${word} ${count}`).join(', ');
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
 process.exitCode = await main();

@@ -105,3 +105,10 @@ test('signals by name, number and offset', () => {
   for (const bad of ['', '0', '65', '-1', 'SIGNOPE', 'RTMIN+99', '9x'])
     expect(() => parseSignal(bad)).toThrow(/invalid signal|does not support signal/);
 });
+
+test('a clock that jumps neither shortens nor forgets the back-off for good', () => {
+  const setBackMs = -86_400_000;
+  expect(nextDelayMs(400, setBackMs)).toBe(800);
+  // Set forward, a short run looks long: one delay is short, the next doubles again.
+  expect(nextDelayMs(nextDelayMs(400, 86_400_000), 50)).toBe(200);
+});

@@ -173,3 +173,9 @@ test('a follower misses nothing of lines that come within a moment of each other
   await reading;
   expect(seen).toHaveLength(400);
 });
+
+test('since finds what was written before and after the clock was set back', async () => {
+  const path = logFile(line(30, 'a') + line(40, 'b') + line(5, 'c') + line(35, 'd'));
+  expect(text(await collect(path, { sinceMs: at(33) }))).toBe('b\nd\n');
+  expect(text(await collect(path, { sinceMs: at(0) }))).toBe('a\nb\nc\nd\n');
+});

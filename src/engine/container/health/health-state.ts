@@ -34,7 +34,8 @@ export function nextHealth(
 ): HealthState {
   const log = [...state.log, result].slice(-keptResults);
   if (result.exitCode === 0) return { status: 'healthy', failingStreak: 0, log };
-  const isExcused = state.status === 'starting' && result.startedAtMs - startedAtMs < rules.startPeriodMs;
+  const isExcused =
+    state.status === 'starting' && isWithin(result.startedAtMs - startedAtMs, rules.startPeriodMs);
   if (isExcused) return { ...state, log };
   const failingStreak = state.failingStreak + 1;
   return { status: failingStreak >= rules.retries ? 'unhealthy' : state.status, failingStreak, log };
@@ -46,5 +47,10 @@ export function untilNextMs(
   rules: HealthRules,
   ranForMs: number,
 ): number {
-  return status === 'starting' && ranForMs < rules.startPeriodMs ? rules.startIntervalMs : rules.intervalMs;
+  return status === 'starting' && isWithin(ranForMs, rules.startPeriodMs)
+    ? rules.startIntervalMs
+    : rules.intervalMs;
 }
+
+/** A clock that was set back must not make a start period last for years. */
+const isWithin = (ranForMs: number, periodMs: number): boolean => ranForMs >= 0 && ranForMs < periodMs;

@@ -98,3 +98,18 @@ test('output without end keeps its beginning', () => {
   for (let index = 0; index < 100; index++) head.write('stderr', Buffer.from('abcdefgh'));
   expect(head.text()).toBe('0123abcdef...');
 });
+
+test('a clock that was set back does not make the start period last', () => {
+  const rules = {
+    ...rulesOf({}),
+    startPeriodMs: 60_000,
+    startIntervalMs: 1_000,
+    intervalMs: 5_000,
+    retries: 1,
+  };
+  const starting = startingHealth(undefined);
+  const hourBefore = -3_600_000;
+  expect(untilNextMs(starting, rules, hourBefore)).toBe(5_000);
+  expect(nextHealth(starting, result(1, hourBefore), { rules, startedAtMs: 0 }).status).toBe('unhealthy');
+  expect(nextHealth(starting, result(1, 59_999), { rules, startedAtMs: 0 }).status).toBe('starting');
+});
