@@ -124,7 +124,7 @@ export const knownDifferences: KnownDifference[] = [
     at: /> info --format '{{json .Plugins}}'$/,
     stdout: [
       [/"ipvlan","macvlan",|,"overlay"/g, ''],
-      [/"Log":.*\]/, '"Log":["json-file","local","none","syslog"]'],
+      [/"Log":.*\]/, '"Log":["journald","json-file","local","none","syslog"]'],
     ],
   },
   {

@@ -97,6 +97,7 @@ beforeAll(async () => {
         cgroupParent: '/silo-test',
         initBinary: '',
         logMaxBytes: 1 << 20,
+        journalSocket: '/run/systemd/journal/socket',
         log: { driver: 'local', options: {} },
         defaultNetwork: 'bridge',
         host: { architecture: 'amd64', kernelRelease: '6.1.0', cgroupVersion: 1, swapLimit: false },

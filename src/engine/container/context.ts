@@ -66,6 +66,8 @@ export interface ContainerSettings {
   logMaxBytes: number;
   /** Of containers that name no driver. */
   log: LogConfig;
+  /** The socket of the machine's journal. */
+  journalSocket: string;
   defaultNetwork: string;
   /** What the machine offers to specs; `maximumOpenFiles` is the largest limit the engine may grant. */
   host: SpecHost;

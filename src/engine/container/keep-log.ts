@@ -28,6 +28,12 @@ export function keepLog(context: Context, record: ContainerRecord): CreateContai
   return { path, driver: 'k8s-file', maxSizeBytes: limits.monitorBytes };
 }
 
+/** After a restart of the engine: sends what a receiver that was away has not got of a run that has ended. */
+export function forwardRest(context: Context, record: ContainerRecord): void {
+  const live = context.live.of(record.id);
+  live.forwarding ??= forwardLog(context, record, { ended: Promise.resolve(), previous: undefined });
+}
+
 /** The run has ended. What is still to be sent goes on being sent. */
 export function releaseLog(context: Context, id: ContainerId): void {
   const live = context.live.of(id);

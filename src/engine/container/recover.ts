@@ -4,7 +4,8 @@ import { isKind, toSiloError } from '../../foundation/base/errors.ts';
 import { type ContainerId, parseContainerId } from '../../foundation/base/ids.ts';
 import { createLimiter } from '../../foundation/base/limiter.ts';
 import type { RecoveredContainer } from '../../resources/runtime/runtime.ts';
-import { keepLog } from './keep-log.ts';
+import { sendsAway } from './forward-log.ts';
+import { forwardRest, keepLog } from './keep-log.ts';
 import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { sweepDoomedVolumes } from './anonymous-volumes.ts';
@@ -64,6 +65,8 @@ export async function recoverContainers(context: Context): Promise<void> {
       await contained(context, id, () => settleStopped(context, record, found.get(id)));
     }),
   );
+  for (const record of context.store.list())
+    if (!running.has(record.id) && sendsAway(record)) forwardRest(context, record);
   const unknown = [...found.keys()].filter((id) => !context.store.has(id));
   await Promise.all(unknown.map((id) => contained(context, id, () => cleanUpRun(context, id))));
   await sweep(context, running);

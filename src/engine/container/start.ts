@@ -7,6 +7,7 @@ import { mountOverlay, unmount } from '../../foundation/kernel/mount.ts';
 import { openRoot } from '../../foundation/kernel/rooted.ts';
 import { toSpec } from '../../resources/spec/to-spec.ts';
 import { handOverParked, releaseParked } from './attach.ts';
+import { checkReceiver } from './forward-log.ts';
 import { keepLog, releaseLog } from './keep-log.ts';
 import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
@@ -128,6 +129,7 @@ async function launch(
   if (record.config.workingDir) makeWorkingDirectory(root, record.config.workingDir);
   const spec = toSpec(toSpecInput(context, record, { root, rootfsPath, etcFiles, devices, sources }));
   const { config } = record;
+  checkReceiver(context, record);
   const log = keepLog(context, record);
   const { pid } = await context.driver.containers.create({
     id,

@@ -36,7 +36,7 @@ export async function gatherHostFacts(
     insecureRegistries: settings.insecureRegistries,
     cdiSpecDirs: settings.cdiSpecDirs,
     logDriver: settings.logDriver,
-    logDrivers: ['json-file', 'local', 'none', 'syslog'],
+    logDrivers: ['journald', 'json-file', 'local', 'none', 'syslog'],
     startedAtMs: now(),
     warnings: initBinary === '' ? ['no static init found: --init needs the package tini'] : [],
   };

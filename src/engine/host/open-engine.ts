@@ -188,6 +188,7 @@ export async function openEngine(
         initBinary,
         logMaxBytes: settings.logMaxBytes,
         log: { driver: settings.logDriver, options: settings.logOptions },
+        journalSocket: settings.journalSocket,
         defaultNetwork: 'bridge',
         host: await specHost(mode === 'v2' ? 2 : 1),
         openFilesLimit: limits.openFiles,

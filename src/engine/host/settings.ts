@@ -33,6 +33,8 @@ export interface EngineSettings {
   /** Of containers that name no driver, and options for that driver. */
   logDriver: string;
   logOptions: Record<string, string>;
+  /** Where the machine's journal takes messages of the driver `journald`. */
+  journalSocket: string;
   /** Static init for `--init`; looked up when absent. */
   initPath?: string;
 }
@@ -52,6 +54,7 @@ export const defaultSettings: EngineSettings = {
   cdiSpecDirs: ['/etc/cdi', '/var/run/cdi'],
   logDriver: 'json-file',
   logOptions: {},
+  journalSocket: '/run/systemd/journal/socket',
 };
 
 /** Keys of the configuration file, as in Docker's `daemon.json` where it has them. */
@@ -79,6 +82,7 @@ const keys: Record<
   'gc-low-water': { field: 'gcLowWater', type: 'string' },
   'log-driver': { field: 'logDriver', type: 'string' },
   'log-opts': { field: 'logOptions', type: 'texts' },
+  'journal-socket': { field: 'journalSocket', type: 'string' },
   'init-path': { field: 'initPath', type: 'string' },
   hosts: { field: 'hosts', type: 'strings' },
   'log-level': { field: 'logLevel', type: 'string' },

@@ -8,9 +8,6 @@ export interface LogConfig {
   options: Record<string, string>;
 }
 
-/** `journald` needs messages that this engine does not send yet. */
-const ready = new Set(['json-file', 'local', 'syslog']);
-
 const attributes = ['labels', 'labels-regex', 'env', 'env-regex', 'tag'];
 const files = ['max-size', 'max-file', 'compress'];
 const syslog = ['syslog-address', 'syslog-facility', 'syslog-format'];
@@ -32,7 +29,7 @@ export function mergeLogConfig(wanted: LogConfig, defaults: LogConfig): LogConfi
 /** Refuses, in Docker's words, what the driver does not know or cannot do. */
 export function checkLogConfig({ driver, options }: LogConfig): void {
   if (driver === 'none') return;
-  const known = ready.has(driver) ? knownOptions[driver] : undefined;
+  const known = Object.hasOwn(knownOptions, driver) ? knownOptions[driver] : undefined;
   if (!known) {
     const shown = driver.slice(0, 80);
     throw wrong(`error looking up logging plugin ${shown}: plugin "${shown}" not found`);

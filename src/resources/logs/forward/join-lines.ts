@@ -27,6 +27,11 @@ export function joinLines(
   return { lines, open: rest };
 }
 
+/** A piece of a line that was too long for one message, and more of it follows. */
+export function isPartOfLine({ text }: LogEntry): boolean {
+  return text.length >= longestBytes && text.at(-1) !== newline;
+}
+
 /** Lines that will get no end. */
 export function closeLines(open: OpenLines): LogEntry[] {
   return (['stdout', 'stderr'] as const).flatMap((stream) => {

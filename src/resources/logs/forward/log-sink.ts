@@ -2,7 +2,8 @@ import { createSocket } from 'node:dgram';
 import { connect, isIP, type Socket } from 'node:net';
 import { setTimeout as rest } from 'node:timers/promises';
 import { unavailable } from '../../../foundation/base/errors.ts';
-import { connectDatagrams } from '../../../foundation/kernel/unix-datagram.ts';
+import { isErrno } from '../../../foundation/kernel/syscall-error.ts';
+import { connectDatagrams, type UnixDatagrams } from '../../../foundation/kernel/unix-datagram.ts';
 import type { SyslogAddress } from '../syslog-options.ts';
 
 /** Takes messages of a remote driver. */
@@ -46,10 +47,20 @@ export function openDatagrams(path: string): LogSink {
   return {
     async send(messages) {
       for (const message of messages)
-        while (!socket.trySend(message)) await rest(fullQueueMs, undefined, { ref: false });
+        while (!trySend(socket, message)) await rest(fullQueueMs, undefined, { ref: false });
     },
     [Symbol.dispose]: () => socket[Symbol.dispose](),
   };
+}
+
+/** What no datagram can hold is left out: trying again would hold back all that follows. */
+function trySend(socket: UnixDatagrams, message: Buffer): boolean {
+  try {
+    return socket.trySend(message);
+  } catch (error) {
+    if (isErrno(error, 'EMSGSIZE')) return true;
+    throw error;
+  }
 }
 
 function openUdp(host: string, port: number): Promise<LogSink> {
