@@ -1,5 +1,6 @@
 import { fileScenarios } from './invocations-files.ts';
 import { observeScenarios } from './invocations-observe.ts';
+import { volumeScenarios } from './invocations-volumes.ts';
 import type { Chapters, Scenario } from './scenario.ts';
 
 /** A program that says when it is ready, ends by itself on SIGTERM, and tells which signals came. */
@@ -880,6 +881,7 @@ export const chapters: Chapters = {
   ],
   files: fileScenarios,
   observe: observeScenarios,
+  volumes: volumeScenarios,
 };
 
 const passing = /^[0-9a-f]{12}: (Waiting|Verifying Checksum|Download complete|Downloading.*|Extracting.*)$/;

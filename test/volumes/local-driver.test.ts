@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findLeftovers } from '../crash/whole.ts';
@@ -7,6 +7,8 @@ import { startEngine, type TestEngine } from '../e2e/harness.ts';
 import { ask, bootstrapBusybox, remove } from '../e2e/objects.ts';
 import { run as execute } from '../e2e/run.ts';
 
+// Engines start and die here, on a machine that others use too.
+setDefaultTimeout(90_000);
 if (skipReason) console.log(`skipped: options of the local driver: ${skipReason}`);
 
 describe.skipIf(skipReason !== undefined)('options of the local driver', () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
 import {
   existsSync,
   mkdirSync,
@@ -16,6 +16,8 @@ import { startEngine, type TestEngine } from '../e2e/harness.ts';
 import { ask, bootstrapBusybox, remove } from '../e2e/objects.ts';
 import { run as execute } from '../e2e/run.ts';
 
+// Engines start and die here, on a machine that others use too.
+setDefaultTimeout(90_000);
 if (skipReason) console.log(`skipped: volumes as archives: ${skipReason}`);
 
 describe.skipIf(skipReason !== undefined)('volumes as archives, and copies of them', () => {
@@ -143,7 +145,7 @@ describe.skipIf(skipReason !== undefined)('volumes as archives, and copies of th
         expect(await listing('target')).toBe(await listing('data'));
         await said('volume', 'rm', 'target');
       }
-  }, 60_000);
+  });
 
   test('ENOSPC leaves nothing', async () => {
     const disk = join(folder, 'small');

@@ -126,7 +126,7 @@ function openInside(open: () => number, path: string): number {
     return open();
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'))
-      throw invalid(`cannot access path ${path}: ${error.message}`, {
+      throw invalid(`cannot access path ${path}: lstat ${path}: ${describe(error)}`, {
         code: 'missing-subpath',
         hint: 'make it in the volume first: the path must exist when the container starts',
         cause: error,
@@ -134,6 +134,10 @@ function openInside(open: () => number, path: string): number {
     throw error;
   }
 }
+
+/** The kernel's words alone. */
+const describe = ({ message }: Error): string =>
+  message.slice(message.lastIndexOf(': ') + 2).replace(/ \([A-Z0-9]+\)$/, '');
 
 async function mountImage(
   context: Pick<Context, 'layers'>,

@@ -71,6 +71,29 @@ function mountByProgram(call: MountCall & { kind: 'fuse' }, target: string): voi
     throw invalid(redactOptions(stderr.trim().slice(-500)) || `mount.fuse ended with exit code ${status}`);
 }
 
+/** Bits of mount(2), as Docker shows them. */
+const flagBits: Readonly<Record<string, number>> = {
+  ro: 0x1,
+  nosuid: 0x2,
+  nodev: 0x4,
+  noexec: 0x8,
+  sync: 0x10,
+  dirsync: 0x80,
+  noatime: 0x400,
+  nodiratime: 0x800,
+  bind: 0x1000,
+  rbind: 0x5000,
+  relatime: 0x200000,
+  strictatime: 0x1000000,
+};
+
+function describeOptions(o: string): string {
+  const words = o.split(',').filter((word) => word !== '' && word !== 'defaults' && word !== 'rw');
+  const flags = words.reduce((bits, word) => bits | (flagBits[word] ?? 0), 0);
+  const data = words.filter((word) => flagBits[word] === undefined).join(',');
+  return `${flags === 0 ? '' : `, flags: 0x${flags.toString(16)}`}${data === '' ? '' : `, data: ${redactOptions(data)}`}`;
+}
+
 /** Where a kernel finds what it lacks. */
 const packages: Readonly<Record<string, string>> = {
   nfs: 'the kernel module nfs (modprobe nfs; on Debian also: apt install nfs-common)',
@@ -87,7 +110,7 @@ export function explainMount(
   { options, target }: { options: Readonly<Record<string, string>>; target: string },
 ): SiloError {
   const { type = '', o = '', device = '' } = options;
-  const what = `error while mounting volume '${target}': failed to mount local volume: mount ${device}:${target}${o === '' ? '' : `, data: ${redactOptions(o)}`}`;
+  const what = `error while mounting volume '${target}': failed to mount local volume: mount ${device}:${target}${describeOptions(o)}`;
   const known = toSiloError(error);
   const said = (text: string, hint: string): SiloError =>
     new SiloError('invalid', `${what}: ${text}`, { code: 'volume-mount', hint, cause: error });

@@ -137,5 +137,5 @@ describe.skipIf(!root)('copies of trees', () => {
     spawnSync('mkdir', ['-p', `${from}${'/d'.repeat(1100)}`]);
     expect(() => clone(from, join(folder, 'deep-copy'))).toThrow('nested more than');
     spawnSync('rm', ['-rf', from, join(folder, 'deep-copy')]);
-  });
+  }, 30_000);
 });
