@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { decompressed } from '../../foundation/archive/compression.ts';
+import { decompressed } from '../../foundation/archive/compression-streams.ts';
 import { hostPlatform } from '../../foundation/oci/platform.ts';
 import type { ImageId } from '../../foundation/oci/digest.ts';
 import { announceImage } from './announce.ts';

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'bun:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { SiloError, toSiloError } from '../base/errors.ts';
 import {
-  compressor,
   decompress,
   defaultExpansionLimits,
   detectCompression,
   type ExpansionLimits,
 } from './compression.ts';
+import { compressor } from './compression-streams.ts';
 
 const plain = Buffer.concat([Buffer.from('a tar, as it were '), Buffer.alloc(300_000, 'x')]);
 const skippable = Buffer.concat([Buffer.from([0x5a, 0x2a, 0x4d, 0x18, 4, 0, 0, 0]), Buffer.from('skip')]);

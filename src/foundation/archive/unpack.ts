@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { canceled, corrupt, toSiloError } from '../base/errors.ts';
+import { createHasher } from '../base/hash.ts';
 import { chrootInto, dieWithParent, forbidNewPrivileges } from '../kernel/confine.ts';
 import { setNonBlocking } from '../kernel/io.ts';
 import { digestAlgorithm, type DiffId, type Digest } from '../oci/digest.ts';
@@ -84,8 +84,8 @@ export async function applyStream(
   const limits = { ...defaultTarLimits, ...options.tarLimits };
   const { expectedDiffId } = options;
   const algorithm = expectedDiffId ? digestAlgorithm(expectedDiffId) : 'sha256';
-  const plainHash = createHash(algorithm);
-  const inputHash = createHash('sha256');
+  const plainHash = createHasher(algorithm);
+  const inputHash = createHasher('sha256');
   let compressedBytes = 0;
   let compression: Compression | undefined;
   // The bytes that are not compressed need not be hashed twice.

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { Brand } from '../base/brand.ts';
 import { invalid } from '../base/errors.ts';
+import { createHasher } from '../base/hash.ts';
 
 /** `algorithm:hex` of some bytes. OCI image spec, descriptor.md#digests; sha256 and sha512 are registered. */
 export type Digest = Brand<'Digest'>;
@@ -37,5 +37,7 @@ export function digestHex(digest: Digest): string {
 }
 
 export function sha256(data: string | Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(data).digest('hex')}` as Digest;
+  const hasher = createHasher('sha256');
+  hasher.update(data);
+  return `sha256:${hasher.digest('hex')}` as Digest;
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Engine } from '../../../../engine/host/engine.ts';
-import { type Compression, compressor } from '../../../../foundation/archive/compression.ts';
+import type { Compression } from '../../../../foundation/archive/compression.ts';
+import { compressor } from '../../../../foundation/archive/compression-streams.ts';
 import { invalid } from '../../../../foundation/base/errors.ts';
 import { answered, created, type Route } from '../../call.ts';
 import { queryText } from '../../input/query.ts';
