@@ -1,5 +1,5 @@
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './flags.ts';
-import { cString, checkRetry, declare, type CString, type Path } from './libc.ts';
+import { cString, checkRetry, declare, stableBytes, type CString, type Path } from './libc.ts';
 
 const statxCall = declare<[number, CString, number, number, Uint8Array]>('statx', 'int', [
   'int',
@@ -9,7 +9,7 @@ const statxCall = declare<[number, CString, number, number, Uint8Array]>('statx'
   'void*',
 ]);
 const STATX_BASIC_STATS = 0x7ff;
-const STATX_ATTR_MOUNT_ROOT = 0x2000n;
+const STATX_ATTR_MOUNT_ROOT = 0x2000;
 
 /** What statx(2) tells. `mode` holds the type too; times are nanoseconds since the epoch. */
 export interface FileStatus {
@@ -46,24 +46,28 @@ export const isRegular = (status: FileStatus): boolean => (status.mode & S_IFMT)
 export const isDirectory = (status: FileStatus): boolean => (status.mode & S_IFMT) === S_IFDIR;
 export const isSymlink = (status: FileStatus): boolean => (status.mode & S_IFMT) === S_IFLNK;
 
+/** Filled and read within one call of `statx`, which nothing interrupts: a tree has thousands of files. */
+const answer = stableBytes(256);
+const view = new DataView(answer.buffer);
+const u32 = (offset: number): number => view.getUint32(offset, true);
+const u64 = (offset: number): bigint => view.getBigUint64(offset, true);
+/** Exact to 2^53, as all that a file system holds. */
+const size64 = (offset: number): number => u32(offset) + u32(offset + 4) * 2 ** 32;
+const time = (offset: number): bigint =>
+  view.getBigInt64(offset, true) * 1_000_000_000n + BigInt(u32(offset + 8));
+
 function statx(dirfd: number, path: Path, flags: number): FileStatus {
-  const buffer = new Uint8Array(256);
   const name = cString(path, 'statx');
-  checkRetry(() => statxCall(dirfd, name, flags, STATX_BASIC_STATS, buffer), 'statx', path);
-  const view = new DataView(buffer.buffer);
-  const u32 = (offset: number): number => view.getUint32(offset, true);
-  const u64 = (offset: number): bigint => view.getBigUint64(offset, true);
-  const time = (offset: number): bigint =>
-    view.getBigInt64(offset, true) * 1_000_000_000n + BigInt(u32(offset + 8));
+  checkRetry(() => statxCall(dirfd, name, flags, STATX_BASIC_STATS, answer), 'statx', path);
   return {
-    isMountRoot: (u64(0x08) & STATX_ATTR_MOUNT_ROOT) !== 0n,
+    isMountRoot: (u32(0x08) & STATX_ATTR_MOUNT_ROOT) !== 0,
     nlink: u32(0x10),
     uid: u32(0x14),
     gid: u32(0x18),
     mode: view.getUint16(0x1c, true),
     ino: u64(0x20),
-    sizeBytes: Number(u64(0x28)),
-    allocatedBytes: Number(u64(0x30)) * 512,
+    sizeBytes: size64(0x28),
+    allocatedBytes: size64(0x30) * 512,
     atimeNs: time(0x40),
     ctimeNs: time(0x60),
     mtimeNs: time(0x70),

@@ -87,7 +87,7 @@ function* packNode(state: PackState, place: number, name: string, depth: number)
       return yield* append(state, formatMember({ ...member, type: 'hardlink', linkName }));
     if (type !== 'file' || status.sizeBytes > 0) rememberName(state, key, name);
   }
-  if (type === 'file') return yield* packFile(state, place, member);
+  if (type === 'file') return yield* packFile(state, place, member, status.sizeBytes);
   const { major: devMajor, minor: devMinor } = status.rdev;
   const details =
     type === 'symlink'
@@ -142,11 +142,15 @@ function byBytes(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-function* packFile(state: PackState, place: number, member: TarMember): Generator<Buffer, void> {
+function* packFile(
+  state: PackState,
+  place: number,
+  member: TarMember,
+  size: number,
+): Generator<Buffer, void> {
   const fd = reopen(state, place, member.name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (fd === undefined) return;
   try {
-    const size = statDescriptor(fd).sizeBytes;
     yield* append(state, formatMember({ ...member, size, ...attributes(state, fd) }));
     yield* appendContent(state, fd, size);
     yield* append(state, contentPadding(size));
