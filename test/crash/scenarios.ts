@@ -52,6 +52,24 @@ export const scenarios = {
         throw new Error(`the record says ${HostConfig.PidsLimit}, the control group ${limit}`);
     },
   },
+  publish: {
+    prepare: startSubject,
+    act: ({ engine }) =>
+      ask(engine, 'POST', '/containers/subject/update', {
+        PublishAdd: { '81/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] },
+      }),
+    async verify(world) {
+      const { HostConfig, NetworkSettings } = await ask<{
+        HostConfig: { PortBindings: Record<string, unknown> };
+        NetworkSettings: { Ports: Record<string, unknown[] | null> };
+      }>(world.engine, 'GET', '/containers/subject/json');
+      const open = NetworkSettings.Ports['81/tcp']?.length ?? 0;
+      const wanted = HostConfig.PortBindings['81/tcp'] ? 1 : 0;
+      if (open < wanted || (wanted === 0 && open > 0))
+        throw new Error(`the record says ${wanted} ports, ${open} are open`);
+      await runsAndEnds(world);
+    },
+  },
   autoRemove: {
     prepare: ({ engine }) =>
       launch(engine, 'subject', { ...staying, HostConfig: { ...staying.HostConfig, AutoRemove: true } }),

@@ -43,18 +43,18 @@ export async function recoverContainers(context: Context): Promise<void> {
     keepLogAgain(context, record);
   }
   await thawAfterCommits(context);
-  await Promise.all(
-    [...running.keys()].map(async (id) => {
-      const record = context.store.find(id);
-      if (record?.pendingLimits ?? record?.pendingPorts)
-        await contained(context, id, () => finishUpdate(context, record));
-    }),
-  );
   await context.endpoints.recover(running);
   await Promise.all(
     [...running.keys()].map(async (id) => {
       const record = context.store.find(id);
       if (record) await contained(context, id, () => reconcilePlaces(context, record));
+    }),
+  );
+  await Promise.all(
+    [...running.keys()].map(async (id) => {
+      const record = context.store.find(id);
+      if (record?.pendingLimits ?? record?.pendingPorts)
+        await contained(context, id, () => finishUpdate(context, record));
     }),
   );
   const concerned = new Set([...context.store.active().map(({ id }) => id), ...found.keys()]);
