@@ -53,6 +53,7 @@ const plan: Record<string, ScenarioName[]> = {
   'snapshot.layer.': ['pull', 'import', 'commit'],
   'snapshot.trash.': ['remove'],
   'volume.create.': ['create', 'createVolume'],
+  'volume.fill.': ['cloneVolume'],
   'volume.remove.': ['removeVolume'],
   'volume.seed.': ['seed'],
 };
@@ -66,6 +67,7 @@ const apart: Record<string, string> = {
   'logs.compress.written': 'test/logs/rotation.test.ts',
   'logs.forward.sent': 'test/logs/syslog.test.ts',
   'logs.rotate.renamed': 'test/logs/rotation.test.ts',
+  'volume.mounted': 'test/volumes/local-driver.test.ts',
   'snapshot.init.filled': 'only the first start on a data root passes it',
 };
 

@@ -210,6 +210,23 @@ export const scenarios = {
         throw new Error('the volume lost its file');
     },
   },
+  cloneVolume: {
+    async prepare({ engine }) {
+      const body = { Name: 'subject-source' };
+      const { Mountpoint } = await ask<{ Mountpoint: string }>(engine, 'POST', '/volumes/create', body);
+      writeFileSync(join(Mountpoint, 'file'), 'kept\n');
+    },
+    act: ({ engine }) => ask(engine, 'POST', '/silo/volumes/subject-source/clone?to=subject-volume'),
+    async verify({ engine }) {
+      for (const name of ['subject-source', 'subject-volume']) {
+        if (name === 'subject-volume' && !(await exists(engine, `/volumes/${name}`))) continue;
+        const { Mountpoint } = await ask<{ Mountpoint: string }>(engine, 'GET', `/volumes/${name}`);
+        if (readFileSync(join(Mountpoint, 'file'), 'utf8') !== 'kept\n')
+          throw new Error(`volume ${name} lacks its file`);
+      }
+      await ask(engine, 'DELETE', '/volumes/subject-source');
+    },
+  },
   createNetwork: {
     act: ({ engine }) => ask(engine, 'POST', '/networks/create', { Name: 'subject-network' }),
     verify: networkWorks,

@@ -2,7 +2,7 @@ import { chmod, lstat, mkdir, readdir, realpath, rename, rm, rmdir } from 'node:
 import { join } from 'node:path';
 import { syncDirectory } from '../../foundation/base/atomic-file.ts';
 import { conflict, invalid, notFound, unsupported } from '../../foundation/base/errors.ts';
-import { mountInfo } from '../../foundation/kernel/mount-info.ts';
+import { isMountPoint, mountInfo } from '../../foundation/kernel/mount-info.ts';
 import { unmount } from '../../foundation/kernel/mount.ts';
 import { isErrno } from '../../foundation/kernel/syscall-error.ts';
 import { checkDriverOptions, toMountCall } from './driver-options.ts';
@@ -207,6 +207,7 @@ function unmountContent({
   mountpoint,
   options,
 }: Pick<VolumeInfo, 'name' | 'mountpoint' | 'options'>): void {
+  if (options.type === undefined && !isMountPoint(mountpoint)) return;
   // The last writes to a server that does not answer are the kernel's matter.
   const detach = /^(nfs|cifs|smb)/.test(options.type ?? '');
   while (isMounted(mountpoint)) {
