@@ -20,7 +20,7 @@ export interface Case {
   readonly prepareFloor?: (fixtures: Fixtures) => Promise<Trial>;
 }
 
-export type Unit = 'ms' | 'MB' | 'Gbit/s';
+export type Unit = 'ms' | 'MB' | 'Gbit/s' | 'queries/s';
 
 export interface Trial {
   /** One measured run, in the case's unit. */

@@ -3,7 +3,9 @@ import type { Engine } from './engines/engine.ts';
 
 export interface ContainerRequest {
   cmd: string[];
-  network?: 'none' | 'bridge';
+  /** `none`, `bridge`, or the name of a network; `none` when absent. */
+  network?: string;
+  name?: string;
   /** Container port (TCP) to be published on a port of loopback that the engine chooses. */
   publish?: number;
 }
@@ -24,7 +26,8 @@ export async function create(engine: Engine, request: ContainerRequest): Promise
       ...(port === undefined ? {} : { PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: '' }] } }),
     },
   };
-  const reply = await engine.api.call('POST', '/containers/create', { body });
+  const query = request.name === undefined ? '' : `?name=${request.name}`;
+  const reply = await engine.api.call('POST', `/containers/create${query}`, { body });
   return (reply.json() as { Id: string }).Id;
 }
 

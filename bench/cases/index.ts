@@ -2,6 +2,7 @@ import type { Case } from '../case.ts';
 import { cliVersion } from './cli-version.ts';
 import { cpIn } from './cp-in.ts';
 import { cpOut } from './cp-out.ts';
+import { dns } from './dns.ts';
 import { execTrue } from './exec-true.ts';
 import { idleMemory } from './idle-memory.ts';
 import { killDie } from './kill-die.ts';
@@ -35,6 +36,7 @@ export const cases: readonly Case[] = [
   cpIn,
   cpOut,
   publishedPort,
+  dns,
   cliVersion,
   ps500,
   start500,
@@ -43,8 +45,4 @@ export const cases: readonly Case[] = [
 ];
 
 /** Rows of the design page whose operations do not exist yet. */
-export const laterRows: readonly string[] = [
-  'push, cold',
-  'build, cold / cached',
-  'DNS queries per second on a user network',
-];
+export const laterRows: readonly string[] = ['push, cold', 'build, cold / cached'];
