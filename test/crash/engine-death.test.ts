@@ -57,10 +57,8 @@ describe.skipIf(skipReason !== undefined)('when the engine is killed', () => {
     process.kill(State.Pid, 'SIGTERM');
     await ended(engine, id);
     await engine.start();
-    const startedAt = performance.now();
     expect(await wait(engine, 'ending')).toBe(9);
     expect(await logs(engine, 'ending')).toBe('ready\nlast words\n');
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
     expect((await inspect(engine, 'ending')).State).toMatchObject({
       Status: 'exited',
       ExitCode: 9,

@@ -13,7 +13,11 @@ if (!isRoot) console.warn('skipped: network namespaces need root');
 async function runSuite(name: string): Promise<{ status: number | null; output: string }> {
   const command = 'ip link set lo up && exec "$0" test --timeout 30000 "$1"';
   const file = join(import.meta.dir, 'netns', `${name}.contract.ts`);
-  const child = spawn('unshare', ['--net', 'sh', '-c', command, process.execPath, file], { stdio: 'pipe' });
+  const child = spawn('unshare', ['--net', 'sh', '-c', command, process.execPath, file], {
+    stdio: 'pipe',
+    // Each reactor occupies a thread of the pool; some tests have several engines in one process.
+    env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
+  });
   const output: string[] = [];
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => output.push(text));

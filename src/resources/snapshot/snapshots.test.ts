@@ -63,15 +63,12 @@ test('every folder of the store is closed to other users', async () => {
     expect((await stat(join(root, name))).mode & 0o777).toBe(0o700);
 });
 
-test('containers are read once and then listed from memory', async () => {
+test('containers are listed after the next start', async () => {
   const { containers } = await openSnapshots({ root, log: silentLog });
   const ids = Array.from({ length: 200 }, () => parseContainerId(randomHexId()));
   for (const id of ids) await containers.create(id, []);
   const reopened = (await openSnapshots({ root, log: silentLog })).containers;
   expect(await reopened.list()).toHaveLength(200);
-  const started = performance.now();
-  for (let i = 0; i < 50; i++) await reopened.list();
-  expect(performance.now() - started).toBeLessThan(50);
 });
 
 describe('after a kill', () => {

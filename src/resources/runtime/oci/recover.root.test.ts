@@ -137,19 +137,23 @@ describe.skipIf(cannotRun !== '')('after a crash of the engine', () => {
     await using fixture = await createFixture({
       directory: folder,
       runtimes: { crun: '/usr/bin/crun', stuck },
-      deadlineMs: 700,
+      deadlineMs: 4000,
     });
     const hung = fixture.request(['true'], (request) => {
       request.runtimeName = 'stuck';
     });
-    const failing = fixture.driver.containers.create(hung).catch((error: unknown) => toSiloError(error).kind);
-    const started = performance.now();
+    let hasFailed = false;
+    const failing = fixture.driver.containers.create(hung).catch((error: unknown) => {
+      hasFailed = true;
+      return toSiloError(error).kind;
+    });
     const healthy = fixture.request(['true']);
     await fixture.driver.containers.create(healthy);
     await fixture.driver.containers.start(healthy.id);
     await fixture.exitOf(healthy.id);
     await fixture.driver.containers.delete(healthy.id);
-    expect(performance.now() - started).toBeLessThan(600);
+    // The other one still hung while this one lived.
+    expect(hasFailed).toBe(false);
     expect(await failing).toBe('timeout');
     expect(leftovers(hung.id)).toEqual([]);
     expect(processesWith('sleep 987')).toEqual([]);
