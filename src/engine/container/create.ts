@@ -87,6 +87,9 @@ async function create(context: Context, request: CreateRequest): ReturnType<Cont
   };
   await seedVolumes(context, record);
   context.store.insert(record);
+  undo.defer(() => context.store.remove(id));
+  faultPoint('container.create.inserted');
+  await context.store.durable();
   undo.move();
   context.creating.delete(id);
   faultPoint('container.create.recorded');

@@ -83,7 +83,9 @@ function storeExit(context: Context, record: ContainerRecord, exit: ExitInfo): C
     willRestart,
     stoppedByUser,
   });
-  return context.store.update(record.id, {
+  // One that goes with its end goes as well when a power cut takes the record of the end: that need not be waited for.
+  const goes = record.config.autoRemove && !willRestart;
+  return context.store[goes ? 'updateRunning' : 'update'](record.id, {
     state,
     restartCount: willRestart ? restartCount + 1 : restartCount,
     ...(health ? { health: { ...health, status: 'unhealthy' } } : {}),

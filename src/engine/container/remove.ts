@@ -59,6 +59,8 @@ export async function removeLocked(
   faultPoint('container.remove.begun');
   const doomedVolumes = options.volumes ? volumesLeaving(context, current) : [];
   context.store.remove(record.id, { doomedVolumes });
+  // No file goes before the row has gone for good.
+  await context.store.durable();
   faultPoint('container.remove.unrecorded');
   await context.transfers.end(record.id);
   await context.snapshots.remove(record.id);

@@ -24,14 +24,16 @@ export interface ContainerStore {
   warm(): Disposable;
   /** Keeps the name for a container being made; `conflict` when taken. Disposing gives it back unless inserted. */
   reserveName(name: string, id: ContainerId): Disposable;
-  /** Its volumes are no longer doomed. */
+  /** Its volumes are no longer doomed. To be acknowledged once `durable` has resolved. */
   insert(record: ContainerRecord): void;
   /** Stores the changed record and returns it. */
   update(id: ContainerId, change: Partial<Omit<ContainerRecord, 'id'>>): ContainerRecord;
   /** The same for what a power cut voids: that it runs. Survives the death of the engine. */
   updateRunning(id: ContainerId, change: Partial<Omit<ContainerRecord, 'id' | 'name'>>): ContainerRecord;
-  /** Dooms the volumes in the same transaction. */
+  /** Dooms the volumes in the same transaction. To be acknowledged once `durable` has resolved. */
   remove(id: ContainerId, options?: { doomedVolumes: readonly string[] }): void;
+  /** What was inserted and removed so far survives a power cut. */
+  durable(): Promise<void>;
   /**
    * Volumes that go with a container that is being made or removed. No user knows their names, so what a crash leaves of them is removed at the next
    * start, unless a container has them.
@@ -133,7 +135,7 @@ export function createContainerStore(database: Database): ContainerStore {
     },
     insert(record) {
       const atRest = isAtRest(record);
-      database.transaction(() => {
+      database.transactionRelaxed(() => {
         database.run(
           'INSERT INTO container (id, name, created_at_ms, record, sequence, at_rest) VALUES (?, ?, ?, ?, ?, ?)',
           record.id,
@@ -163,7 +165,7 @@ export function createContainerStore(database: Database): ContainerStore {
       return record;
     },
     remove(id, { doomedVolumes } = { doomedVolumes: [] }) {
-      database.transaction(() => {
+      database.transactionRelaxed(() => {
         database.run('DELETE FROM container WHERE id = ?', id);
         for (const name of doomedVolumes) database.run(doom, name);
       });
@@ -171,6 +173,7 @@ export function createContainerStore(database: Database): ContainerStore {
       shelf.delete(id);
       if (name !== undefined && names.get(name) === id) names.delete(name);
     },
+    durable: () => database.durable(),
     doomedVolumes: {
       add: (name) => void database.runRelaxed(doom, name),
       delete: (name) => void database.runRelaxed(spare, name),

@@ -93,3 +93,23 @@ test('damage is refused with a way out, whether in a page or as a whole', () => 
     rmSync(folder, { recursive: true });
   }
 });
+
+test('what was written with little ceremony is brought to the disk together, and never refused for asking at once', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'silo-db-'));
+  try {
+    using database = openDatabase(join(folder, 'd'), { exclusive: true });
+    database.run('CREATE TABLE t (v TEXT)');
+    const all: Promise<void>[] = [];
+    for (let row = 0; row < 50; row++) {
+      database.transactionRelaxed(() => database.run('INSERT INTO t VALUES (?)', String(row)));
+      all.push(database.durable());
+    }
+    await Promise.all(all);
+    // One that ran, and one for all who came meanwhile.
+    expect(new Set(all).size).toBeLessThanOrEqual(2);
+    expect(database.first<{ n: number }>('SELECT count(*) AS n FROM t')?.n).toBe(50);
+    await database.durable();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
