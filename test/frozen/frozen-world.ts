@@ -5,7 +5,7 @@ import { startEngine, type TestEngine } from '../e2e/harness.ts';
 import { ask, bootstrapBusybox, inspect, launch, remove, wait } from '../e2e/objects.ts';
 
 /** Of each call of the runtime in these tests. */
-export const deadlineMs = 4_000;
+export const deadlineMs = 6_000;
 
 export type Verb = 'create' | 'start' | 'exec' | 'pause' | 'resume' | 'update' | 'delete';
 
