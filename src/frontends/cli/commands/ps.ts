@@ -82,7 +82,10 @@ export function containerRow(
     Names: displayNames(container.Names ?? [], full),
     Image: displayImage(container, full),
     Command: quote(full ? container.Command : ellipsis(container.Command, 20)),
-    CreatedAt: formatLocalTime(container.Created),
+    // Time zones are slow, and few ask for it.
+    get CreatedAt() {
+      return formatLocalTime(container.Created);
+    },
     RunningFor: `${formatAge(now - container.Created * 1000)} ago`,
     Ports: displayPorts(container.Ports ?? []),
     State: container.State,
