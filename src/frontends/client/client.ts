@@ -182,6 +182,8 @@ export interface LogOptions {
   until?: string;
   /** A number or `all`. */
   tail?: string;
+  /** False: a daemon that does not listen is not started for it. */
+  startDaemon?: boolean;
 }
 
 /** Output in one direction; `multiplexed` as in `StreamConnection`. */

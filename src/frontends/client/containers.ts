@@ -73,12 +73,13 @@ export function createContainerCalls(transport: Transport): ContainerCalls {
         ...(config ? { body: config } : {}),
         signal,
       }),
-    async logs(id, { signal, ...query } = {}) {
+    async logs(id, { signal, startDaemon, ...query } = {}) {
       const answer = await transport.send({
         method: 'GET',
         path: at(id, '/logs'),
         query: { ...query },
         signal,
+        startDaemon,
       });
       return { multiplexed: multiplexing(answer.head.headers.get('content-type')), body: answer.body };
     },

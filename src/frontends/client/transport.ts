@@ -19,6 +19,8 @@ export interface Call {
   upload?: { type: string; data: AsyncIterable<Uint8Array> };
   headers?: Record<string, string>;
   unversioned?: boolean;
+  /** False: a daemon that does not listen is not started for it. */
+  startDaemon?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -54,11 +56,16 @@ export function createTransport(options: TransportOptions): Transport {
   const { host, pool } = options;
   let revival: Promise<boolean> | undefined;
 
-  async function open(signal: AbortSignal | undefined): Promise<Connection> {
+  async function open({ signal, startDaemon }: Call): Promise<Connection> {
     try {
       return await pool.open(signal);
     } catch (error) {
-      if (!(error instanceof SiloError) || error.code !== unreachableCode || !options.onUnreachable)
+      if (
+        !(error instanceof SiloError) ||
+        error.code !== unreachableCode ||
+        !options.onUnreachable ||
+        startDaemon === false
+      )
         throw error;
       revival ??= options.onUnreachable();
       if (!(await revival)) throw error;
@@ -82,7 +89,7 @@ export function createTransport(options: TransportOptions): Transport {
     const path = withQuery(prefix + call.path, formatQuery(call.query));
     const head = Buffer.from(formatRequestHead(call.method, path, await headerFields(call, body)));
     const reused = pool.take();
-    const connection = reused ?? (await open(call.signal));
+    const connection = reused ?? (await open(call));
     try {
       return { connection, head: await talk(connection, call, body ? Buffer.concat([head, body]) : head) };
     } catch (error) {

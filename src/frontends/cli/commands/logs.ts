@@ -1,6 +1,7 @@
 import { demultiplex } from '../../client/stream-connection.ts';
 import { defineCommand } from '../command.ts';
 import { parseTimeOption } from '../parse/time.ts';
+import { followLogs } from '../streams/follow-logs.ts';
 import { writeOut } from '../streams/session.ts';
 
 export const command = defineCommand({
@@ -35,7 +36,7 @@ export const command = defineCommand({
     const client = await connect();
     const container = await client.containers.inspect(args[0] ?? '');
     const now = io.now();
-    const logs = await client.containers.logs(container.Id, {
+    const wanted = {
       stdout: true,
       stderr: true,
       follow: options.follow,
@@ -44,7 +45,12 @@ export const command = defineCommand({
       tail: options.tail,
       ...(options.since === '' ? {} : { since: parseTimeOption('since', options.since, now) }),
       ...(options.until === '' ? {} : { until: parseTimeOption('until', options.until, now) }),
-    });
+    };
+    if (options.follow) {
+      await followLogs(client, { id: container.Id, tty: container.Config.Tty === true }, io, wanted);
+      return 0;
+    }
+    const logs = await client.containers.logs(container.Id, wanted);
     // Engines below API 1.42 do not say whether output is framed; it is, but for terminals.
     if (logs.multiplexed ?? container.Config.Tty !== true) {
       await demultiplex(logs.body, (stream, piece) =>
