@@ -84,10 +84,10 @@ describe.skipIf(skipReason !== undefined)('while the engine restarts', () => {
       }),
     ).toBe(true);
     await engine.kill();
-    for (const { ended, stderr } of [attached, inside, events]) {
-      expect(await ended).toBe(1);
+    for (const client of [attached, inside, events]) {
+      expect(await client.ended).toBe(1);
       // An exec whose stream broke asks for the exit code first.
-      expect(stderr()).toMatch(/lost the connection to the daemon|Cannot connect to the Silo daemon/);
+      expect(client.stderr()).toMatch(/lost the connection to the daemon|Cannot connect to the Silo daemon/);
     }
     await engine.start();
     const state = await ask<{ State: { Running: boolean } }>(engine, 'GET', '/containers/going/json');
