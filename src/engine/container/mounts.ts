@@ -25,9 +25,12 @@ export async function resolveMounts(config: ContainerConfig, deps: MountDeps): P
   const byDestination = new Map<string, ResolvedMount>();
   const temporary = new Set(Object.keys(config.tmpfs).map(normal));
   const taken = new Set<string>();
-  const claim = (destination: string): void => {
-    if (taken.has(destination) || temporary.has(destination))
+  const refuse = (destination: string, others: ReadonlySet<string>): void => {
+    if (others.has(destination))
       throw invalid(`Duplicate mount point: ${destination}`, { code: 'duplicate-mount' });
+  };
+  const claim = (destination: string): void => {
+    refuse(destination, taken);
     taken.add(destination);
   };
   const add = (mount: ResolvedMount): void => void byDestination.set(mount.destination, mount);
@@ -36,6 +39,7 @@ export async function resolveMounts(config: ContainerConfig, deps: MountDeps): P
       if (!byDestination.has(mount.destination)) add(mount);
   for (const word of config.binds) {
     const bind = parseBind(word);
+    refuse(bind.destination, temporary);
     claim(bind.destination);
     add(await resolveBind(bind, config, deps));
   }
@@ -44,6 +48,7 @@ export async function resolveMounts(config: ContainerConfig, deps: MountDeps): P
     claim(normal(request.target));
     if (request.type === 'tmpfs') byDestination.delete(normal(request.target));
     else add(await resolveMount(request, deps));
+    refuse(normal(request.target), temporary);
   }
   for (const word of config.volumes) {
     const destination = normal(word);

@@ -284,19 +284,19 @@ const nameLimit = 220;
 
 // Clients show these texts; they are Docker's.
 function checkRequest(name: string, request: { driver?: string; options?: Record<string, string> }): void {
-  if (name.length === 1)
-    throw invalid('volume name is too short, names should be at least two alphanumeric characters');
-  if (!namePattern.test(name) || name.length > nameLimit)
-    throw invalid(
-      `${JSON.stringify(name.slice(0, nameLimit))} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
-      { code: 'volume-name' },
-    );
   if (request.driver && request.driver !== 'local')
     throw notFound(
       `error looking up volume plugin ${request.driver}: plugin ${JSON.stringify(request.driver)} not found`,
       {
         code: 'no-such-volume-driver',
       },
+    );
+  if (name.length === 1)
+    throw invalid('volume name is too short, names should be at least two alphanumeric characters');
+  if (!namePattern.test(name) || name.length > nameLimit)
+    throw invalid(
+      `${JSON.stringify(name.slice(0, nameLimit))} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+      { code: 'volume-name' },
     );
   checkDriverOptions(request.options ?? {});
 }
