@@ -25,11 +25,20 @@ async function runSuite(name: string): Promise<{ status: number | null; output: 
   return { status, output: output.join('') };
 }
 
-// Started together: they mostly wait, and share nothing.
-const suites = ['connectivity', 'firewall', 'ports', 'survival'].map((name) => ({
-  name,
-  result: isRoot ? runSuite(name) : undefined,
-}));
+// Two after one another, beside the other two: they mostly wait, and share nothing.
+const start = (
+  name: string,
+  after?: Promise<unknown>,
+): Promise<{ status: number | null; output: string }> | undefined =>
+  isRoot ? Promise.resolve(after).then(() => runSuite(name)) : undefined;
+const connectivity = start('connectivity');
+const ports = start('ports');
+const suites = [
+  { name: 'connectivity', result: connectivity },
+  { name: 'ports', result: ports },
+  { name: 'survival', result: start('survival', connectivity) },
+  { name: 'firewall', result: start('firewall', ports) },
+];
 
 for (const { name, result } of suites)
   test.skipIf(!isRoot)(

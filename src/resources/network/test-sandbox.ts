@@ -34,7 +34,8 @@ export interface Machine {
 const children = new Set<ChildProcess>();
 const directories: string[] = [];
 const opened = new Set<NetworkResources>();
-const reactors: Reactor[] = [];
+/** One for all: each occupies a thread of the pool, and small machines have few. */
+let reactor: Reactor | undefined;
 
 const server = `
 const { createServer } = await import('node:net');
@@ -131,8 +132,7 @@ export async function openResources(
   const { directory = makeDirectory(), logLevel = 'error', ...rest } = options;
   const log = createLog((line) => process.stderr.write(line), logLevel);
   const database = openDatabase(join(directory, 'networks.db'));
-  const reactor = createReactor();
-  reactors.push(reactor);
+  reactor ??= createReactor();
   const volatileDatabase = openDatabase(join(directory, 'endpoints.db'), { relaxed: true });
   const resources = await createNetworkResources({ database, volatileDatabase, log, reactor }, rest);
   opened.add(resources);
@@ -190,7 +190,8 @@ export async function stopEverything(): Promise<void> {
   await Promise.all(running.map((child) => (child.kill('SIGKILL'), once(child, 'exit'))));
   for (const resources of opened) await resources[Symbol.asyncDispose]();
   opened.clear();
-  for (const reactor of reactors.splice(0)) reactor[Symbol.dispose]();
+  reactor?.[Symbol.dispose]();
+  reactor = undefined;
   for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
 }
 

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { toSiloError } from '../../../foundation/base/errors.ts';
 import {
   machineAt,
@@ -276,4 +277,47 @@ test('a UDP flow that began before the port opened, or that outlives its contain
   }
   child.kill('SIGKILL');
   await once(child, 'exit');
+});
+
+/** Kernels without SCTP sockets translate it all the same: an INIT from a raw socket shows it. Waits for one, or sends one to each port. */
+const sctp = `
+import socket, struct, sys
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, 132)
+if sys.argv[1] == 'wait':
+    print('ready', flush=True)
+    for _ in range(2):
+        packet = raw.recv(2000)
+        at = (packet[0] & 15) * 4
+        print(socket.inet_ntoa(packet[12:16]), struct.unpack('>H', packet[at + 2:at + 4])[0], flush=True)
+else:
+    for port in map(int, sys.argv[2:]):
+        head = struct.pack('>HHI', 5000, port, 0)
+        chunk = struct.pack('>BBHIIHHI', 1, 0, 20, 7, 65535, 10, 10, 1)
+        crc = 0xffffffff
+        for byte in head + b'\\0\\0\\0\\0' + chunk:
+            crc ^= byte
+            for _ in range(8):
+                crc = (crc >> 1) ^ (0x82f63b78 if crc & 1 else 0)
+        raw.sendto(head + struct.pack('<I', crc ^ 0xffffffff) + chunk, ('198.51.100.1', 0))`;
+
+test('SCTP is led to the container, its port translated and the source kept', async () => {
+  const outside = await startOutside(host);
+  if (outside.run('python3', '-c', '0') === undefined) return console.warn('skipped: python3 is not there');
+  const resources = await openResources();
+  const web = await startContainer(resources, {
+    ports: [
+      port(3868, { hostPort: 3868, protocol: 'sctp' }),
+      port(3999, { hostPort: 4000, protocol: 'sctp' }),
+    ],
+  });
+  const inside = ['python3', '-c', sctp, 'wait'];
+  const child = spawn('nsenter', [`--net=/proc/${web.pid}/ns/net`, ...inside], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const heard: string[] = [];
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  expect((await lines.next()).value).toBe('ready');
+  expect(outside.run('python3', '-c', sctp, 'send', '3868', '4000')).toBeDefined();
+  for (let count = 0; count < 2; count++) heard.push(String((await lines.next()).value));
+  expect(heard).toEqual(['198.51.100.2 3868', '198.51.100.2 3999']);
 });
