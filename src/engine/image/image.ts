@@ -4,7 +4,7 @@ import type { Descriptor, Platform } from '../../foundation/oci/descriptor.ts';
 import type { ChainId, Digest, ImageId } from '../../foundation/oci/digest.ts';
 import type { ImageConfig, ImageRunConfig } from '../../foundation/oci/image-config.ts';
 import type { Reference } from '../../foundation/oci/reference.ts';
-import type { RegistryCredentials } from '../../resources/distribution/distribution.ts';
+import type { FoundRepository, RegistryCredentials } from '../../resources/distribution/distribution.ts';
 
 /**
  * Images: names that point at manifests, whose configuration and layers are in the stores.
@@ -109,12 +109,22 @@ export interface SaveRequest {
 export interface ImageRegistries {
   /** Resolves when the registry takes the credentials; `unauthorized` otherwise. They are not kept. */
   login(request: { host: string; credentials: RegistryCredentials; signal?: AbortSignal }): Promise<void>;
+  /** Repositories that a registry finds by words; only few have such a search. */
+  search(request: SearchRequest): Promise<FoundRepository[]>;
   /** What a name means at its registry now. */
   inspect(request: {
     reference: Reference;
     credentials?: RegistryCredentials;
     signal?: AbortSignal;
   }): Promise<RemoteImage>;
+}
+
+export interface SearchRequest {
+  /** Words, or `host/words` for the registry of that host. */
+  term: string;
+  limit: number;
+  credentials?: RegistryCredentials;
+  signal?: AbortSignal;
 }
 
 export interface RemoteImage {

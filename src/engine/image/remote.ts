@@ -1,3 +1,4 @@
+import { invalid } from '../../foundation/base/errors.ts';
 import type { Descriptor, Platform } from '../../foundation/oci/descriptor.ts';
 import { parseImageConfig } from '../../foundation/oci/image-config.ts';
 import { parseManifestDocument } from '../../foundation/oci/manifest.ts';
@@ -16,6 +17,21 @@ export function createRegistries(context: Context): ImageRegistries {
     });
   return {
     login: ({ host, credentials, signal }) => clientWith(credentials).check(host, signal),
+    search({ term, limit, credentials, signal }) {
+      const slash = term.indexOf('/');
+      const first = slash < 0 ? '' : term.slice(0, slash);
+      const isHost = /[.:]/.test(first) || first === 'localhost';
+      if (term.includes('://'))
+        throw invalid(
+          'invalid repository name: repository name (' + term.slice(0, 80) + ') should not have a scheme',
+        );
+      if (isHost && !isHostName(first))
+        throw invalid(`invalid registry address: ${JSON.stringify(first.slice(0, 80))}`);
+      const [host, words] = isHost ? [first, term.slice(slash + 1)] : ['docker.io', term];
+      // Official images are found by their short names.
+      const text = isHost ? words : words.replace(/^library\//, '');
+      return clientWith(credentials).search(host, { text, limit, ...(signal ? { signal } : {}) });
+    },
     async inspect({ reference: named, credentials, signal }): Promise<RemoteImage> {
       const reference = withDefaultTag(named);
       const client = clientWith(credentials);
@@ -47,6 +63,10 @@ export function createRegistries(context: Context): ImageRegistries {
       };
     },
   };
+}
+
+function isHostName(host: string): boolean {
+  return /^(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:\d{1,5})?$/i.test(host) && host.length <= 255;
 }
 
 function platformOf(configuration: Uint8Array, layers: number): Platform {

@@ -18,10 +18,11 @@ export async function runCli(argv: readonly string[], io: CliIo, deps: CliDeps):
   }
 }
 
-async function dispatch(argv: readonly string[], io: CliIo, deps: CliDeps): Promise<number> {
-  const parsed = readGlobals(argv, io);
+async function dispatch(argv: readonly string[], process: CliIo, deps: CliDeps): Promise<number> {
+  const parsed = readGlobals(argv, process);
   if (typeof parsed === 'number') return parsed;
   const globals = parsed.values as OptionValues<typeof globalOptions>;
+  const io = globals.config === '' ? process : withConfig(process, globals.config);
   if (globals.version) {
     io.stdout.write(`Silo version ${deps.version.version}, build ${deps.version.gitCommit}\n`);
     return 0;
@@ -43,6 +44,11 @@ async function dispatch(argv: readonly string[], io: CliIo, deps: CliDeps): Prom
     deps,
     ...connection(globals, io, deps, { revive: true }),
   });
+}
+
+/** `--config` goes before `DOCKER_CONFIG`, and means the same. */
+function withConfig(io: CliIo, folder: string): CliIo {
+  return { ...io, env: { ...io.env, DOCKER_CONFIG: folder } };
 }
 
 function readGlobals(argv: readonly string[], io: CliIo): ReturnType<typeof parseOptions> | number {

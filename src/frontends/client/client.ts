@@ -22,12 +22,14 @@ import type {
   IdResponse,
 } from '../../foundation/wire/docker/exec.ts';
 import type {
+  AuthAnswerJson,
   AuthConfigJson,
   ImageDeleteJson,
   ImageHistoryJson,
   ImageInspectJson,
   ImagesPruneResponse,
   ImageSummaryJson,
+  SearchResultJson,
 } from '../../foundation/wire/docker/image.ts';
 import type { JsonMessage } from '../../foundation/wire/docker/json-message.ts';
 import type { StatsJson } from '../../foundation/wire/docker/stats.ts';
@@ -206,6 +208,10 @@ export interface ImageCalls {
     request: { name: string; tag?: string; platform?: string; auth?: AuthConfigJson },
     options?: CallOptions,
   ): AsyncIterable<JsonMessage>;
+  search(
+    term: string,
+    options?: CallOptions & { limit?: number; filters?: Filters; auth?: AuthConfigJson },
+  ): Promise<SearchResultJson[]>;
   /** Without `tag` all tags of the repository. `platform` as words, `linux/arm64`. */
   push(
     request: { name: string; tag?: string; platform?: string; auth?: AuthConfigJson },
@@ -285,6 +291,8 @@ export interface SystemCalls {
   ping(options?: CallOptions): Promise<{ apiVersion: string; osType: string }>;
   version(options?: CallOptions): Promise<VersionJson>;
   info(options?: CallOptions): Promise<InfoJson>;
+  /** Asks the registry whether the credentials are good; nothing is kept. */
+  login(auth: AuthConfigJson, options?: CallOptions): Promise<AuthAnswerJson>;
   df(options?: CallOptions & { types?: readonly string[] }): Promise<SystemDfJson>;
   /** Ours: what records and disk do not agree on. */
   fsck(options?: CallOptions & { repair?: boolean; images?: boolean }): Promise<FsckJson>;

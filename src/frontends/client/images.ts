@@ -37,6 +37,14 @@ export function createImageCalls(transport: Transport): ImageCalls {
         headers: authHeader(auth),
         signal,
       }),
+    search: (term, { limit, filters, auth, signal } = {}) =>
+      transport.json({
+        method: 'GET',
+        path: '/images/search',
+        query: { term, limit, filters: formatFilters(filters) },
+        headers: authHeader(auth),
+        signal,
+      }),
     push: ({ name, tag, platform, auth }, { signal } = {}) =>
       messages(transport, {
         method: 'POST',

@@ -8,6 +8,7 @@ export function createSystemCalls(transport: Transport, apiVersion: () => Promis
   return {
     ping: ({ signal } = {}) => ping(transport, signal),
     version: ({ signal } = {}) => transport.json({ method: 'GET', path: '/version', signal }),
+    login: (auth, { signal } = {}) => transport.json({ method: 'POST', path: '/auth', body: auth, signal }),
     info: ({ signal } = {}) => transport.json({ method: 'GET', path: '/info', signal }),
     df: ({ types, signal } = {}) =>
       transport.json({

@@ -19,6 +19,11 @@ export interface RegistryClient {
   ): Promise<{ startsAt: number; body: AsyncIterable<Uint8Array> }>;
   /** Whether a registry takes the credentials: it answers `/v2/` with them. `unauthorized` otherwise. */
   check(host: string, signal?: AbortSignal): Promise<void>;
+  /** Repositories by words: the search of the protocol's first version, which few registries have. */
+  search(
+    host: string,
+    query: { text: string; limit: number; signal?: AbortSignal },
+  ): Promise<FoundRepository[]>;
 }
 
 /** The other direction, for one repository too. Made with `access.pushes`. */
@@ -45,6 +50,13 @@ export interface UploadOptions {
   /** Bytes that the registry has been sent. */
   onProgress?: ((bytes: number) => void) | undefined;
   signal?: AbortSignal | undefined;
+}
+
+export interface FoundRepository {
+  name: string;
+  description: string;
+  stars: number;
+  isOfficial: boolean;
 }
 
 export interface FetchedManifest {

@@ -20,7 +20,7 @@ export type Exchange = (query: RegistryQuery) => Promise<HttpReply & { where: st
 
 export interface RegistryQuery {
   reference: Reference;
-  /** `library/busybox/manifests/latest`, or where the registry's `Location` pointed to (an upload). */
+  /** `library/busybox/manifests/latest`; with a slash in front not below `/v2/`; or where the registry's `Location` pointed to (an upload). */
   path: string | URL;
   method?: HttpMethod;
   /** Made anew for each attempt. */
@@ -51,7 +51,10 @@ export function createExchange(options: ExchangeOptions): Exchange {
   return async (query) => {
     const { reference, signal } = query;
     const base = await endpointOf(reference.host, signal);
-    const url = typeof query.path === 'string' ? new URL(`/v2/${query.path}`, base) : query.path;
+    const url =
+      typeof query.path === 'string'
+        ? new URL(query.path.startsWith('/') ? query.path : `/v2/${query.path}`, base)
+        : query.path;
     const where = shownRequest(query.method, url);
     const isOwn = url.origin === base.origin;
     let authorization = isOwn ? options.authorizer.cached(base, reference) : undefined;

@@ -15,6 +15,7 @@ import { createAuthorizer } from './authorization.ts';
 import { readBounded } from './bounded-body.ts';
 import type { FetchedManifest, RegistryAccess, RegistryClient } from './distribution.ts';
 import { type Exchange, createExchange } from './exchange.ts';
+import { searchRegistry } from './search.ts';
 import { isHtml, notARegistry, sizeMismatch } from './registry-errors.ts';
 import { type RetryPolicy, defaultRetry } from './retry.ts';
 import type { HttpReply, Transport } from './transport.ts';
@@ -55,6 +56,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     },
     blob: (reference, descriptor, { offset, signal }) =>
       openBlob(exchange, { reference, descriptor, offset, signal }),
+    search: (host, query) => searchRegistry(exchange, host, { ...query, bodyDeadlineMs }),
     check: (host, signal) => checkCredentials(exchange, host, signal),
   };
 }

@@ -75,6 +75,20 @@ export interface ImagesPruneResponse {
 }
 
 /** `X-Registry-Auth` (base64url of this JSON) and `POST /auth`. */
+export interface SearchResultJson {
+  star_count: number;
+  is_official: boolean;
+  name: string;
+  is_automated: boolean;
+  description: string;
+}
+
+/** The answer of `POST /auth`. */
+export interface AuthAnswerJson {
+  Status: string;
+  IdentityToken: string;
+}
+
 export interface AuthConfigJson {
   username?: string;
   password?: string;

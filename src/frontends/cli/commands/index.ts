@@ -33,6 +33,7 @@ const loaders = {
   kill: from(() => import('./kill.ts')),
   load: from(() => import('./load.ts')),
   login: from(() => import('./login.ts')),
+  logout: from(() => import('./logout.ts')),
   logs: from(() => import('./logs.ts')),
   pause: from(() => import('./pause.ts')),
   port: from(() => import('./port.ts')),
@@ -45,6 +46,7 @@ const loaders = {
   rmi: from(() => import('./rmi.ts')),
   run: from(() => import('./run.ts')),
   save: from(() => import('./save.ts')),
+  search: from(() => import('./search.ts')),
   start: from(() => import('./start.ts')),
   stats: from(() => import('./stats.ts')),
   stop: from(() => import('./stop.ts')),
@@ -129,7 +131,7 @@ for (const name of ['history', 'import', 'load', 'pull', 'push', 'save', 'tag'] 
   aliases[`image ${name}`] = name;
 
 /** Docker's commands that come later: known, so that the answer is honest. */
-const latecomers = ['build', 'logout', 'search', 'image build'];
+const latecomers = ['build', 'image build'];
 
 /** Every command by its words. Nothing is loaded until it is called. */
 export const commands: ReadonlyMap<string, Loader> = new Map<string, Loader>([

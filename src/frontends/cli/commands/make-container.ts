@@ -27,7 +27,7 @@ export async function makeContainer(
   const image = body.Image ?? '';
   if (!/^[0-9a-f]{64}$/.test(image)) parseReference(image);
   const pull = (): Promise<string> =>
-    pullImage(client, image, { out: io.stderr, quiet: options.quiet, platform: options.platform });
+    pullImage(client, image, { io, out: io.stderr, quiet: options.quiet, platform: options.platform });
   const create = () =>
     client.containers.create(body, {
       ...(options.name === '' ? {} : { name: options.name }),

@@ -1,16 +1,19 @@
 import { familiarName, parseReference, withDefaultTag } from '../../../foundation/oci/reference.ts';
 import type { Client } from '../../client/client.ts';
-import type { CliOutput } from '../io.ts';
+import { authFor } from '../credentials/credentials.ts';
+import type { CliIo, CliOutput } from '../io.ts';
 import { showProgress } from '../output/progress.ts';
 
 /** Pulls and shows the progress; `quiet` shows nothing. Gives the image's full name. */
 export async function pullImage(
   client: Client,
   name: string,
-  options: { out: CliOutput; quiet: boolean; platform: string },
+  options: { io: CliIo; out: CliOutput; quiet: boolean; platform: string },
 ): Promise<string> {
   const reference = withDefaultTag(parseReference(name));
+  const auth = await authFor(options.io, reference.host);
   const messages = client.images.pull({
+    ...(auth ? { auth } : {}),
     name:
       reference.host === 'docker.io'
         ? reference.path.replace(/^library\//, '')

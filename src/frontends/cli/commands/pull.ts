@@ -27,6 +27,7 @@ export const command = defineCommand({
     if (!options.quiet && reference.tag === undefined && reference.digest === undefined)
       io.stdout.write('Using default tag: latest\n');
     await pullImage(await client(), name, {
+      io,
       out: io.stdout,
       quiet: options.quiet,
       platform: options.platform,

@@ -1,6 +1,7 @@
 import { invalid } from '../../../foundation/base/errors.ts';
 import { formatReference, parseReference, withDefaultTag } from '../../../foundation/oci/reference.ts';
 import { defineCommand } from '../command.ts';
+import { authFor } from '../credentials/credentials.ts';
 import { showProgress } from '../output/progress.ts';
 
 export const command = defineCommand({
@@ -33,7 +34,9 @@ export const command = defineCommand({
     if (named.digest !== undefined) throw invalid('cannot push a digest reference');
     if (!all && named.tag === undefined && !options.quiet) io.stdout.write('Using default tag: latest\n');
     const reference = all ? named : withDefaultTag(named);
+    const auth = await authFor(io, reference.host);
     const messages = (await client()).images.push({
+      ...(auth ? { auth } : {}),
       name: `${reference.host}/${reference.path}`,
       ...(reference.tag === undefined ? {} : { tag: reference.tag }),
       ...(options.platform === '' ? {} : { platform: options.platform }),

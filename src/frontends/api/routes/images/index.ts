@@ -13,6 +13,7 @@ import { pruneImages } from './prune.ts';
 import { pushImage } from './push.ts';
 import { removeImage } from './remove.ts';
 import { saveImage, saveImages } from './save.ts';
+import { searchImages } from './search.ts';
 import { tagImage } from './tag.ts';
 
 export function imageRoutes(engine: Engine): Route[] {
@@ -27,6 +28,7 @@ export function imageRoutes(engine: Engine): Route[] {
     historyOfImage(engine),
     tagImage(engine),
     pushImage(engine),
+    searchImages(engine),
     saveImages(engine),
     saveImage(engine),
     removeImage(engine),

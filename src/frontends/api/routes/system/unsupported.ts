@@ -14,7 +14,6 @@ const missing: readonly [Route['method'], string, string, string?][] = [
   ['POST', '/build/cancel', 'building images'],
   ['POST', '/session', 'building images'],
   ['POST', '/grpc', 'building images'],
-  ['GET', '/images/search', 'searching registries'],
 ];
 
 /** Everything of a swarm; this engine is none's manager. */
