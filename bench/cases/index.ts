@@ -14,6 +14,7 @@ import { ps10000 } from './ps-10000.ts';
 import { publishedPort } from './published-port.ts';
 import { pull } from './pull.ts';
 import { ready10000 } from './ready-10000.ts';
+import { push } from './push.ts';
 import { runBridge } from './run-bridge.ts';
 import { runNone } from './run-none.ts';
 import { statsOneShot } from './stats-one-shot.ts';
@@ -31,6 +32,7 @@ export const cases: readonly Case[] = [
   idleMemory,
   pull,
   load,
+  push,
   logsWrite,
   logsRead,
   cpIn,
@@ -45,4 +47,4 @@ export const cases: readonly Case[] = [
 ];
 
 /** Rows of the design page whose operations do not exist yet. */
-export const laterRows: readonly string[] = ['push, cold', 'build, cold / cached'];
+export const laterRows: readonly string[] = ['build, cold / cached'];

@@ -51,12 +51,14 @@ describe.skipIf(skipReason !== undefined)('an account at a registry', () => {
     writeFileSync(program, `#!/bin/sh\n${script}\n`);
     chmodSync(program, 0o755);
   };
-  const keeping = `f="${'$'}DOCKER_CONFIG/secret"
-case "$1" in
-store) cat > "$f";;
-get) cat > /dev/null; [ -s "$f" ] && cat "$f" || { echo "credentials not found in native keychain"; exit 1; };;
-erase) cat > /dev/null; rm -f "$f";;
-esac`;
+  const keeping = [
+    'f="$DOCKER_CONFIG/secret"',
+    'case "$1" in',
+    'store) cat > "$f";;',
+    'get) cat > /dev/null; [ -s "$f" ] && cat "$f" || { echo "credentials not found in native keychain"; exit 1; };;',
+    'erase) cat > /dev/null; rm -f "$f";;',
+    'esac',
+  ].join('\n');
 
   test('is kept after a login, in a file for its owner only, with everything else that stands there', async () => {
     configure({ auths: { 'other:5000': { auth: 'eDp5' } }, psFormat: 'table {{.ID}}' });

@@ -1,6 +1,6 @@
 import { contentPadding, endOfArchive, formatMember } from '../../foundation/archive/tar-writer.ts';
 import { throwIfAborted } from '../../foundation/base/deadline.ts';
-import { invalid } from '../../foundation/base/errors.ts';
+import { invalid, isKind } from '../../foundation/base/errors.ts';
 import type { Descriptor } from '../../foundation/oci/descriptor.ts';
 import { type Digest, digestAlgorithm, digestHex, type ImageId } from '../../foundation/oci/digest.ts';
 import { mediaTypes } from '../../foundation/oci/media-types.ts';
@@ -16,6 +16,7 @@ import type { Context } from './context.ts';
 import type { ImageRecord, SaveRequest } from './image.ts';
 import { holdOutgoing, type OutgoingImage, requireBlob, requireImagePlatform } from './outgoing.ts';
 import { findImage } from './resolve.ts';
+import { noSuchImage } from './texts.ts';
 
 /** An image and the names that go with it. */
 interface Selection {
@@ -81,10 +82,19 @@ function select({ store }: Context, names: readonly string[]): Selection[] {
     const all = tagsOf(store.list(), typed);
     for (const { image, name } of all) add(image, name);
     if (all.length > 0) continue;
-    const { image, name } = findImage(store, typed);
+    const { image, name } = findTyped(store, typed);
     add(image, name?.digest === undefined ? name : undefined);
   }
   return [...selected.values()];
+}
+
+/** As `findImage`, but what is not there is named as it was typed, without a default tag. */
+function findTyped(store: Context['store'], typed: string): ReturnType<typeof findImage> {
+  try {
+    return findImage(store, typed);
+  } catch (error) {
+    throw isKind(error, 'not-found') ? noSuchImage(typed) : error;
+  }
 }
 
 function tagsOf(images: readonly ImageRecord[], typed: string): { image: ImageRecord; name: Reference }[] {
