@@ -64,8 +64,8 @@ async function playRound(
   const { engine } = world;
   const random = createRandom(roundSeed);
   const containers = new Map<string, Promised>();
-  const volumes: Things = new Map(['chaos-a', 'chaos-b', 'chaos-c'].map((name) => [name, undefined]));
-  const networks: Things = new Map(['chaos-net-a', 'chaos-net-b'].map((name) => [name, undefined]));
+  const volumes: Things = new Map();
+  const networks: Things = new Map();
   const answers = new Map<string, number>();
   const complaints: string[] = [];
   let troubles = 0;
@@ -118,6 +118,14 @@ async function playRound(
   const total = [...answers.values()].reduce((sum, count) => sum + count, 0);
   console.log(`round ${round}: ${total} answers, ${happened.length} disasters (${tally(happened)})`);
   if (process.env['CHAOS_VERBOSE']) console.log(Object.fromEntries(answers));
+  const kept = [...containers.values()].flatMap(({ exists, running, name, pidsLimit, file }) =>
+    exists === false
+      ? [exists]
+      : [exists, running, name, pidsLimit, file].filter((value) => value !== undefined),
+  ).length;
+  console.log(
+    `  ${kept} promises on ${containers.size} containers, ${volumes.size + networks.size} on other things`,
+  );
   const broken: string[] = [];
   for (const promised of containers.values()) broken.push(...(await brokenPromises(engine, promised)));
   const things = [
@@ -128,8 +136,10 @@ async function playRound(
   const { State: after } = await inspect(engine, bystander);
   const alive = after.Pid === before.Pid ? [] : ['the bystander died'];
   const page = await world.page().catch(String);
-  // The next round begins with an empty engine.
+  // The next round begins with an empty engine; what is shared stays.
   for (const { id } of containers.values()) await engine.api('DELETE', `/containers/${id}?force=1&v=1`);
+  for (const name of volumes.keys()) await engine.api('DELETE', `/volumes/${name}`);
+  for (const name of networks.keys()) await engine.api('DELETE', `/networks/${name}`);
   return [
     ...complaints.map((text) => `complaint: ${text}`),
     ...broken,

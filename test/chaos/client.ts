@@ -43,9 +43,9 @@ async function live(deps: ClientDeps, name: string): Promise<void> {
 }
 
 async function create(deps: ClientDeps, name: string): Promise<Promised | undefined> {
-  const { random, volumes, networks, containers } = deps;
+  const { random, containers } = deps;
   const restarts = random() < 0.2;
-  const volume = choose(random, [...volumes.keys()]);
+  const volume = choose(random, shared.volumes);
   const body = {
     Image: 'busybox',
     Cmd: ['sh', '-c', choose(random, programs)],
@@ -55,11 +55,9 @@ async function create(deps: ClientDeps, name: string): Promise<Promised | undefi
       ...(restarts ? { RestartPolicy: { Name: choose(random, ['always', 'unless-stopped']) } } : {}),
       ...(random() < 0.3 ? { Binds: [`${volume}:/data`] } : {}),
       ...(random() < 0.3 ? { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] } } : {}),
-      NetworkMode: choose(random, ['none', 'bridge', 'bridge', ...networks.keys()]),
+      NetworkMode: choose(random, ['none', 'bridge', 'bridge', ...shared.networks]),
     },
   };
-  // A volume that is mentioned may be made.
-  if (body.HostConfig.Binds) volumes.set(volume, undefined);
   const answer = await ask(deps, 'create', 'POST', `/containers/create?name=${name}`, body);
   if (answer?.status !== 201) return undefined;
   const { Id } = JSON.parse(answer.text) as { Id: string };
@@ -76,6 +74,17 @@ async function create(deps: ClientDeps, name: string): Promise<Promised | undefi
   containers.set(Id, promised);
   return promised;
 }
+
+interface Shared {
+  readonly volumes: readonly string[];
+  readonly networks: readonly string[];
+}
+
+/** Nothing is promised of these. */
+export const shared: Shared = {
+  volumes: ['chaos-a', 'chaos-b', 'chaos-c'],
+  networks: ['chaos-net-a', 'chaos-net-b'],
+};
 
 const programs = ['sleep 600', 'trap "exit 3" TERM; while :; do echo line; sleep 0.1; done'];
 
@@ -154,8 +163,11 @@ const verbs: Record<string, Verb> = {
     other.touches++;
     await ask(deps, 'meddle', 'POST', `/containers/${other.id}/kill`);
   },
-  volume: (deps) => makeOrRemove(deps, 'volumes', deps.volumes),
-  network: (deps) => makeOrRemove(deps, 'networks', deps.networks),
+  volume: (deps) => makeOrRemove(deps, 'volumes', shared),
+  async prune(deps) {
+    for (const kind of ['volumes', 'images']) await ask(deps, `${kind} prune`, 'POST', `/${kind}/prune`);
+  },
+  network: (deps) => makeOrRemove(deps, 'networks', shared),
   async remove(deps, promised) {
     promised.exists = undefined;
     const answer = await ask(deps, 'remove', 'DELETE', `/containers/${promised.id}?force=1&v=1`);
@@ -180,16 +192,24 @@ async function change(
 }
 
 async function place(deps: ClientDeps, { id }: Promised, verb: 'connect' | 'disconnect'): Promise<void> {
-  const network = choose(deps.random, ['bridge', ...deps.networks.keys()]);
+  const network = choose(deps.random, ['bridge', ...shared.networks]);
   await ask(deps, verb, 'POST', `/networks/${network}/${verb}`, { Container: id });
 }
 
-async function makeOrRemove(deps: ClientDeps, kind: 'volumes' | 'networks', things: Things): Promise<void> {
-  const name = choose(deps.random, [...things.keys()]);
-  things.set(name, undefined);
-  // Another client may do the same at this moment: only one that was alone was promised something.
-  if (deps.random() < 0.5) await ask(deps, `${kind} create`, 'POST', `/${kind}/create`, { Name: name });
-  else await ask(deps, `${kind} remove`, 'DELETE', `/${kind}/${name}`);
+/** Its own, of which answers are promises; or one that all share, so that it is in use now and then. */
+async function makeOrRemove(deps: ClientDeps, kind: 'volumes' | 'networks', shared: Shared): Promise<void> {
+  const own = `${deps.name}-own`;
+  const name = choose(deps.random, [own, own, ...shared[kind]]);
+  const things = deps[kind];
+  if (name === own) things.set(name, undefined);
+  const isMade = deps.random() < 0.5;
+  const answer = isMade
+    ? await ask(deps, `${kind} create`, 'POST', `/${kind}/create`, { Name: name })
+    : await ask(deps, `${kind} remove`, 'DELETE', `/${kind}/${name}`);
+  if (name !== own || !answer) return;
+  // A network that is there already is refused.
+  if (answer.status === 201 || (isMade && answer.status === 409)) things.set(name, true);
+  if (answer.status === 204 || answer.status === 404) things.set(name, false);
 }
 
 const ask = (
