@@ -30,13 +30,17 @@ describe.skipIf(reason !== undefined)('logs as datagrams', () => {
   test('journald: every line is a message with the names that Docker gives', async () => {
     using journal = await receiveDatagrams(socket);
     const id = await launch(engine, 'noted', {
-      Cmd: ['sh', '-c', 'echo out; echo err >&2; head -c 20000 /dev/zero | tr "\\0" x'],
+      Cmd: ['sh', '-c', 'echo out; echo err >&2; head -c 20000 /dev/zero | tr "\\0" x; echo'],
       Env: ['COLOUR=green\n_odd=1'],
       HostConfig: { LogConfig: { Type: 'journald', Config: { tag: '{{.Name}}', env: 'COLOUR' } } },
     });
     await wait(engine, 'noted');
     const messages = (): Record<string, string>[] => journal.datagrams().map(readJournalMessage);
-    expect(await eventually(() => messages().length === 4)).toBe(true);
+    const parts = (): Record<string, string>[] =>
+      messages().filter(({ MESSAGE = '' }) => !['out', 'err'].includes(MESSAGE));
+    // How many parts a long line has depends on how it was read from the program.
+    const isOver = (): boolean => parts().at(-1)?.['CONTAINER_PARTIAL_MESSAGE'] === undefined;
+    expect(await eventually(() => parts().length > 0 && isOver() && messages().length > 2)).toBe(true);
     const [out] = messages().filter(({ MESSAGE }) => MESSAGE === 'out');
     expect(out).toEqual({
       MESSAGE: 'out',
@@ -51,9 +55,13 @@ describe.skipIf(reason !== undefined)('logs as datagrams', () => {
       SYSLOG_TIMESTAMP: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:]+\.\d{9}Z$/) as string,
     });
     expect(messages().find(({ MESSAGE }) => MESSAGE === 'err')?.['PRIORITY']).toBe('3');
-    const parts = messages().filter(({ MESSAGE = '' }) => MESSAGE.startsWith('x'));
-    expect(parts.map(({ MESSAGE = '' }) => MESSAGE).join('')).toBe('x'.repeat(20_000));
-    expect(parts.map((part) => part['CONTAINER_PARTIAL_MESSAGE'])).toEqual(['true', undefined]);
+    const texts = parts().map(({ MESSAGE = '' }) => MESSAGE);
+    expect(texts.join('')).toBe('x'.repeat(20_000));
+    expect(
+      parts()
+        .slice(0, -1)
+        .every((part) => part['CONTAINER_PARTIAL_MESSAGE'] === 'true'),
+    ).toBe(true);
     expect(await logs(engine, 'noted')).toContain('out\n');
     await remove(engine, 'noted');
     rmSync(socket);
