@@ -1,6 +1,6 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
 import type { SearchRequest } from '../../../../engine/image/image.ts';
-import { invalid } from '../../../../foundation/base/errors.ts';
+import { invalid, toSiloError } from '../../../../foundation/base/errors.ts';
 import type { SearchResultJson } from '../../../../foundation/wire/docker/image.ts';
 import { ok, type Route } from '../../call.ts';
 import { booleanFilter, parseFilters } from '../../input/filters.ts';
@@ -21,7 +21,7 @@ export function searchImages(engine: { images: Pick<Engine['images'], 'search'> 
       const stars = Math.max(0, ...(filters.get('stars') ?? []).map(parseInteger));
       const term = queryText(query, 'term');
       if (term === undefined) throw invalid('search term is required', { code: 'no-search-term' });
-      const limit = queryInteger(query, 'limit') || 25;
+      const limit = limitOf(query);
       if (limit < 1 || limit > 100) throw invalid(`limit ${limit} is outside the range of [1, 100]`);
       const found = await engine.images.search(
         defined<SearchRequest>({
@@ -47,4 +47,16 @@ export function searchImages(engine: { images: Pick<Engine['images'], 'search'> 
       );
     },
   };
+}
+
+/** Docker frames the parser's words here, and nowhere else. */
+function limitOf(query: URLSearchParams): number {
+  try {
+    return queryInteger(query, 'limit') || 25;
+  } catch (error) {
+    throw invalid(`invalid limit specified: ${toSiloError(error).message}`, {
+      code: 'bad-limit',
+      cause: error,
+    });
+  }
 }
