@@ -1,4 +1,5 @@
 import { fileScenarios } from './invocations-files.ts';
+import { networkScenarios } from './invocations-networks.ts';
 import { observeScenarios } from './invocations-observe.ts';
 import { volumeScenarios } from './invocations-volumes.ts';
 import type { Chapters, Scenario } from './scenario.ts';
@@ -882,6 +883,7 @@ export const chapters: Chapters = {
   files: fileScenarios,
   observe: observeScenarios,
   volumes: volumeScenarios,
+  ...networkScenarios,
 };
 
 const passing = /^[0-9a-f]{12}: (Waiting|Verifying Checksum|Download complete|Downloading.*|Extracting.*)$/;

@@ -152,11 +152,6 @@ export const knownDifferences: KnownDifference[] = [
     ],
   },
   {
-    reason: 'one sentence for a wrong subnet wherever it is given',
-    at: /> network create --subnet bogus /,
-    stderr: [[/invalid network config:\ninvalid subnet bogus: .*/, 'invalid CIDR address: bogus']],
-  },
-  {
     reason: 'names of networks obey the rule for names of containers',
     at: /> network create 'bad name'$/,
     code: { 0: 1 },
@@ -242,4 +237,30 @@ export interface Pending {
   scenario: string;
 }
 
-export const pending: Pending[] = [];
+export const pending: Pending[] = [
+  {
+    reason: 'every network has IPv6; the lists differ in options that are empty',
+    scenario: 'networks are listed by filters and formats',
+  },
+  {
+    reason: 'every network has IPv6, and a gateway that was chosen is shown',
+    scenario: 'a network is what its flags say',
+  },
+  {
+    reason: 'drivers, scopes and overlaps are told in other words',
+    scenario: 'what makes no network is refused',
+  },
+  {
+    reason:
+      'the networks host and none have no members and events; places of stopped containers have no names',
+    scenario: 'containers join and leave networks',
+  },
+  {
+    reason: 'addresses outside of a network are told in other words; links on the default network',
+    scenario: 'a container asks for its places at once',
+  },
+  {
+    reason: 'options of volume drivers',
+    scenario: 'volumes have labels, options and formats',
+  },
+];

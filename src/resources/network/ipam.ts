@@ -41,10 +41,10 @@ export function settleBlocks(
 }
 
 function settleBlock(request: IpamRequest): IpamBlock {
-  const subnet = parseIpSubnet(request.subnet ?? '');
+  const subnet = parseBlock('subnet', request.subnet ?? '');
   checkSize(subnet);
   const text = formatIpSubnet(subnet);
-  const range = request.ipRange === undefined ? undefined : parseIpSubnet(request.ipRange);
+  const range = request.ipRange === undefined ? undefined : parseBlock('ip-range', request.ipRange);
   if (range && !(subnetContains(subnet, firstOf(range)) && range.prefixLength >= subnet.prefixLength))
     throw invalid(
       `invalid network config:\ninvalid ip-range ${request.ipRange ?? ''}: it is not in subnet ${text}`,
@@ -72,6 +72,21 @@ function settleBlock(request: IpamRequest): IpamBlock {
     ...(range ? { ipRange: formatIpSubnet(range) } : {}),
     ...(auxiliary.length > 0 ? { auxiliary: Object.fromEntries(auxiliary) } : {}),
   };
+}
+
+/** A block is named by its first address, as Docker insists since version 25. */
+function parseBlock(what: string, text: string): IpSubnet {
+  const wrong = (why: string): Error =>
+    invalid(`invalid network config:\ninvalid ${what} ${text.slice(0, 80)}: ${why}`, { code: 'subnet' });
+  let block: IpSubnet;
+  try {
+    block = parseIpSubnet(text);
+  } catch {
+    throw wrong('invalid CIDR block notation');
+  }
+  if (parseIpAddress(text.slice(0, text.indexOf('/'))).value !== block.base)
+    throw wrong(`it should be ${formatIpSubnet(block)}`);
+  return block;
 }
 
 const firstOf = ({ family, base }: IpSubnet): IpAddress => ({ family, value: base });

@@ -71,8 +71,12 @@ const emptyContainerConfig = {
   Labels: null,
 };
 
-/** `GET /images/{name}/json`. */
-export function toImageInspect(image: ImageRecord, minor: number): ImageInspectJson {
+/** `GET /images/{name}/json`. `forCompose1`: Compose 1 speaks the newest version and stops with a KeyError without the field that went with 1.45. */
+export function toImageInspect(
+  image: ImageRecord,
+  minor: number,
+  { forCompose1 = false } = {},
+): ImageInspectJson {
   const { config } = image;
   const lastHistory = config.history?.at(-1);
   return {
@@ -82,7 +86,7 @@ export function toImageInspect(image: ImageRecord, minor: number): ImageInspectJ
     Parent: image.parent ?? '',
     Comment: lastHistory?.comment ?? '',
     ...(config.created === undefined ? {} : { Created: config.created }),
-    ...(minor < since.noImageContainer ? { ContainerConfig: emptyContainerConfig } : {}),
+    ...(minor < since.noImageContainer || forCompose1 ? { ContainerConfig: emptyContainerConfig } : {}),
     DockerVersion: '',
     Author: config.author ?? '',
     Config: {

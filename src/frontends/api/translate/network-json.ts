@@ -94,7 +94,11 @@ export function toCreateNetwork(body: NetworkCreateBody): CreateNetwork {
 function noDriver(driver: string): Error {
   if (driver === 'host' || driver === 'null' || driver === 'none')
     return forbidden(`only one instance of "${driver}" network is allowed`, { code: 'one-instance' });
-  if (driver === 'overlay') return forbidden('This node is not a swarm manager.', { code: 'no-swarm' });
+  if (driver === 'overlay')
+    return forbidden(
+      'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+      { code: 'no-swarm', hint: 'a bridge network joins the containers of this host' },
+    );
   return notFound(`plugin "${driver.slice(0, 80)}" not found`, {
     code: 'no-such-driver',
     hint: `drivers: ${drivers.join(', ')}`,

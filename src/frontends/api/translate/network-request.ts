@@ -140,7 +140,9 @@ function checkMode(mode: string, config: ContainerConfigJson, host: HostConfigJs
       throw conflicting(
         `host type networking can't be used with links. This would result in undefined behavior`,
       );
-    throw refused('HostConfig.Links', 'put both containers on a network and use the name of the other');
+    // On networks with names Docker does not look at them either; Compose 1 always sends them with `run`.
+    if (defaultNames.has(mode))
+      throw refused('HostConfig.Links', 'put both containers on a network and use the name of the other');
   }
   if (!mode.startsWith('container:')) return;
   if (mode === 'container:')

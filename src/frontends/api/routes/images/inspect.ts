@@ -11,7 +11,8 @@ export function inspectImage(engine: { images: Pick<Engine['images'], 'resolve'>
     async handle(call) {
       refuseUnless(!queryFlag(call.query, 'manifests'), 'the parameter manifests');
       refuseUnless(queryText(call.query, 'platform') === undefined, 'the parameter platform');
-      return ok(toImageInspect(engine.images.resolve(call.param('name')), call.minor));
+      const forCompose1 = call.exchange.headers['user-agent']?.startsWith('docker-compose/1.') ?? false;
+      return ok(toImageInspect(engine.images.resolve(call.param('name')), call.minor, { forCompose1 }));
     },
   };
 }
