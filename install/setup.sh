@@ -85,6 +85,7 @@ redis-cli:redis-tools:a service for the tests of other clients
 curl:curl:asks published ports in the tests
 python3:python3:makes test archives
 /usr/lib/python3/dist-packages/docker/__init__.py:python3-docker:a client for the tests
+docker-compose:docker-compose:Compose 1 in the tests
 git:git:commits that builds name
 ps:procps:process lists'
 

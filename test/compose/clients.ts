@@ -8,13 +8,13 @@ export interface ComposeClient {
   separator: '-' | '_';
 }
 
-/** Compose 2 comes as a plugin of the Docker CLI or as a program; PEERS is the root folder of other engines on the machines where Silo is made. */
+/** Compose 2 comes as a plugin of the Docker CLI or as a program; `PEERS_ROOT` is the root folder of the engines that Silo is compared with. */
 const plugins = [
   process.env['SILO_COMPOSE'],
   '/usr/libexec/docker/cli-plugins/docker-compose',
   '/usr/lib/docker/cli-plugins/docker-compose',
   '/usr/local/lib/docker/cli-plugins/docker-compose',
-  `${process.env['PEERS_ROOT'] ?? '/var/tmp/silo-peers'}/usr/libexec/docker/cli-plugins/docker-compose`,
+  `${process.env['PEERS_ROOT'] ?? ''}/usr/libexec/docker/cli-plugins/docker-compose`,
 ];
 
 /** The versions 1 and 2 of Compose that are installed here. */

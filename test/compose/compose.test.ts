@@ -82,16 +82,13 @@ describe.skipIf(reason !== undefined)('an application of five services', () => {
           'GET',
           `/containers/json?all=1&filters=${filters}`,
         );
-        return Object.fromEntries(
-          all.map(({ Names, State }) => [Names[0]?.slice(1) ?? '', State] as const).toSorted(),
-        );
+        return Object.fromEntries(all.map(({ Names, State }) => [Names[0]?.slice(1) ?? '', State] as const));
       };
       const everybody = (state: string): Record<string, string> =>
         Object.fromEntries(
           [named('api'), named('cache'), named('database'), named('web')]
             .concat([1, 2, 3].map((number) => named('worker', number)))
-            .map((name) => [name, state] as const)
-            .toSorted(),
+            .map((name) => [name, state] as const),
         );
 
       await said('up -d --scale worker=3');
