@@ -34,6 +34,9 @@ test('a block gets a gateway, and keeps what was asked for', () => {
 test('blocks that make no sense are refused with the reason', () => {
   const wrong: [IpamRequest[], string][] = [
     [[{ subnet: '10.1.2.0/31' }], 'too small'],
+    [[{ subnet: '10.1.2.0/33' }], 'invalid subnet 10.1.2.0/33: invalid CIDR block notation'],
+    [[{ subnet: '10.1.2.5/24' }], 'invalid subnet 10.1.2.5/24: it should be 10.1.2.0/24'],
+    [[{ subnet: '10.1.2.0/24', ipRange: '10.1.2.77/25' }], 'it should be 10.1.2.0/25'],
     [[{ subnet: '10.1.2.0/24', gateway: '10.1.3.1' }], 'it is not in subnet 10.1.2.0/24'],
     [[{ subnet: '10.1.2.0/24', gateway: '10.1.2.255' }], 'not a host address'],
     [[{ subnet: '10.1.2.0/24', ipRange: '10.1.3.0/25' }], 'invalid ip-range'],
