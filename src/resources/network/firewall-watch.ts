@@ -53,9 +53,10 @@ export function watchFirewall(deps: FirewallWatchDeps): FirewallWatch {
           table,
         },
       );
-      await onDamage();
     }
-    if (work.damaged || work.foreign) await onForeignChange();
+    // The host's word first: our ports must not stand open until it is heard again.
+    await onForeignChange();
+    if (work.damaged) await onDamage();
   };
   const reactLater = (): void => {
     timer ??= setTimeout(() => {

@@ -36,13 +36,16 @@ export interface NftablesMonitor extends Disposable {
 /** Changes of nftables in this network namespace, as the kernel reports them (nfnetlink's multicast group). Nothing is asked again and again. */
 export function watchNftables(reactor: Reactor, callback: (event: NftablesEvent) => void): NftablesMonitor {
   using undo = new DisposableStack();
+  let owned: DisposableStack | undefined;
   const fd = check(c.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_NETFILTER), 'socket');
   undo.defer(() => closeDescriptor(fd));
   const address = socketAddress(NFNLGRP_NFTABLES);
   check(c.bind(fd, address, address.length), 'bind');
   const buffer = Buffer.alloc(65_536);
+  // A number that was given back may be somebody else's socket.
+  const isOpen = (): boolean => !undo.disposed || owned?.disposed === false;
   const drain = (): void => {
-    for (;;) {
+    while (isOpen()) {
       const length = c.recv(fd, buffer, buffer.length, MSG_DONTWAIT);
       if (length > 0) deliver(buffer.subarray(0, length), callback);
       else if (lastErrno() === ENOBUFS) callback({ table: undefined, type: 'new' });
@@ -51,8 +54,9 @@ export function watchNftables(reactor: Reactor, callback: (event: NftablesEvent)
     }
   };
   undo.use(reactor.watch(fd, EPOLLIN, drain));
-  const owned = undo.move();
-  return { drain, [Symbol.dispose]: () => owned.dispose() };
+  owned = undo.move();
+  const monitor = owned;
+  return { drain, [Symbol.dispose]: () => monitor.dispose() };
 }
 
 /** struct sockaddr_nl (netlink(7)): family, port chosen by the kernel, mask of the groups. */
