@@ -158,7 +158,7 @@ export async function createNetworkResources(
     await hostFirewall.remove();
     await links.removeStrangers(new Set());
     for (const { bridge } of networks.list()) if (bridge !== undefined) await links.removeBridge(bridge);
-    await runNft(`add table inet ${names.table}\ndelete table inet ${names.table}\n`);
+    await watch.write(`add table inet ${names.table}\ndelete table inet ${names.table}\n`);
   };
   const close = async (): Promise<void> => {
     watch[Symbol.dispose]();

@@ -10,7 +10,7 @@ import { mirrorPrefix } from './host-input.ts';
 
 /**
  * Sees what others do to the rules of this host: whoever reloads a firewall flushes ours with it. The kernel reports every change; our own
- * transactions are told from those of others by the time between the start and the end of the program that writes them.
+ * transactions are told from those of others by the process that wrote them.
  */
 export interface FirewallWatch extends Disposable {
   /** Our transactions pass through here. */
@@ -20,7 +20,7 @@ export interface FirewallWatch extends Disposable {
 export interface FirewallWatchDeps {
   table: string;
   reactor: Reactor | undefined;
-  runNft: (script: string) => Promise<void>;
+  runNft: (script: string, onStart?: (pid: number) => void) => Promise<void>;
   /** Our rules are not what we wrote. */
   onDamage: () => Promise<void>;
   /** Whether elements and rules in this table matter; tables and chains that come and go always do. */
@@ -35,7 +35,7 @@ const settleMs = 100;
 
 export function watchFirewall(deps: FirewallWatchDeps): FirewallWatch {
   const { table, reactor, runNft, onDamage, onForeignChange, concerns, log } = deps;
-  let writing = 0;
+  const writers = new Set<number>();
   let damaged = false;
   let foreign = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -67,16 +67,17 @@ export function watchFirewall(deps: FirewallWatchDeps): FirewallWatch {
     }, settleMs);
     timer.unref();
   };
-  const see = ({ table: name, type }: NftablesEvent): void => {
+  const see = ({ table: name, type, by }: NftablesEvent): void => {
+    if (by !== undefined && writers.has(by)) return;
     if (name !== undefined && !isOurs(name))
       foreign ||= type.endsWith('-table') || type === 'new-chain' || concerns(name);
     else if (name === undefined) damaged = foreign = true;
     else if (type === 'delete-table') gone.add(name);
     else if (type === 'new-table') gone.delete(name);
-    else if (type === 'delete' && writing === 0) damaged = true;
-    if (writing === 0) settle();
+    else if (type === 'delete') damaged = true;
+    settle();
   };
-  /** A table of ours that is gone when nobody of us writes was taken away by somebody else. */
+  /** After what others did. */
   const settle = (): void => {
     if (gone.has(table)) damaged = true;
     if (gone.size > 0) foreign = true;
@@ -97,14 +98,16 @@ export function watchFirewall(deps: FirewallWatchDeps): FirewallWatch {
   }
   return {
     async write(script) {
-      monitor?.drain();
-      writing++;
+      let writer = 0;
       try {
-        await runNft(script);
+        await runNft(script, (pid) => {
+          writer = pid;
+          writers.add(pid);
+        });
       } finally {
+        // What it did was reported before it ended.
         monitor?.drain();
-        writing--;
-        if (writing === 0) settle();
+        writers.delete(writer);
       }
     },
     [Symbol.dispose]() {

@@ -4,9 +4,9 @@ import { internal, unavailable } from '../../foundation/base/errors.ts';
 /** Administrators' paths are not always in a service's PATH. */
 const searchPath = [process.env['PATH'], '/usr/sbin', '/sbin'].filter(Boolean).join(':');
 
-/** Runs one transaction: all of the script takes effect, or nothing. */
-export async function runNft(script: string): Promise<void> {
-  await nft(['-f', '-'], script);
+/** Runs one transaction: all of the script takes effect, or nothing. `onStart` gets the process that writes it before it does. */
+export async function runNft(script: string, onStart?: (pid: number) => void): Promise<void> {
+  await nft(['-f', '-'], script, onStart);
 }
 
 /** The whole rule set of this network namespace, as libnftables-json(5). Other programs' tables included; for diagnosis only. */
@@ -20,12 +20,13 @@ export function printRuleset(): Promise<string> {
   return nft(['list', 'ruleset'], '');
 }
 
-function nft(args: string[], input: string): Promise<string> {
+function nft(args: string[], input: string, onStart?: (pid: number) => void): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('nft', args, {
       env: { PATH: searchPath, LC_ALL: 'C' },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
+    if (child.pid !== undefined) onStart?.(child.pid);
     const output: string[] = [];
     const errors: string[] = [];
     child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text));

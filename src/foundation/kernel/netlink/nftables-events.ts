@@ -20,10 +20,13 @@ const EAGAIN = 11;
 const ENOBUFS = 105;
 /** Of every kind of message but that of a generation, the name of the table is the first attribute. */
 const NFTA_TABLE_NAME = 1;
+const NFTA_GEN_PROC_PID = 2;
 const genericBytes = 4;
 
 /** What happened to a table, by the message types of linux/netfilter/nf_tables.h; `table` undefined: events were lost, anything may have changed. */
 export interface NftablesEvent {
+  /** Process that wrote the transaction; undefined when it is not known. */
+  by: number | undefined;
   table: string | undefined;
   type: 'new-table' | 'delete-table' | 'new-chain' | 'new' | 'delete';
 }
@@ -42,13 +45,14 @@ export function watchNftables(reactor: Reactor, callback: (event: NftablesEvent)
   const address = socketAddress(NFNLGRP_NFTABLES);
   check(c.bind(fd, address, address.length), 'bind');
   const buffer = Buffer.alloc(65_536);
+  const transaction: Omit<NftablesEvent, 'by'>[] = [];
   // A number that was given back may be somebody else's socket.
   const isOpen = (): boolean => !undo.disposed || owned?.disposed === false;
   const drain = (): void => {
     while (isOpen()) {
       const length = c.recv(fd, buffer, buffer.length, MSG_DONTWAIT);
-      if (length > 0) deliver(buffer.subarray(0, length), callback);
-      else if (lastErrno() === ENOBUFS) callback({ table: undefined, type: 'new' });
+      if (length > 0) deliver(buffer.subarray(0, length), transaction, callback);
+      else if (lastErrno() === ENOBUFS) callback({ table: undefined, type: 'new', by: undefined });
       else if (lastErrno() === EAGAIN || length === 0) return;
       else if (lastErrno() !== EINTR) fail(lastErrno(), 'recv (nftables events)');
     }
@@ -67,12 +71,24 @@ function socketAddress(group: number): Buffer {
   return bytes;
 }
 
-function deliver(packet: Buffer, callback: (event: NftablesEvent) => void): void {
+/** The message of the new generation ends a transaction and names its writer (enum nft_gen_attributes). */
+function deliver(
+  packet: Buffer,
+  transaction: Omit<NftablesEvent, 'by'>[],
+  callback: (event: NftablesEvent) => void,
+): void {
   for (const { type, body } of decodeMessages(packet)) {
     const kind = type & 0xff;
-    if (type >> 8 !== NFNL_SUBSYS_NFTABLES || kind === NFT_MSG_NEWGEN) continue;
-    const table = textOf(decodeAttributes(body.subarray(genericBytes)).get(NFTA_TABLE_NAME));
-    if (table !== undefined) callback({ table, type: typeOf(kind) });
+    if (type >> 8 !== NFNL_SUBSYS_NFTABLES) continue;
+    const attributes = decodeAttributes(body.subarray(genericBytes));
+    if (kind === NFT_MSG_NEWGEN) {
+      const pid = attributes.get(NFTA_GEN_PROC_PID);
+      const by = pid?.length === 4 ? pid.readUInt32BE(0) : undefined;
+      for (const event of transaction.splice(0)) callback({ ...event, by });
+      continue;
+    }
+    const table = textOf(attributes.get(NFTA_TABLE_NAME));
+    if (table !== undefined) transaction.push({ table, type: typeOf(kind) });
   }
 }
 
