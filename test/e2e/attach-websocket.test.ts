@@ -98,7 +98,8 @@ describe.skipIf(skipReason !== undefined)('attach by websocket', () => {
   });
 
   test('fragments arrive as one stream, pings are answered between them, close is answered', async () => {
-    await launch(engine, 'subject', cat);
+    // It answers with whole lines: `cat` might give the fragments back one by one.
+    await launch(engine, 'subject', { ...cat, Cmd: ['sh', '-c', 'read -r line; echo "$line"; exec cat'] });
     using client = raw(`/containers/subject/attach/ws?${all}`);
     await client.until('\r\n\r\n');
     client.socket.write(
