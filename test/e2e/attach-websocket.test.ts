@@ -89,7 +89,8 @@ describe.skipIf(skipReason !== undefined)('attach by websocket', () => {
     ['is too large', Buffer.from([0x82, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]), '\x88\x02\x03\xf1'],
     ['is fragmented wrongly', frame(0x80, 'a'), '\x88\x02\x03\xea'],
   ])('a frame that %s ends the connection, not the container', async (_what, bytes, goodbye) => {
-    await launch(engine, 'subject', cat);
+    // With StdinOnce whoever leaves takes the input along, and `cat` ends.
+    await launch(engine, 'subject', { ...cat, StdinOnce: false });
     using client = raw(`/containers/subject/attach/ws?${all}`);
     await client.until('\r\n\r\n');
     client.socket.write(bytes);

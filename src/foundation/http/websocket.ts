@@ -13,7 +13,7 @@ import {
 export interface WebSocketSession {
   /**
    * What the client sends, in pieces. Ends when the client closes; a client that breaks the rules is closed with the code for it, and the iteration
-   * ends too. Pings are answered while it is being read.
+   * fails: that is no end of what it wanted to say. Pings are answered while it is being read.
    */
   readonly input: AsyncIterable<Buffer>;
   /** One message. False asks the writer to wait for `drained`. */
@@ -80,6 +80,7 @@ export function openWebSocket(exchange: Exchange, payload: 'text' | 'binary'): W
       closeWith(codeBytes(error.closeCode));
       // The goodbye has left; nothing of such a client is waited for.
       setImmediate(() => exchange.destroy());
+      throw error;
     }
   }
   return {
