@@ -22,7 +22,12 @@ passed=0 failed=0
 check() {
   what=$1
   shift
-  "$@" >"$results/check" 2>&1 || { echo "$what:"; cat "$results/check"; failed=$((failed + 1)); }
+  "$@" >"$results/check" 2>&1 || {
+    echo "$what:"
+    cat "$results/check"
+    echo "$what: $(head -n 1 "$results/check")" >>"$results/failures"
+    failed=$((failed + 1))
+  }
 }
 
 # The number in the summary line of `bun test` that ends with this word.
@@ -38,12 +43,16 @@ run_part() {
   status=$(cat "$results/status")
   ran=$(count pass) wrong=$(count fail)
   sed -n "s|^(skip) |$part: |p; s|^(todo) |$part: to do: |p; s|^skipped: |$part: why: |p" "$results/log" >>"$results/skipped"
+  # What went wrong before a test's verdict, without the source that bun shows around it.
+  awk -v part="$part" '/^error: |^Expected|^Received/ && lines < 6 { why = why "\n    " substr($0, 1, 300); lines++ }
+    /^\((pass|skip|todo)\) / { why = ""; lines = 0 }
+    /^\(fail\) / { print part ": " $0 why; why = ""; lines = 0 }' "$results/log" >>"$results/failures"
   if [ -z "$ran" ] || ! grep -q '^Ran [0-9]* test' "$results/log"; then
     case $status in 124 | 137) why="was ended after $limit seconds, or killed" ;; *) why="ended with status $status" ;; esac
-    echo "$part $why, without a summary: what it did not run counts as one failure"
+    echo "$part $why, without a summary: what it did not run counts as one failure" | tee -a "$results/failures"
     wrong=$((${wrong:-0} + 1))
   elif [ "$status" != 0 ] && [ "${wrong:-0}" = 0 ]; then
-    echo "$part ended with status $status although no test failed: an error between the tests"
+    echo "$part ended with status $status although no test failed: an error between the tests" | tee -a "$results/failures"
     wrong=1
   fi
   passed=$((passed + ${ran:-0})) failed=$((failed + ${wrong:-0}))
@@ -58,6 +67,11 @@ done
 if [ -s "$results/skipped" ]; then
   printf '\nskipped:\n'
   sort -u "$results/skipped" | sed 's/^/  /'
+fi
+# Last, so that whoever is shown only the end of this sees them.
+if [ -s "$results/failures" ]; then
+  printf '\nfailed:\n'
+  sed 's/^/  /' "$results/failures"
 fi
 echo
 echo "$passed passed, $failed failed"

@@ -39,7 +39,6 @@ export function watchFirewall(deps: FirewallWatchDeps): FirewallWatch {
   let damaged = false;
   let foreign = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const gone = new Set<string>();
   const isOurs = (name: string): boolean => name === table || name.startsWith(mirrorPrefix(table));
 
   const react = async (): Promise<void> => {
@@ -69,19 +68,14 @@ export function watchFirewall(deps: FirewallWatchDeps): FirewallWatch {
   };
   const see = ({ table: name, type, by }: NftablesEvent): void => {
     if (by !== undefined && writers.has(by)) return;
-    if (name !== undefined && !isOurs(name))
-      foreign ||= type.endsWith('-table') || type === 'new-chain' || concerns(name);
-    else if (name === undefined) damaged = foreign = true;
-    else if (type === 'delete-table') gone.add(name);
-    else if (type === 'new-table') gone.delete(name);
-    else if (type === 'delete') damaged = true;
-    settle();
-  };
-  /** After what others did. */
-  const settle = (): void => {
-    if (gone.has(table)) damaged = true;
-    if (gone.size > 0) foreign = true;
-    gone.clear();
+    if (name === undefined) {
+      // While we write it is ours that was too much to be told; writing it again would be too.
+      damaged ||= writers.size === 0;
+      foreign = true;
+    } else if (isOurs(name)) {
+      damaged ||= type === 'delete' || (type === 'delete-table' && name === table);
+      foreign ||= type === 'delete-table';
+    } else foreign ||= type.endsWith('-table') || type === 'new-chain' || concerns(name);
     if (damaged || foreign) reactLater();
   };
 

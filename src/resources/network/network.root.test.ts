@@ -10,10 +10,13 @@ import { join } from 'node:path';
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.warn('skipped: network namespaces need root');
 
-async function runSuite(name: string): Promise<{ status: number | null; output: string }> {
+async function runSuite(
+  name: string,
+  namespaces: readonly string[] = ['--net'],
+): Promise<{ status: number | null; output: string }> {
   const command = 'ip link set lo up && exec "$0" test --timeout 30000 "$1"';
   const file = join(import.meta.dir, 'netns', `${name}.contract.ts`);
-  const child = spawn('unshare', ['--net', 'sh', '-c', command, process.execPath, file], {
+  const child = spawn('unshare', [...namespaces, 'sh', '-c', command, process.execPath, file], {
     stdio: 'pipe',
     // Each reactor occupies a thread of the pool; some tests have several engines in one process.
     env: { ...process.env, UV_THREADPOOL_SIZE: '16' },
@@ -29,15 +32,20 @@ async function runSuite(name: string): Promise<{ status: number | null; output: 
 const start = (
   name: string,
   after?: Promise<unknown>,
+  namespaces?: readonly string[],
 ): Promise<{ status: number | null; output: string }> | undefined =>
-  isRoot ? Promise.resolve(after).then(() => runSuite(name)) : undefined;
+  isRoot ? Promise.resolve(after).then(() => runSuite(name, namespaces)) : undefined;
 const connectivity = start('connectivity');
 const ports = start('ports');
+const firewall = start('firewall', ports);
+const inner = ['--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
 const suites = [
   { name: 'connectivity', result: connectivity },
   { name: 'ports', result: ports },
   { name: 'survival', result: start('survival', connectivity) },
-  { name: 'firewall', result: start('firewall', ports) },
+  { name: 'firewall', result: firewall },
+  // Where the kernel's numbers of processes are not ours.
+  { name: 'firewall inside of a pid namespace', result: start('firewall', firewall, inner) },
 ];
 
 for (const { name, result } of suites)

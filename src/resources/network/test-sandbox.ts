@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseContainerId, randomHexId, type ContainerId } from '../../foundation/base/ids.ts';
 import { createLog, type LogLevel } from '../../foundation/base/log.ts';
+import { watchNftables } from '../../foundation/kernel/netlink/nftables-events.ts';
 import { createReactor, type Reactor } from '../../foundation/kernel/reactor.ts';
 import { openDatabase } from '../../foundation/db/database.ts';
 import {
@@ -137,6 +138,12 @@ export async function openResources(
   const resources = await createNetworkResources({ database, volatileDatabase, log, reactor }, rest);
   opened.add(resources);
   return { ...resources, directory };
+}
+
+/** Every change of the rules of this namespace, whoever makes it. */
+export function watchRules(onChange: () => void): Disposable {
+  reactor ??= createReactor();
+  return watchNftables(reactor, onChange);
 }
 
 export function makeDirectory(): string {

@@ -30,6 +30,8 @@ export interface Message {
   type: number;
   flags: number;
   sequence: number;
+  /** Of the socket that asked, or 0: a program's first socket has the number of its process, as that process sees itself (netlink(7)). */
+  port: number;
   /** Fixed part and attributes. */
   body: Buffer;
 }
@@ -51,6 +53,7 @@ export function* decodeMessages(packet: Buffer): Generator<Message> {
       type: packet.readUInt16LE(offset + 4),
       flags: packet.readUInt16LE(offset + 6),
       sequence: packet.readUInt32LE(offset + 8),
+      port: packet.readUInt32LE(offset + 12),
       body: packet.subarray(offset + headerBytes, offset + length),
     };
     offset += align(length);

@@ -8,6 +8,7 @@ import {
   startContainer,
   startOutside,
   stopEverything,
+  watchRules,
   type Machine,
   type TestContainer,
 } from '../test-sandbox.ts';
@@ -179,6 +180,19 @@ test('what somebody takes out of our rules comes back by itself', async () => {
     load(damage);
     await untilAnswers(outside, ['198.51.100.1', 8080], 'tcp 198.51.100.2');
   }
+});
+
+test('our own changes are no damage: they are followed by nothing', async () => {
+  const { resources } = await stage();
+  let changes = 0;
+  using _ = watchRules(() => changes++);
+  await startContainer(resources, { ports: [port(7, { hostPort: 8090 })] });
+  expect(changes).toBeGreaterThan(0);
+  // Several times what an answer to damage waits for.
+  await Bun.sleep(500);
+  changes = 0;
+  await Bun.sleep(500);
+  expect(changes).toBe(0);
 });
 
 test('repair puts back a bridge, its members and the rules', async () => {
