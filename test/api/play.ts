@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { tarOf } from '../registry/sample-image.ts';
 import { normalise } from '../conformance/normalise.ts';
 import type { Case } from './cases.ts';
@@ -194,7 +195,9 @@ function settingsOf(world: World, text: string, id: string): unknown {
   };
   const sorted = Mounts.toSorted((a, b) => (a.Destination < b.Destination ? -1 : 1));
   const all = JSON.stringify({ HostConfig, Config, Mounts: sorted, Networks: NetworkSettings.Networks });
-  const hidden = all.replace(/"Source":"[^"]*\/volumes\/([^"/]*)\/_data"/g, '"Source":"<volumes>/$1"');
+  const hidden = all
+    .replace(/"Source":"[^"]*\/volumes\/([^"/]*)\/_data"/g, '"Source":"<volumes>/$1"')
+    .replaceAll(`"Hostname":"${hostname()}"`, '"Hostname":"<machine>"');
   return JSON.parse(normalise(hidden, reversed(world), { docker: '' })) as unknown;
 }
 
