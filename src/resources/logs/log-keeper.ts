@@ -8,7 +8,7 @@ import type { Reactor } from '../../foundation/kernel/reactor.ts';
 import { createArchiver } from './log-archiver.ts';
 import type { LogKeeper, LogLimits } from './logs.ts';
 import { watchSize } from './log-size.ts';
-import { archiveName, liveName, segmentName, sortNames } from './segment-names.ts';
+import { archiveName, liveName, partName, segmentName, sortNames } from './segment-names.ts';
 
 /**
  * When the present file is full the monitor is asked for a new one, which it renames over the old. A second link keeps the old one: as soon
@@ -43,7 +43,10 @@ export function createLogKeeper({ reactor, log }: { reactor: Reactor; log: Log }
       );
       dropOldest(path, limits);
       pass();
-      undo.defer(pass);
+      undo.defer(() => {
+        replaceFull(path, limits.fileBytes);
+        pass();
+      });
       return undo.move();
     },
     release: (path) => archiver.cancel(path),
@@ -52,6 +55,15 @@ export function createLogKeeper({ reactor, log }: { reactor: Reactor; log: Log }
       await archiver[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What the monitor does when it is asked: a program that was faster than the question, and has ended, leaves the same as any other. */
+function replaceFull(path: string, fileBytes: number): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size < fileBytes) return;
+  const fresh = join(dirname(path), partName(basename(path), 0));
+  closeSync(openSync(fresh, 'w', 0o640));
+  renameSync(fresh, path);
 }
 
 /** True when the linked file was a full one and became a segment. */

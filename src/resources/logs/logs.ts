@@ -60,8 +60,8 @@ export const entryWidth = 5;
 /** Keeps full segments of logs that are being written, within limits. */
 export interface LogKeeper extends AsyncDisposable {
   /**
-   * Call before the monitor opens the file; makes it. `renew` asks the monitor to replace the file by a new one. Disposing ends the watch after
-   * a last look.
+   * Call before the monitor opens the file; makes it. `renew` asks the monitor to replace the file by a new one. Dispose when the
+   * monitor has ended: a file that is full by then is replaced too.
    */
   keep(path: string, limits: LogLimits, renew: () => void): Disposable;
   /** Resolves when nothing works on the log any more: its folder can be removed. */

@@ -6,6 +6,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -159,6 +160,16 @@ test('the monitor is asked for a new file when the present one is full, once a f
     await until(() => namesBeside(path).some((name) => name.startsWith(`container.log.${round}`)));
     expect(asked).toBe(round);
   }
+});
+
+test('a program that ended before anybody looked leaves a log within its limits', async () => {
+  const path = newLog();
+  const kept = keeper.keep(path, { ...limits, fileBytes: 1000 }, nothing);
+  appendFileSync(path, line(1, 'x'.repeat(2000)));
+  kept[Symbol.dispose]();
+  await until(() => namesBeside(path).includes('container.log.1.zst'));
+  expect(statSync(path).size).toBe(0);
+  expect(await collect(path)).toBe(`${'x'.repeat(2000)}\n`);
 });
 
 test('releasing stops work on a log whose folder goes away', async () => {
