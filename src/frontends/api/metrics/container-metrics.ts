@@ -1,7 +1,7 @@
 import type { ContainerRecord } from '../../../engine/container/container.ts';
 import type { StatsSample } from '../../../engine/container/stats/stats.ts';
 import type { LinkCounters } from '../../../foundation/kernel/link-counters.ts';
-import { formatLabels, type MetricsText } from './text-format.ts';
+import { formatLabels, type MetricsText } from '../../../foundation/wire/metrics-text.ts';
 
 /** Containers in one scrape, those that run first; the rest is counted. */
 export const maximumContainers = 1000;

@@ -3,7 +3,7 @@ import type { ContainerRecord } from '../../../engine/container/container.ts';
 import type { Events } from '../../../engine/events/events.ts';
 import type { HostFacts } from '../../../engine/host/engine.ts';
 import type { BuildVersion } from '../translate/system-json.ts';
-import { formatLabels, type MetricsText } from './text-format.ts';
+import { formatLabels, type MetricsText } from '../../../foundation/wire/metrics-text.ts';
 
 /** The engine's own numbers; names that begin with `engine_daemon_` are Docker's. */
 export function writeEngineMetrics(

@@ -6,7 +6,7 @@ import { serveApi } from '../testing/serve.ts';
 import { maximumContainers, writeContainerMetrics } from './container-metrics.ts';
 import { countEvents } from './engine-metrics.ts';
 import { createRequestMetrics } from './request-metrics.ts';
-import { createMetricsText, formatLabels } from './text-format.ts';
+import { createMetricsText, formatLabels } from '../../../foundation/wire/metrics-text.ts';
 
 const totals = { someUs: 1_500_000, fullUs: 0 };
 const link = {

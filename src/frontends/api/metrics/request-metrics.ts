@@ -1,4 +1,4 @@
-import { formatLabels, type MetricsText } from './text-format.ts';
+import { formatLabels, type MetricsText } from '../../../foundation/wire/metrics-text.ts';
 
 /** How long requests took until the head of their answer, by route: a stream lasts as long as its client likes. */
 export interface RequestMetrics {

@@ -3,7 +3,7 @@ import { answered, type Route } from '../../call.ts';
 import { writeContainerMetrics } from '../../metrics/container-metrics.ts';
 import { type EventCounts, writeEngineMetrics, writeProcessMetrics } from '../../metrics/engine-metrics.ts';
 import type { RequestMetrics } from '../../metrics/request-metrics.ts';
-import { createMetricsText, metricsType } from '../../metrics/text-format.ts';
+import { createMetricsText, metricsType } from '../../../../foundation/wire/metrics-text.ts';
 import type { BuildVersion } from '../../translate/system-json.ts';
 
 export type MetricsEngine = {
