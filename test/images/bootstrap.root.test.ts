@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseDebian } from '../../src/engine/image/bootstrap/debian.ts';
+import { parseWanted } from '../../src/engine/image/bootstrap/suites.ts';
 import { withoutDevices } from '../../src/engine/image/bootstrap/without-devices.ts';
 import { endOfArchive, formatMember } from '../../src/foundation/archive/tar-writer.ts';
 import { toSiloError } from '../../src/foundation/base/errors.ts';
@@ -47,11 +48,26 @@ describe.if(isRoot && hasBusybox)('bootstrap', () => {
   });
 });
 
-test('names of Debian images', () => {
-  expect(parseDebian('debian:bookworm')).toEqual({ suite: 'bookworm', slim: false });
-  expect(parseDebian('debian:trixie-slim')).toEqual({ suite: 'trixie', slim: true });
-  for (const bad of ['debian', 'debian:', 'debian:--x', 'debian:a b', 'debian:../x'])
-    expect(parseDebian(bad)).toBeUndefined();
+test('names of what can be made', () => {
+  const system = { kind: 'system', distribution: 'debian', slim: false } as const;
+  expect(parseWanted('debian:bookworm')).toEqual({ ...system, suite: 'bookworm', name: 'debian:bookworm' });
+  expect(parseWanted('debian')).toEqual({ ...system, suite: 'stable', name: 'debian:stable' });
+  expect(parseWanted('debian:trixie-slim')).toMatchObject({ suite: 'trixie', slim: true });
+  expect(parseWanted('ubuntu:noble')).toMatchObject({ kind: 'system', distribution: 'ubuntu' });
+  expect(parseWanted('distroless:jammy')).toMatchObject({ kind: 'distroless', distribution: 'ubuntu' });
+  expect(parseWanted('distroless')).toMatchObject({ distribution: 'debian', name: 'distroless:stable' });
+  for (const bad of [
+    'debian:',
+    'debian:--x',
+    'debian:a b',
+    'debian:../x',
+    'distroless:trixie-slim',
+    'windows',
+  ])
+    expect(() => parseWanted(bad)).toThrow('cannot make a base image');
+  expect(() => parseWanted('debain:trixie')).toThrow(
+    expect.objectContaining({ hint: expect.stringContaining('did you mean debian?') }),
+  );
 });
 
 test('device nodes at the head of an archive are left out, in pieces of any size', async () => {
@@ -82,7 +98,11 @@ describe.if(isRoot && wantsDebian)('debian', () => {
       await using first = await openImages();
       await using second = await openImages();
       const lines: string[] = [];
-      const a = await first.images.bootstrap({ what: 'debian:bookworm', onLine: (line) => lines.push(line) });
+      const a = await first.images.bootstrap({
+        what: 'debian:bookworm',
+        verbose: true,
+        onLine: (line) => lines.push(line),
+      });
       const b = await second.images.bootstrap({ what: 'debian:bookworm' });
       expect([a.id, a.layers]).toEqual([b.id, b.layers]);
       expect(lines.length).toBeGreaterThan(10);
@@ -94,6 +114,28 @@ describe.if(isRoot && wantsDebian)('debian', () => {
       const lists = readdirSync(join(layer.path, 'var/lib/apt/lists'));
       expect(lists.filter((name) => !['lock', 'partial'].includes(name))).toEqual([]);
       expect(readdirSync(join(first.root, 'tmp'))).toEqual([]);
+    },
+    { timeout: 300_000 },
+  );
+
+  test(
+    'a set of packages without a shell: twice the same digest, and its program runs',
+    async () => {
+      await using first = await openImages();
+      await using second = await openImages();
+      const request = { what: 'distroless:trixie', packages: ['openssl'] };
+      const a = await first.images.bootstrap(request);
+      const b = await second.images.bootstrap(request);
+      expect([a.id, a.layers]).toEqual([b.id, b.layers]);
+      const [chainId] = a.layers;
+      const layer = chainId && (await first.layers.find(chainId));
+      if (!layer) throw new Error('no layer');
+      const ran = spawnSync('chroot', [layer.path, '/usr/bin/openssl', 'version'], { encoding: 'utf8' });
+      expect(ran.stdout).toStartWith('OpenSSL 3');
+      expect(existsSync(join(layer.path, 'usr/bin/sh'))).toBe(false);
+      expect(readFileSync(join(layer.path, 'etc/ssl/certs/ca-certificates.crt'), 'utf8')).toContain(
+        'BEGIN CERTIFICATE',
+      );
     },
     { timeout: 300_000 },
   );

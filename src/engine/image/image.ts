@@ -230,11 +230,34 @@ export interface ImageChecks {
 export interface Bootstrap {
   /** Makes a base image from what the machine has. Reproducible: same inputs, same digest. */
   bootstrap(request: {
+    /** `busybox`, `debian:SUITE`, `ubuntu:SUITE`, `distroless:SUITE`; `-slim` leaves manuals out. */
     what: string;
     reference?: Reference;
+    /** Debian packages on top. */
+    packages?: readonly string[];
+    /** Archive to use in place of the machine's. */
+    mirror?: string;
+    /** Lines of a sources.list in place of all mirrors. */
+    sources?: readonly string[];
+    /** Every line of the tools, not only those that matter. */
+    verbose?: boolean;
     onLine?: (line: string) => void;
+    onProgress?: (progress: BootstrapProgress) => void;
     signal?: AbortSignal;
-  }): Promise<ImageRecord>;
+  }): Promise<BootstrappedImage>;
+}
+
+/** An image with the canonical name that was asked for; it may have others. */
+export interface BootstrappedImage extends ImageRecord {
+  name: string;
+}
+
+/** Counted in packages. */
+export interface BootstrapProgress {
+  step: 'download' | 'unpack' | 'configure';
+  status: string;
+  done: number;
+  total: number;
 }
 
 /** What the container engine tells the image engine about, so that nothing in use is removed. */

@@ -3,6 +3,7 @@ import { commandGroups, commands, commonCommands, plainCommands } from './comman
 import { globalOptions } from './globals.ts';
 import { formatCommandHelp, formatOptions } from './help.ts';
 import type { CliIo } from './io.ts';
+import { nearest } from '../../foundation/base/nearest.ts';
 
 /** `silo help`, `silo help run`, `silo help container ls`, `silo container`. */
 export async function runHelp(words: readonly string[], io: CliIo): Promise<number> {
@@ -63,25 +64,9 @@ function formatList(entries: readonly Listed[]): string {
 
 /** A line that names commands like the one that was typed; empty when none is near. */
 export function similarCommands(typed: string): string {
-  const near = [...commands.keys(), ...Object.keys(commandGroups)].filter(
-    (name) => !name.includes(' ') && distance(name, typed) <= (typed.length > 3 ? 2 : 1),
-  );
+  const names = [...commands.keys(), ...Object.keys(commandGroups)].filter((name) => !name.includes(' '));
+  const near = nearest(typed, names);
   return near.length === 0
     ? ''
-    : `\nHint: did you mean ${near
-        .slice(0, 3)
-        .map((name) => `'silo ${name}'`)
-        .join(', ')}?\n`;
-}
-
-/** Levenshtein's distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 0; i < a.length; i++) {
-    const next = [i + 1];
-    for (let j = 0; j < b.length; j++)
-      next.push(Math.min((row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1, (row[j] ?? 0) + Number(a[i] !== b[j])));
-    row = next;
-  }
-  return row[b.length] ?? 0;
+    : `\nHint: did you mean ${near.map((name) => `'silo ${name}'`).join(', ')}?\n`;
 }

@@ -2,23 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostPlatform } from '../../../foundation/oci/platform.ts';
 import type { ImageSettings } from '../context.ts';
-import { aptSources, releaseTime } from './apt-sources.ts';
+import { aptSources, type SourceWishes } from './apt-sources.ts';
+import { explainApt } from './explain-apt.ts';
 import { startProgram } from './program.ts';
+import { lineProgress } from './program-progress.ts';
 import { fixedEpoch, standardPath } from './reproducible.ts';
-import type { Rootfs } from './rootfs.ts';
+import type { MakeOptions, Rootfs } from './rootfs.ts';
+import { titleOf } from './suites.ts';
 import { withoutDevices } from './without-devices.ts';
-
-export interface DebianImage {
-  suite: string;
-  /** Without manuals, translations and documentation. */
-  slim: boolean;
-}
-
-/** `debian:bookworm`, `debian:trixie-slim`. */
-export function parseDebian(what: string): DebianImage | undefined {
-  const [, suite, slim] = /^debian:([a-z]+(?:-[a-z]+)*?)(-slim)?$/.exec(what) ?? [];
-  return suite === undefined ? undefined : { suite, slim: slim !== undefined };
-}
 
 /** As Debian's own slim images leave out; licences stay. */
 const slimOptions = [
@@ -39,20 +30,20 @@ const cleanUp = [
 ].join(' && ');
 
 /**
- * A minimal Debian from the machine's mirrors. mmdebstrap runs in mount and process namespaces of its own; packages are verified by apt with
- * the machine's keys.
+ * A minimal Debian or Ubuntu from the machine's mirrors. mmdebstrap runs in mount and process namespaces of its own; packages are verified by apt with
+ * the distribution's keys.
  */
 export async function debianRootfs(
   settings: Pick<ImageSettings, 'temporaryDirectory' | 'sourceDateEpoch'>,
-  { suite, slim }: DebianImage,
-  options: { onLine?: (line: string) => void; signal?: AbortSignal },
+  wishes: SourceWishes & { slim: boolean; name: string; packages: readonly string[] },
+  options: MakeOptions,
 ): Promise<Rootfs> {
   await using undo = new AsyncDisposableStack();
   const folder = await mkdtemp(join(settings.temporaryDirectory, 'bootstrap-'));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
-  const { lines, archive } = await aptSources(suite);
-  const epoch =
-    settings.sourceDateEpoch ?? (archive ? await releaseTime(archive, suite, folder) : fixedEpoch);
+  const { lines, epochSeconds } = await aptSources(wishes, folder);
+  const epoch = settings.sourceDateEpoch ?? epochSeconds ?? fixedEpoch;
+  const packages = wishes.packages.toSorted().join(',');
   const program = undo.use(
     startProgram({
       file: 'mmdebstrap',
@@ -62,15 +53,18 @@ export async function debianRootfs(
         '--format=tar',
         '--verbose',
         '--aptopt=Acquire::Languages "none"',
-        ...(slim ? slimOptions.map((option) => `--dpkgopt=${option}`) : []),
+        ...(packages === '' ? [] : [`--include=${packages}`]),
+        ...(wishes.slim ? slimOptions.map((option) => `--dpkgopt=${option}`) : []),
         `--customize-hook=${cleanUp}`,
-        suite,
+        wishes.suite,
         '-',
         ...lines,
       ],
       env: { TMPDIR: folder, SOURCE_DATE_EPOCH: String(epoch) },
       hint: 'apt-get install mmdebstrap',
-      ...options,
+      onLine: lineProgress(options),
+      explain: explainApt,
+      ...(options.signal ? { signal: options.signal } : {}),
     }),
   );
   const held = undo.move();
@@ -80,11 +74,11 @@ export async function debianRootfs(
       platform: hostPlatform(),
       run: { Env: [`PATH=${standardPath}`], Cmd: ['bash'] },
       createdAtMs: epoch * 1000,
-      createdBy: `silo image bootstrap debian:${suite}${slim ? '-slim' : ''}`,
-      comment: 'made of Debian packages',
+      createdBy: `silo image bootstrap ${wishes.name}${packages === '' ? '' : ` --packages ${packages}`}`,
+      comment: `made of ${titleOf(wishes.distribution)} packages`,
     },
     finished: program.finished,
-    name: `debian:${suite}${slim ? '-slim' : ''}`,
+    name: wishes.name,
     [Symbol.asyncDispose]: () => held[Symbol.asyncDispose](),
   };
 }

@@ -18,11 +18,13 @@ export interface ProgramRequest {
   hint: string;
   onLine?: (line: string) => void;
   signal?: AbortSignal;
+  /** What its last words mean. */
+  explain?: (lastLines: readonly string[]) => SiloError | undefined;
 }
 
 /** Time that it gets to clean up behind itself before it is killed. */
 const graceMs = 10_000;
-const keptLines = 15;
+const keptLines = 40;
 const inherited = [
   'PATH',
   'http_proxy',
@@ -60,7 +62,10 @@ export function startProgram(request: ProgramRequest): Program {
       else if (code === 0) resolve();
       else
         reject(
-          internal(`${file} failed (exit code ${code}): ${lastLines.join('\n')}`, { code: 'program-failed' }),
+          request.explain?.(lastLines) ??
+            internal(`${file} failed (exit code ${code}): ${lastLines.join('\n')}`, {
+              code: 'program-failed',
+            }),
         );
     });
   });
@@ -88,6 +93,13 @@ export function startProgram(request: ProgramRequest): Program {
       clearTimeout(timer);
     },
   };
+}
+
+/** Runs a program whose output is for people too. */
+export async function runProgram(request: ProgramRequest): Promise<void> {
+  await using program = startProgram(request);
+  for await (const line of createInterface({ input: program.stdout })) request.onLine?.(line);
+  await program.finished;
 }
 
 function inheritedEnvironment(): Record<string, string> {

@@ -1,3 +1,4 @@
+import type { Bootstrap } from '../image.ts';
 import type { RootfsImage } from '../rootfs-image.ts';
 
 /** A root file system that is being made from what the machine has. Disposing removes what the making left. */
@@ -8,3 +9,9 @@ export interface Rootfs extends AsyncDisposable {
   /** The name that the image gets by default. */
   name: string;
 }
+
+/** How the making is told and stopped. */
+export type MakeOptions = Pick<
+  Parameters<Bootstrap['bootstrap']>[0],
+  'onLine' | 'onProgress' | 'signal' | 'verbose'
+>;

@@ -48,6 +48,13 @@ export const authConfig: Decoder<AuthConfigJson> = objectOf<AuthConfigJson>({
 });
 
 export const bootstrapBody: Decoder<BootstrapBody> = objectOf<BootstrapBody>(
-  { What: text, Reference: text },
+  {
+    What: text,
+    Reference: text,
+    Packages: listOf(text),
+    Mirror: text,
+    Sources: listOf(text),
+    Verbose: flag,
+  },
   { What: '' },
 );

@@ -22,11 +22,21 @@ export function bootstrapImage(engine: { images: Pick<Engine['images'], 'bootstr
           defined<Request>({
             what: body.What,
             reference,
+            packages: body.Packages,
+            mirror: body.Mirror === '' ? undefined : body.Mirror,
+            sources: body.Sources?.length === 0 ? undefined : body.Sources,
+            verbose: body.Verbose,
             onLine: (line) => lines.write({ stream: `${line}\n` }),
+            onProgress: ({ step, status, done, total }) =>
+              lines.write({
+                id: step,
+                status: `${status} (${done}/${total})`,
+                progressDetail: { current: done, total, hidecounts: true },
+              }),
             signal: call.exchange.signal,
           }),
         );
-        lines.write({ aux: { ID: image.id } });
+        lines.write({ aux: { ID: image.id, Name: image.name } });
       });
       return answered;
     },
