@@ -8,6 +8,7 @@ import { openEngine } from '../engine/host/open-engine.ts';
 import {
   defaultSettings,
   type EngineSettings,
+  parseMirrors,
   parsePublishedPorts,
   readSettingsFile,
 } from '../engine/host/settings.ts';
@@ -83,6 +84,9 @@ function resolve(options: DaemonOptions): Resolved {
     ...(options.logDriver === undefined ? {} : { logDriver: options.logDriver }),
     ...(options.logOptions.length === 0 ? {} : { logOptions: toMap(options.logOptions) }),
     ...(options.insecureRegistries.length === 0 ? {} : { insecureRegistries: options.insecureRegistries }),
+    ...(options.registryMirrors.length === 0
+      ? {}
+      : { registryMirrors: parseMirrors(options.registryMirrors, '--registry-mirror') }),
     ...(options.runtimes.length === 0
       ? {}
       : { runtimes: Object.fromEntries(options.runtimes.map(({ name, path }) => [name, path])) }),
@@ -116,7 +120,6 @@ function refuseUnsupported(options: DaemonOptions): void {
     '--dns': options.dns[0],
     '--dns-search': options.dnsSearch[0],
     '--dns-opt': options.dnsOptions[0],
-    '--registry-mirror': options.registryMirrors[0],
     '--default-ulimit': options.defaultUlimits[0],
     '--label': options.labels[0],
     '--shutdown-timeout': options.shutdownTimeoutSeconds,

@@ -121,6 +121,19 @@ describe('a blob download', () => {
     expect(ranges()).toHaveLength(2);
   });
 
+  test('that drips slower than the stated pace is taken up anew, and ends when it goes on so', async () => {
+    await using setting = await setUp();
+    using slow = createTransport({ headersMs: 5000, idleMs: 5000, pace: { bytes: 1000, perMs: 50 } });
+    const client = createRegistryClient({ transport: slow, access: { insecure: [] }, retry });
+    registry.misbehave({ path: '/blobs/', act: bad.trickle(10) });
+    const error = toSiloError(await setting.fetch({ client }).done.catch((thrown: unknown) => thrown));
+    expect(error).toMatchObject({ kind: 'timeout', code: 'connection-stalled' });
+    expect(error.message).toContain('less than 1000 bytes in 0.05 s');
+    registry.behave();
+    registry.misbehave({ path: '/blobs/', act: bad.trickle(10), times: 1 });
+    await setting.fetch({ client }).done;
+  });
+
   test('goes on when the server then ignores ranges', async () => {
     await using setting = await setUp();
     registry.misbehave({ path: '/blobs/', act: bad.ignoreRange });

@@ -92,6 +92,17 @@ export function drip(everyMs: number): Act {
   };
 }
 
+/** The right headers of a blob, and a few of its bytes every so often: never silent, never done. */
+export function trickle(everyMs: number): Act {
+  return ({ response, body }) => {
+    const bytes = body?.bytes ?? Buffer.alloc(0);
+    response.writeHead(200, { 'content-length': bytes.byteLength });
+    let sent = 0;
+    const timer = setInterval(() => response.write(bytes.subarray(sent, (sent += 2))), everyMs);
+    response.on('close', () => clearInterval(timer));
+  };
+}
+
 /** Takes so many bytes of an upload, and keeps them, before the connection breaks. */
 export function cutUpload(after: number): Act {
   return ({ request, serve }) => {

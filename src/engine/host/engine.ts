@@ -83,6 +83,10 @@ export interface HostFacts {
   monitorVersion: string;
   initBinary: string;
   insecureRegistries: string[];
+  /** Addresses in order, by the host in the names of images. */
+  registryMirrors: Record<string, string[]>;
+  /** For registries, without passwords; empty when there is none. */
+  proxies: { http: string; https: string; exceptions: string };
   cdiSpecDirs: string[];
   logDriver: string;
   /** Those that work on this machine. */

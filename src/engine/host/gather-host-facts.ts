@@ -1,6 +1,7 @@
 import type { HostFacts } from './engine.ts';
 import { architecture, engineId, machine, onlineLists, operatingSystem, versionOf } from './host-facts.ts';
 import type { Programs } from './programs.ts';
+import { registryFacts } from './registry-settings.ts';
 import type { EngineSettings } from './settings.ts';
 
 /** What `info` and `version` tell; asked once, the programs side by side. */
@@ -33,7 +34,7 @@ export async function gatherHostFacts(
     runtimeVersion,
     monitorVersion,
     initBinary,
-    insecureRegistries: settings.insecureRegistries,
+    ...registryFacts(settings),
     cdiSpecDirs: settings.cdiSpecDirs,
     logDriver: settings.logDriver,
     logDrivers: ['journald', 'json-file', 'local', 'none', 'syslog'],

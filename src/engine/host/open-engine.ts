@@ -12,8 +12,8 @@ import { measureTree } from '../../foundation/kernel/tree-usage-process.ts';
 import { createReactor } from '../../foundation/kernel/reactor.ts';
 import { createCdiDevices } from '../../resources/cdi/registry.ts';
 import { openContentStore } from '../../resources/content/content-store.ts';
-import { createRegistryClient } from '../../resources/distribution/registry-client.ts';
-import { createRegistryPublisher } from '../../resources/distribution/registry-publisher.ts';
+import { readCertificates } from '../../resources/distribution/certificates.ts';
+import { createRegistries } from '../../resources/distribution/registries.ts';
 import { createTransport } from '../../resources/distribution/transport.ts';
 import { checkLogConfig } from '../../resources/logs/log-config.ts';
 import { createLogKeeper } from '../../resources/logs/log-keeper.ts';
@@ -39,7 +39,8 @@ import { keepBackup } from './keep-backup.ts';
 import { createNetworkQueries } from './network-queries.ts';
 import { findPrograms } from './programs.ts';
 import { backupName } from './rebuild-database.ts';
-import type { EngineSettings } from './settings.ts';
+import { registryProxies } from './registry-settings.ts';
+import { type EngineSettings, registrySettings } from './settings.ts';
 import { createVolumeCommands } from './volume-commands.ts';
 
 /** How long an interrupted download waits for the attempt that goes on with it. */
@@ -132,15 +133,19 @@ export async function openEngine(
       deadlineMs: settings.runtimeDeadlineMs,
     }),
   );
-  const transport = undo.use(createTransport());
+  const proxies = registryProxies(settings);
+  const transport = undo.use(
+    createTransport(undefined, proxies.choose, readCertificates(settings.registryCertificates)),
+  );
+  const registries = createRegistries({ transport, settings: registrySettings(settings), log, now });
 
   let containers: ContainerEngine | undefined;
   const images = createImageEngine({
     database,
     content,
     layers: snapshots.layers,
-    registry: (access) => createRegistryClient({ transport, access }),
-    publisher: (access) => createRegistryPublisher({ transport, access }),
+    registry: (access) => registries.client(access),
+    publisher: (access) => registries.publisher(access),
     unpack: (request) => unpackLayer({ ...request, command: commands.unpack }),
     users: {
       usersOf: (id) => containers?.users.usersOf(id) ?? [],

@@ -1,5 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { PublishedPortsPolicy } from '../../resources/network/host-firewall.ts';
+import {
+  parseMirror,
+  parseRegistries,
+  type RegistrySettings,
+} from '../../resources/distribution/registry-config.ts';
+import { createProxyFor } from '../../resources/distribution/proxy.ts';
 import { invalid } from '../../foundation/base/errors.ts';
 
 /** What an engine is told; every field has a default. Declared once: flags, file and documentation follow these names. */
@@ -15,6 +21,14 @@ export interface EngineSettings {
   /** Who decides about published ports: the host's rules for what comes in, or (as with Docker) nobody. */
   publishedPorts: PublishedPortsPolicy;
   insecureRegistries: string[];
+  /** Mirrors of `docker.io`, with its tags. */
+  registryMirrors: string[];
+  /** By the host in the names of images. */
+  registries: Record<string, RegistrySettings>;
+  /** Folders in Docker's `certs.d` layout; the first that has one for a host counts. */
+  registryCertificates: string[];
+  /** For registries; what is absent comes from the environment. */
+  proxies: ProxySettings;
   defaultRuntime: string;
   /** Further OCI runtimes by name; `crun` and `runc` are looked up. */
   runtimes: Record<string, string>;
@@ -39,12 +53,22 @@ export interface EngineSettings {
   initPath?: string;
 }
 
+export interface ProxySettings {
+  'http-proxy'?: string;
+  'https-proxy'?: string;
+  'no-proxy'?: string;
+}
+
 export const defaultSettings: EngineSettings = {
   dataRoot: '/var/lib/silo',
   execRoot: '/run/silo',
   bridge: 'silo0',
   publishedPorts: 'host-firewall',
   insecureRegistries: [],
+  registryMirrors: [],
+  registries: {},
+  registryCertificates: ['/etc/silo/certs.d', '/etc/docker/certs.d'],
+  proxies: {},
   defaultRuntime: 'crun',
   runtimes: {},
   runtimeDeadlineMs: 30_000,
@@ -62,7 +86,16 @@ const keys: Record<
   string,
   {
     field: keyof EngineSettings | 'hosts' | 'logLevel' | 'metricsAddress';
-    type: 'string' | 'policy' | 'strings' | 'number' | 'runtimes' | 'texts';
+    type:
+      | 'string'
+      | 'policy'
+      | 'strings'
+      | 'number'
+      | 'runtimes'
+      | 'texts'
+      | 'registries'
+      | 'mirrors'
+      | 'proxies';
   }
 > = {
   'data-root': { field: 'dataRoot', type: 'string' },
@@ -71,6 +104,10 @@ const keys: Record<
   bip: { field: 'bip', type: 'string' },
   'published-ports': { field: 'publishedPorts', type: 'policy' },
   'insecure-registries': { field: 'insecureRegistries', type: 'strings' },
+  'registry-mirrors': { field: 'registryMirrors', type: 'mirrors' },
+  registries: { field: 'registries', type: 'registries' },
+  'registry-certificates': { field: 'registryCertificates', type: 'strings' },
+  proxies: { field: 'proxies', type: 'proxies' },
   'default-runtime': { field: 'defaultRuntime', type: 'string' },
   runtimes: { field: 'runtimes', type: 'runtimes' },
   'runtime-deadline-ms': { field: 'runtimeDeadlineMs', type: 'number' },
@@ -132,6 +169,14 @@ function readKey(path: string, key: string, value: unknown): [string, unknown] {
     case 'strings':
       if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw wrong();
       return [known.field, value];
+    case 'mirrors':
+      if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw wrong();
+      return [known.field, parseMirrors(value, `"${key}" in ${path}`)];
+    case 'registries':
+      return [known.field, parseRegistries(value, `"${key}" in ${path}`)];
+    case 'proxies':
+      if (!isTextMap(value)) throw wrong();
+      return [known.field, checkProxies(value, `"${key}" in ${path}`)];
     case 'texts':
       if (!isTextMap(value)) throw wrong();
       return [known.field, value];
@@ -146,6 +191,34 @@ function readKey(path: string, key: string, value: unknown): [string, unknown] {
   }
 }
 
+/** Addresses of mirrors, checked and in one form. */
+export function parseMirrors(addresses: readonly string[], where: string): string[] {
+  return addresses.map((address) => parseMirror(address, { where, tags: true }).url);
+}
+
+/** All that is told of single registries, those of the older keys included. */
+export function registrySettings({
+  registries,
+  registryMirrors,
+}: Pick<EngineSettings, 'registries' | 'registryMirrors'>): Record<string, RegistrySettings> {
+  if (registryMirrors.length === 0) return registries;
+  const official = registries['docker.io'] ?? { mirrors: [], insecure: false, tokenServers: [] };
+  const mirrors = registryMirrors.map((url) => ({ url, tags: true, insecure: false }));
+  return { ...registries, 'docker.io': { ...official, mirrors: [...mirrors, ...official.mirrors] } };
+}
+
+function checkProxies(value: Record<string, string>, where: string): ProxySettings {
+  const known = ['http-proxy', 'https-proxy', 'no-proxy'];
+  const odd = Object.keys(value).find((key) => !known.includes(key));
+  if (odd !== undefined)
+    throw invalid(`${where} has an unknown key "${odd}"`, {
+      code: 'bad-configuration',
+      hint: `known keys: ${known.join(', ')}`,
+    });
+  createProxyFor(value);
+  return value;
+}
+
 export function parsePublishedPorts(value: unknown): PublishedPortsPolicy {
   if (value === 'host-firewall' || value === 'docker') return value;
   throw invalid(`published-ports must be ${words.policy}`, { code: 'bad-configuration' });
@@ -158,9 +231,12 @@ const words = {
   strings: 'a list of texts',
   texts: 'an object of texts',
   runtimes: 'an object of { "path": … } by name',
+  registries: 'an object of settings by registry',
+  mirrors: 'a list of addresses',
+  proxies: 'an object of texts',
 };
 
-function isTextMap(value: unknown): boolean {
+function isTextMap(value: unknown): value is Record<string, string> {
   return (
     typeof value === 'object' &&
     value !== null &&

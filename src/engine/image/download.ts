@@ -1,4 +1,4 @@
-import { isKind, SiloError } from '../../foundation/base/errors.ts';
+import { SiloError } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { Descriptor } from '../../foundation/oci/descriptor.ts';
 import type { Reference } from '../../foundation/oci/reference.ts';
@@ -89,19 +89,21 @@ async function streamLayer(
   }
 }
 
-/** Once more from the beginning when what an earlier run had left of the blob proves damaged. */
+/** From the beginning again when what an earlier run had left of the blob, or a mirror gave, proves wrong. */
 async function unpackStream(
   context: Context,
   layer: LayerWish,
   fetch: BlobFetch,
   signal: AbortSignal,
 ): Promise<StoredLayer> {
-  try {
-    return await unpackInto(context, layer, await fetch.stream(), { signal, isGenuine: fetch.done });
-  } catch (error) {
-    if (!isKind(error, 'corrupt') || !(error instanceof SiloError) || error.code !== 'blob-restarted')
-      throw error;
-    return unpackInto(context, layer, await fetch.stream(), { signal, isGenuine: fetch.done });
+  for (;;) {
+    try {
+      return await unpackInto(context, layer, await fetch.stream(), { signal, isGenuine: fetch.done });
+    } catch (error) {
+      if (!(error instanceof SiloError) || signal.aborted) throw error;
+      const isBadData = error.kind === 'corrupt' || error.kind === 'invalid';
+      if (error.code !== 'blob-restarted' && !(isBadData && fetch.startOver())) throw error;
+    }
   }
 }
 

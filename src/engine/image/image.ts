@@ -107,8 +107,15 @@ export interface SaveRequest {
 
 /** Questions to registries that bring nothing here. */
 export interface ImageRegistries {
-  /** Resolves when the registry takes the credentials; `unauthorized` otherwise. They are not kept. */
-  login(request: { host: string; credentials: RegistryCredentials; signal?: AbortSignal }): Promise<void>;
+  /**
+   * Resolves when the registry takes the credentials; `unauthorized` otherwise. They are not kept. To the identity token that is to be kept instead of
+   * the password, where the registry gives one.
+   */
+  login(request: {
+    host: string;
+    credentials: RegistryCredentials;
+    signal?: AbortSignal;
+  }): Promise<string | undefined>;
   /** Repositories that a registry finds by words; only few have such a search. */
   search(request: SearchRequest): Promise<FoundRepository[]>;
   /** What a name means at its registry now. */

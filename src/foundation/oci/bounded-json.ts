@@ -15,6 +15,8 @@ export interface JsonObject {
   objects(key: string, limit: number): JsonObject[] | undefined;
   strings(key: string, limit: number): string[] | undefined;
   integers(key: string, limit: number): number[] | undefined;
+  /** Of any kind. */
+  items(key: string, limit: number): unknown[] | undefined;
   /** A map of strings to strings. */
   stringMap(key: string, limit: number): Record<string, string> | undefined;
   /** The keys of a map whose values mean nothing (`ExposedPorts`). */
@@ -93,6 +95,7 @@ function view(source: Record<string, unknown>, where: string): JsonObject {
         if (!isInteger(value)) throw invalid(`${at(key)}[${index}] must be a whole number`);
         return value;
       }),
+    items: list,
     stringMap(key, limit) {
       const value = map(key, limit);
       if (value === undefined) return undefined;

@@ -1,4 +1,4 @@
-import { type SiloError, corrupt, forbidden } from '../../foundation/base/errors.ts';
+import { SiloError, corrupt, forbidden, unavailable } from '../../foundation/base/errors.ts';
 import type { Reference } from '../../foundation/oci/reference.ts';
 import { parseJsonDocument } from '../../foundation/oci/bounded-json.ts';
 import { readBounded } from './bounded-body.ts';
@@ -7,7 +7,7 @@ import type { RegistryAccess } from './distribution.ts';
 import { mayShowCredentials, parseRealm } from './realm.ts';
 import { noCredentials, notARegistry, isHtml, replyError } from './registry-errors.ts';
 import { type RetryPolicy, sendWithRetry } from './retry.ts';
-import { type HttpRequest, type Transport, shownUrl } from './transport.ts';
+import { type HttpRequest, type Transport, shownRequest, shownUrl } from './transport.ts';
 import { isInsecureHost, isLoopbackHost } from './trust.ts';
 
 /** Finds the `Authorization` for one registry; tokens are kept per repository until they expire or are refused. */
@@ -16,6 +16,8 @@ export interface Authorizer {
   cached(registry: URL, reference: Reference): string | undefined;
   /** Answers the challenge of a 401. `unauthorized` when there is nothing (else) to offer. */
   answer(registry: URL, reference: Reference, reply: Refusal): Promise<string>;
+  /** What a token server gave in place of the password, when a login was asked for. */
+  identityToken(): string | undefined;
 }
 
 export interface Refusal {
@@ -32,6 +34,8 @@ export interface AuthorizerOptions {
   bodyDeadlineMs: number;
 }
 
+/** Known to token servers that keep count of their clients. */
+const clientId = 'silo';
 const tokenLimitBytes = 1024 * 1024;
 // RFC 6750 section 2.1, and short enough for any server's header limit.
 const usableToken = /^[A-Za-z0-9\-._~+/]{1,65536}=*$/;
@@ -43,6 +47,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
   const { credentials } = options.access;
   const known = new Map<string, { value: string; validUntilMs: number }>();
   const pending = new Map<string, Promise<string>>();
+  let identityToken: string | undefined;
   const keyOf = (registry: URL, reference: Reference): string => `${registry.origin} ${reference.path}`;
   const cached = (registry: URL, reference: Reference): string | undefined => {
     const found = known.get(keyOf(registry, reference));
@@ -54,12 +59,13 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
     const key = keyOf(registry, reference);
     if (bearer) {
       if (credentials && 'token' in credentials) return `Bearer ${credentials.token}`;
-      const { token, lifeSeconds } = await fetchToken(options, {
+      const { token, lifeSeconds, refreshToken } = await fetchToken(options, {
         registry,
         reference,
         parameters: bearer.parameters,
         signal: reply.signal,
       });
+      identityToken = refreshToken ?? identityToken;
       const value = `Bearer ${token}`;
       known.set(key, { value, validUntilMs: Date.now() + lifeSeconds * 1000 - renewBeforeMs });
       return value;
@@ -73,6 +79,7 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
   };
   return {
     cached,
+    identityToken: () => identityToken,
     async answer(registry, reference, reply) {
       const key = keyOf(registry, reference);
       const other = cached(registry, reference);
@@ -95,11 +102,18 @@ interface TokenRequest {
   signal: AbortSignal | undefined;
 }
 
+interface Token {
+  token: string;
+  lifeSeconds: number;
+  /** Buys further tokens, in place of the password. */
+  refreshToken: string | undefined;
+}
+
 /** Distribution's token protocol (docs/spec/auth/token.md, oauth.md). */
 async function fetchToken(
   options: AuthorizerOptions,
   { registry, reference, parameters, signal }: TokenRequest,
-): Promise<{ token: string; lifeSeconds: number }> {
+): Promise<Token> {
   const { access } = options;
   const url = parseRealm(parameters['realm'] ?? '', registry, access);
   // Our own scope, not the challenge's: a registry must not make us ask for rights on other repositories.
@@ -120,34 +134,59 @@ async function fetchToken(
     signal,
   };
   if (url.origin === registry.origin) request.reach = 'named';
-  if (shown && 'identityToken' in shown) {
-    query.set('grant_type', 'refresh_token');
-    query.set('refresh_token', shown.identityToken);
-    query.set('client_id', 'silo');
-    if (asksForRights) query.set('scope', scopes.join(' '));
-    request.method = 'POST';
-    request.body = query.toString();
-    request.headers['content-type'] = 'application/x-www-form-urlencoded';
-    request.headers['content-length'] = String(Buffer.byteLength(request.body));
-  } else {
-    if (asksForRights) for (const scope of scopes) query.append('scope', scope);
-    for (const [name, value] of query) url.searchParams.append(name, value);
-    if (shown && 'username' in shown) request.headers['authorization'] = basicOf(shown);
+  const asForm = (grant: Record<string, string>): HttpRequest => {
+    const form = new URLSearchParams({ ...Object.fromEntries(query), ...grant, client_id: clientId });
+    if (asksForRights) form.set('scope', scopes.join(' '));
+    const body = form.toString();
+    const headers = {
+      ...request.headers,
+      'content-type': 'application/x-www-form-urlencoded',
+      'content-length': String(Buffer.byteLength(body)),
+    };
+    return { ...request, url: new URL(url), method: 'POST', body, headers };
+  };
+  if (shown && 'identityToken' in shown)
+    return readToken(options, {
+      request: asForm({ grant_type: 'refresh_token', refresh_token: shown.identityToken }),
+      reference,
+    });
+  const asPlain: HttpRequest = { ...request, url: new URL(url), headers: { ...request.headers } };
+  if (asksForRights) for (const scope of scopes) asPlain.url.searchParams.append('scope', scope);
+  for (const [name, value] of query) asPlain.url.searchParams.append(name, value);
+  if (!shown || !('username' in shown)) return readToken(options, { request: asPlain, reference });
+  asPlain.headers['authorization'] = basicOf(shown);
+  asPlain.url.searchParams.set('account', shown.username);
+  asPlain.url.searchParams.set('client_id', clientId);
+  if (!asksForRights) asPlain.url.searchParams.set('offline_token', 'true');
+  try {
+    return await readToken(options, { request: asPlain, reference });
+  } catch (error) {
+    // A server that only speaks OAuth 2 does not know the older way.
+    if (!(error instanceof SiloError) || error.code !== 'no-such-way') throw error;
+    const { username, password } = shown;
+    const access_type = asksForRights ? 'online' : 'offline';
+    return readToken(options, {
+      request: asForm({ grant_type: 'password', username, password, access_type }),
+      reference,
+    });
   }
-  return readToken(options, { request, reference });
 }
 
 async function readToken(
   options: AuthorizerOptions,
   { request, reference }: { request: HttpRequest; reference: Reference },
-): Promise<{ token: string; lifeSeconds: number }> {
-  const where = `Get "${shownUrl(request.url)}"`;
+): Promise<Token> {
+  const where = shownRequest(request.method, request.url);
   const reply = await sendWithRetry(() => options.transport.send(request), options.retry, request.signal);
   const bytes = await readBounded(reply, {
     limitBytes: tokenLimitBytes,
     deadlineMs: options.bodyDeadlineMs,
     what: `${where}: the token`,
   });
+  if ((reply.status === 404 || reply.status === 405) && request.method !== 'POST')
+    throw unavailable(`${where}: the token server answers with status ${reply.status}`, {
+      code: 'no-such-way',
+    });
   if (reply.status !== 200)
     throw replyError(
       {
@@ -167,7 +206,12 @@ async function readToken(
     throw corrupt(`${where}: authorization server did not include a usable token in the response`, {
       code: 'bad-token',
     });
-  return { token, lifeSeconds: Math.max(body.integer('expires_in') ?? 0, minimumLifeSeconds) };
+  const refreshToken = body.string('refresh_token');
+  return {
+    token,
+    lifeSeconds: Math.max(body.integer('expires_in') ?? 0, minimumLifeSeconds),
+    refreshToken: refreshToken !== undefined && usableToken.test(refreshToken) ? refreshToken : undefined,
+  };
 }
 
 function showableCredentials(

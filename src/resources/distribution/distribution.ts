@@ -16,14 +16,24 @@ export interface RegistryClient {
     reference: Reference,
     descriptor: Descriptor,
     options: { offset: number; signal?: AbortSignal },
-  ): Promise<{ startsAt: number; body: AsyncIterable<Uint8Array> }>;
-  /** Whether a registry takes the credentials: it answers `/v2/` with them. `unauthorized` otherwise. */
-  check(host: string, signal?: AbortSignal): Promise<void>;
+  ): Promise<OpenedBlob>;
+  /**
+   * Whether a registry takes the credentials: it answers `/v2/` with them. `unauthorized` otherwise. Resolves to the identity token that its token
+   * server gave instead of the password, where it gives such.
+   */
+  check(host: string, signal?: AbortSignal): Promise<string | undefined>;
   /** Repositories by words: the search of the protocol's first version, which few registries have. */
   search(
     host: string,
     query: { text: string; limit: number; signal?: AbortSignal },
   ): Promise<FoundRepository[]>;
+}
+
+export interface OpenedBlob {
+  startsAt: number;
+  body: AsyncIterable<Uint8Array>;
+  /** There when another place has the blob too: what came was wrong, do not ask there again. */
+  distrust?: () => void;
 }
 
 /** The other direction, for one repository too. Made with `access.pushes`. */
@@ -73,8 +83,10 @@ export interface RegistryAccess {
   credentials?: RegistryCredentials;
   /** Rights to write are asked for, and to read these other repositories of the registry. */
   pushes?: { mountsFrom: readonly string[] };
-  /** Further hosts that may see the credentials when the registry names them as token servers. */
-  tokenServers?: readonly string[];
+  /** Further hosts that may see the credentials when a registry (by its host) names them as token servers. */
+  tokenServers?: Readonly<Record<string, readonly string[]>>;
+  /** Where the registry is, when that is known with its scheme: a mirror's. Ends with `/v2/`. */
+  origin?: URL;
 }
 
 /** `token` is sent to the registry as it is; `identityToken` is exchanged at the token server (Docker's `identitytoken`). */

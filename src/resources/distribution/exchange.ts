@@ -39,6 +39,8 @@ export interface ExchangeOptions {
   authorizer: Authorizer;
   retry: RetryPolicy;
   bodyDeadlineMs: number;
+  /** For the headers of an answer, when shorter than the transport's own. */
+  answerMs?: number | undefined;
 }
 
 const maximumRedirects = 5;
@@ -82,6 +84,7 @@ function createEndpoints({ transport, access }: ExchangeOptions) {
     // The name of images is not that of the server for Docker's own registry.
     const server = host === 'docker.io' ? 'registry-1.docker.io' : host;
     const secure = new URL(`https://${server}/v2/`);
+    if (access.origin) return access.origin;
     if (!isInsecureHost(server, access.insecure)) return secure;
     const found = known.get(server) ?? (await probe(transport, secure, signal));
     known.set(server, found);
@@ -134,6 +137,7 @@ async function follow(options: ExchangeOptions, start: Following): Promise<HttpR
       reach,
       verifyTls: !isInsecureHost(url.host, options.access.insecure),
       signal: query.signal,
+      ...(options.answerMs === undefined ? {} : { headersTimeoutMs: options.answerMs }),
     };
     const send = (): Promise<HttpReply> =>
       options.transport.send(query.body === undefined ? request : { ...request, body: query.body() });

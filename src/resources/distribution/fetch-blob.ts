@@ -45,30 +45,40 @@ export interface BlobFetch {
   /**
    * The bytes from the first one on, while they arrive: what a broken download left before is there at once. Follows at the consumer's
    * own pace, through the page cache. Ends cleanly only when `done` has resolved, so a stream that ended was the right blob; fails
-   * as `done` does. It fails with code `blob-restarted` when what an earlier run had left proves damaged and the download begins
-   * again: call `stream` once more, or await `done` and read the store.
+   * as `done` does. It fails with code `blob-restarted` when what came so far proves wrong and the download begins again elsewhere: call
+   * `stream` once more, or await `done` and read the store.
    */
   stream(): Promise<Readable>;
+  /**
+   * Tells that the bytes so far make no sense. When they may be at fault (an earlier run left them, or a mirror gave them) the download begins
+   * again, and the answer is true: call `stream` once more. Otherwise the blob itself is bad.
+   */
+  startOver(): boolean;
 }
 
 const writeBytes = 512 * 1024;
 /** Less than this between two breaks counts as no progress, or a server could keep us busy for ever. */
 const progressBytes = 1024 * 1024;
+/** So many mirrors may give wrong bytes of one blob. */
+const maximumRestarts = 8;
 
 /**
  * Brings one blob into the content store, resuming what an earlier download (of this run or another) left. Starts at once. After a failure
  * or a cancellation the partial file stays for the next time.
  */
 export function fetchBlob(options: FetchBlob): BlobFetch {
-  const state: FetchState = { source: Promise.withResolvers(), progress: createProgress() };
-  state.source.promise.catch(() => undefined);
+  const state = createState();
   const done = run(options, state).then(
     (stored) => {
+      state.settled = true;
+      // Somebody may have told us to start over when all was there.
+      state.source.resolve(stored.path);
       state.progress.finish(stored.sizeBytes);
       return stored;
     },
     (error: unknown) => {
       const wrapped = toSiloError(error);
+      state.settled = true;
       state.source.reject(wrapped);
       state.progress.fail(wrapped);
       throw wrapped;
@@ -87,6 +97,13 @@ export function fetchBlob(options: FetchBlob): BlobFetch {
         return readGrowingFile((await done).path, progress);
       }
     },
+    startOver() {
+      const stop = state.doubtful && !state.settled ? state.stop : undefined;
+      if (stop === undefined) return false;
+      renew(options.descriptor, state);
+      stop.abort();
+      return true;
+    },
   };
 }
 
@@ -95,6 +112,38 @@ interface FetchState {
   source: PromiseWithResolvers<string>;
   /** Of the present beginning; exchanged when the download starts over. */
   progress: Progress;
+  /** What came so far may be wrong although the blob is right. */
+  doubtful: boolean;
+  /** Mirrors that gave some of it. */
+  distrust: Set<() => void>;
+  /** Ends the present beginning. */
+  stop: AbortController | undefined;
+  settled: boolean;
+}
+
+function createState(): FetchState {
+  const source = Promise.withResolvers<string>();
+  source.promise.catch(() => undefined);
+  return {
+    source,
+    progress: createProgress(),
+    doubtful: false,
+    distrust: new Set(),
+    stop: undefined,
+    settled: false,
+  };
+}
+
+/** From now on `stream` is about the next beginning; those who read the present one hear of it. */
+function renew(descriptor: Descriptor, state: FetchState): void {
+  const { progress } = state;
+  for (const distrust of state.distrust) distrust();
+  Object.assign(state, createState());
+  progress.fail(
+    corrupt(`what came of ${descriptor.digest} was damaged; the download begins again`, {
+      code: 'blob-restarted',
+    }),
+  );
 }
 
 async function run(options: FetchBlob, state: FetchState): Promise<StoredBlob> {
@@ -105,21 +154,16 @@ async function run(options: FetchBlob, state: FetchState): Promise<StoredBlob> {
     state.source.resolve(existing.path);
     return existing;
   }
-  const first = await download(options, state);
-  if ('stored' in first) return first.stored;
-  // The bytes of an earlier run were damaged (a power cut leaves holes): once more, from the beginning.
-  state.progress.fail(
-    corrupt(`the partial download of ${descriptor.digest} was damaged; it begins again`, {
-      code: 'blob-restarted',
-    }),
-  );
-  state.progress = createProgress();
-  const second = await download(options, state);
-  if ('stored' in second) return second.stored;
-  throw second.damaged;
+  for (let restarts = 0; ; restarts++) {
+    const outcome = await download(options, state);
+    if ('stored' in outcome) return outcome.stored;
+    // The bytes of an earlier run were damaged (a power cut leaves holes), or a mirror lied: once more, from the beginning.
+    if (restarts === maximumRestarts) throw outcome.damaged;
+    if (!outcome.renewed) renew(descriptor, state);
+  }
 }
 
-type Outcome = { stored: StoredBlob } | { damaged: SiloError };
+type Outcome = { stored: StoredBlob } | { damaged: SiloError; renewed: boolean };
 
 async function download(options: FetchBlob, state: FetchState): Promise<Outcome> {
   const { descriptor, content } = options;
@@ -128,22 +172,38 @@ async function download(options: FetchBlob, state: FetchState): Promise<Outcome>
   });
   if (ingest.offset > descriptor.size) await ingest.truncate();
   const resumedFrom = ingest.offset;
+  const { progress } = state;
+  const stop = new AbortController();
+  state.stop = stop;
+  state.doubtful ||= resumedFrom > 0;
   state.source.resolve(ingest.path);
-  state.progress.advance(resumedFrom);
+  progress.advance(resumedFrom);
   options.onProgress?.(resumedFrom);
-  await transfer(options, ingest, state.progress);
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  try {
+    await transfer({ ...options, signal }, ingest, { state, progress });
+  } catch (error) {
+    if (!stop.signal.aborted || options.signal?.aborted) throw error;
+    await ingest.truncate();
+    return { damaged: toSiloError(error), renewed: true };
+  }
   faultPoint('distribution.fetch.before-commit');
   try {
     return { stored: await ingest.commit({ digest: descriptor.digest, sizeBytes: descriptor.size }) };
   } catch (error) {
     const failure = toSiloError(error);
-    if (failure.kind === 'corrupt' && resumedFrom > 0) return { damaged: failure };
+    const renewed = stop.signal.aborted;
+    if (failure.kind === 'corrupt' && (renewed || state.doubtful)) return { damaged: failure, renewed };
     throw failure;
   }
 }
 
 /** Connects as often as it takes to get all bytes, as long as each connection brings some. */
-async function transfer(options: FetchBlob, ingest: BlobIngest, progress: Progress): Promise<void> {
+async function transfer(
+  options: FetchBlob,
+  ingest: BlobIngest,
+  { state, progress }: { state: FetchState; progress: Progress },
+): Promise<void> {
   const { client, reference, descriptor, signal } = options;
   const retry = options.retry ?? defaultRetry;
   const begun = ingest.offset;
@@ -151,14 +211,20 @@ async function transfer(options: FetchBlob, ingest: BlobIngest, progress: Progre
   while (ingest.offset < descriptor.size) {
     const before = ingest.offset;
     try {
-      const { startsAt, body } = await client.blob(reference, descriptor, {
+      const { startsAt, body, distrust } = await client.blob(reference, descriptor, {
         offset: before,
         ...(signal ? { signal } : {}),
       });
+      if (distrust) {
+        state.doubtful = true;
+        state.distrust.add(distrust);
+      }
       // A server that ignores ranges sends again what is here already; the end's digest covers both.
       await append({ body, skip: before - startsAt, ingest, progress, onProgress: options.onProgress });
     } catch (error) {
       const failure = toSiloError(error);
+      // There is another place, which is asked at once.
+      if (failure.code === 'mirror-failed' && !signal?.aborted) continue;
       if (!isResumable(failure, ingest.offset > begun)) throw failure;
       failures = ingest.offset - before >= progressBytes ? 1 : failures + 1;
       if (failures >= retry.attempts) throw failure;

@@ -15,12 +15,32 @@ export type ProxyFor = (url: URL) => URL | undefined;
  * proxied; a name covers its subdomains, `.name` only those; addresses and CIDR cover addresses; `*` is everything.
  */
 export function proxyFromEnvironment(environment: Record<string, string | undefined>): ProxyFor {
+  return createProxyFor(proxyTexts(environment));
+}
+
+/** The addresses as they are written, by the keys of the configuration file. */
+export function proxyTexts(environment: Record<string, string | undefined>): ProxyTexts {
   const read = (name: string): string => environment[name] || environment[name.toLowerCase()] || '';
-  const proxies: Record<string, URL | undefined> = {
-    'http:': parseProxy(read('HTTP_PROXY')),
-    'https:': parseProxy(read('HTTPS_PROXY')),
+  return {
+    'http-proxy': read('HTTP_PROXY'),
+    'https-proxy': read('HTTPS_PROXY'),
+    'no-proxy': read('NO_PROXY'),
   };
-  const exceptions = read('NO_PROXY')
+}
+
+export interface ProxyTexts {
+  'http-proxy'?: string;
+  'https-proxy'?: string;
+  'no-proxy'?: string;
+}
+
+/** Kind `invalid` when an address is not usable; it is not shown, as it may hold a password. */
+export function createProxyFor(texts: ProxyTexts): ProxyFor {
+  const proxies: Record<string, URL | undefined> = {
+    'http:': parseProxy(texts['http-proxy'] ?? ''),
+    'https:': parseProxy(texts['https-proxy'] ?? ''),
+  };
+  const exceptions = (texts['no-proxy'] ?? '')
     .split(',')
     .map((entry) => entry.trim().toLowerCase())
     .filter((entry) => entry !== '');
@@ -47,9 +67,9 @@ function parseProxy(text: string): URL | undefined {
   const address = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url?.protocol === 'http:') return url;
-  throw invalid('the proxy in the environment is not usable: want http://[USER:PASSWORD@]HOST[:PORT]', {
+  throw invalid('the proxy for registries is not usable: want http://[USER:PASSWORD@]HOST[:PORT]', {
     code: 'bad-proxy',
-    hint: 'correct HTTP_PROXY and HTTPS_PROXY in the environment of the daemon',
+    hint: 'correct HTTP_PROXY and HTTPS_PROXY in the environment of the daemon, or "proxies" in its configuration file',
   });
 }
 
@@ -79,6 +99,8 @@ export function createTunnelAgent(proxy: URL, options: https.AgentOptions): http
           socket,
           servername: isIP(host) === 0 ? host : '',
           rejectUnauthorized: options.rejectUnauthorized ?? true,
+          ...(options.ca ? { ca: options.ca } : {}),
+          ...(options.cert && options.key ? { cert: options.cert, key: options.key } : {}),
         });
         secure.once('error', fail);
         secure.once('secureConnect', () => {

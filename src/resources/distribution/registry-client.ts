@@ -13,7 +13,7 @@ import { manifestAccept } from '../../foundation/oci/media-types.ts';
 import { type Reference, withDefaultTag } from '../../foundation/oci/reference.ts';
 import { createAuthorizer } from './authorization.ts';
 import { readBounded } from './bounded-body.ts';
-import type { FetchedManifest, RegistryAccess, RegistryClient } from './distribution.ts';
+import type { FetchedManifest, OpenedBlob, RegistryAccess, RegistryClient } from './distribution.ts';
 import { type Exchange, createExchange } from './exchange.ts';
 import { searchRegistry } from './search.ts';
 import { isHtml, notARegistry, sizeMismatch } from './registry-errors.ts';
@@ -26,6 +26,8 @@ export interface RegistryClientOptions {
   retry?: RetryPolicy;
   /** For a whole manifest or token, however slowly it drips. */
   bodyDeadlineMs?: number;
+  /** For the headers of each answer, when shorter than the transport's own. */
+  answerMs?: number;
 }
 
 /** A client with its own tokens; make one per pull, over the engine's one transport. */
@@ -34,7 +36,8 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
   const retry = options.retry ?? defaultRetry;
   const bodyDeadlineMs = options.bodyDeadlineMs ?? 60_000;
   const authorizer = createAuthorizer({ transport, access, retry, bodyDeadlineMs });
-  const exchange = createExchange({ transport, access, authorizer, retry, bodyDeadlineMs });
+  const { answerMs } = options;
+  const exchange = createExchange({ transport, access, authorizer, retry, bodyDeadlineMs, answerMs });
   return {
     async manifest(reference, signal) {
       const { tag, digest } = withDefaultTag(reference);
@@ -57,7 +60,10 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     blob: (reference, descriptor, { offset, signal }) =>
       openBlob(exchange, { reference, descriptor, offset, signal }),
     search: (host, query) => searchRegistry(exchange, host, { ...query, bodyDeadlineMs }),
-    check: (host, signal) => checkCredentials(exchange, host, signal),
+    async check(host, signal) {
+      await checkCredentials(exchange, host, signal);
+      return authorizer.identityToken();
+    },
   };
 }
 
@@ -144,10 +150,7 @@ interface BlobRequest {
   signal: AbortSignal | undefined;
 }
 
-async function openBlob(
-  exchange: Exchange,
-  request: BlobRequest,
-): Promise<{ startsAt: number; body: AsyncIterable<Uint8Array> }> {
+async function openBlob(exchange: Exchange, request: BlobRequest): Promise<OpenedBlob> {
   const { reference, descriptor, offset, signal } = request;
   const reply = await exchange({
     reference,

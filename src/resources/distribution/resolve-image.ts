@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { corrupt, invalid } from '../../foundation/base/errors.ts';
+import { SiloError, corrupt, invalid } from '../../foundation/base/errors.ts';
 import type { Descriptor, Platform } from '../../foundation/oci/descriptor.ts';
 import { digestAlgorithm, digestHex } from '../../foundation/oci/digest.ts';
 import { type Manifest, parseManifestDocument, requireImageManifest } from '../../foundation/oci/manifest.ts';
@@ -59,14 +59,27 @@ export async function fetchSmallBlob(options: {
     throw invalid(
       `blob ${descriptor.digest} is ${descriptor.size} bytes long: more than the limit of ${limitBytes}`,
     );
-  const { body } = await client.blob(reference, descriptor, { offset: 0, ...(signal ? { signal } : {}) });
+  for (;;) {
+    const range = { offset: 0, ...(signal ? { signal } : {}) };
+    const { body, distrust } = await client.blob(reference, descriptor, range);
+    const bytes = await collect(body).catch((error: unknown) => {
+      // Each mirror fails once at most.
+      if (error instanceof SiloError && error.code === 'mirror-failed') return undefined;
+      throw error;
+    });
+    if (bytes === undefined) continue;
+    const actual = createHash(digestAlgorithm(descriptor.digest)).update(bytes).digest('hex');
+    if (actual === digestHex(descriptor.digest)) return bytes;
+    if (distrust === undefined)
+      throw corrupt(`image config verification failed for digest ${descriptor.digest}: got ${actual}`, {
+        code: 'digest-mismatch',
+      });
+    distrust();
+  }
+}
+
+async function collect(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
-  const actual = createHash(digestAlgorithm(descriptor.digest)).update(bytes).digest('hex');
-  if (actual !== digestHex(descriptor.digest))
-    throw corrupt(`image config verification failed for digest ${descriptor.digest}: got ${actual}`, {
-      code: 'digest-mismatch',
-    });
-  return bytes;
+  return Buffer.concat(chunks);
 }

@@ -4,6 +4,7 @@ import https from 'node:https';
 import { type LookupFunction, isIP } from 'node:net';
 import { forbidden as forbiddenError, timedOut } from '../../foundation/base/errors.ts';
 import { throwIfAborted } from '../../foundation/base/deadline.ts';
+import type { CertificatesFor, HostCertificates } from './certificates.ts';
 import { type ProxyFor, createTunnelAgent, proxyAddress, proxyHeaders } from './proxy.ts';
 import { connectionError } from './registry-errors.ts';
 import { type Reach, mayReach, splitHostPort } from './trust.ts';
@@ -46,21 +47,32 @@ export interface TransportTimeouts {
   headersMs: number;
   /** Between two chunks of a body. */
   idleMs: number;
+  /** A body must bring `bytes` in each `perMs` that we wait for it; our own slowness does not count. */
+  pace?: { bytes: number; perMs: number };
 }
+
+/** Less than a telephone line gave: whoever is slower holds us up on purpose, or is as good as gone. */
+const slowest = { bytes: 64 * 1024, perMs: 60_000 };
 
 /** Keeps connections open between requests; shared by all registry clients of the engine. */
 export function createTransport(
   timeouts: TransportTimeouts = { headersMs: 30_000, idleMs: 30_000 },
   proxyFor: ProxyFor = () => undefined,
+  certificatesFor: CertificatesFor = () => Promise.resolve(undefined),
 ): Transport {
   const agents = new Map<string, http.Agent>();
   // Connections are reused only among requests with the same rules, or a rule could be evaded by a connection made under another.
-  const agentFor = (request: HttpRequest, proxy: URL | undefined): http.Agent => {
+  const agentFor = (
+    request: HttpRequest,
+    proxy: URL | undefined,
+    certificates: HostCertificates | undefined,
+  ): http.Agent => {
     const { url, reach, verifyTls } = request;
-    const key = `${url.protocol} ${reach} ${verifyTls} ${proxy?.href}`;
+    const own = certificates ? `${url.host} ${certificates.id}` : '';
+    const key = `${url.protocol} ${reach} ${verifyTls} ${proxy?.href} ${own}`;
     let agent = agents.get(key);
     if (agent === undefined) {
-      agent = createAgent(request, proxy);
+      agent = createAgent(request, proxy, certificates);
       agents.set(key, agent);
     }
     return agent;
@@ -70,7 +82,11 @@ export function createTransport(
       throwIfAborted(request.signal, 'the request to the registry');
       refuseAddress(request);
       const proxy = proxyFor(request.url);
-      return exchange(request, { agent: agentFor(request, proxy), proxy, timeouts });
+      const certificates =
+        request.url.protocol === 'https:' ? await certificatesFor(request.url.host) : undefined;
+      throwIfAborted(request.signal, 'the request to the registry');
+      const agent = agentFor(request, proxy, certificates);
+      return exchange(request, { agent, proxy, timeouts, certificates });
     },
     [Symbol.dispose]() {
       for (const agent of agents.values()) agent.destroy();
@@ -79,9 +95,13 @@ export function createTransport(
   };
 }
 
-function createAgent({ url, reach, verifyTls }: HttpRequest, proxy: URL | undefined): http.Agent {
+function createAgent(
+  { url, reach, verifyTls }: HttpRequest,
+  proxy: URL | undefined,
+  certificates: HostCertificates | undefined,
+): http.Agent {
   const options = { keepAlive: true, maxFreeSockets: 16 };
-  const secure = { ...options, rejectUnauthorized: verifyTls };
+  const secure = { ...options, ...tlsOptions(certificates), rejectUnauthorized: verifyTls };
   if (url.protocol === 'http:')
     return new http.Agent(proxy ? options : { ...options, lookup: guardedLookup(reach) });
   return proxy
@@ -89,8 +109,15 @@ function createAgent({ url, reach, verifyTls }: HttpRequest, proxy: URL | undefi
     : new https.Agent({ ...secure, lookup: guardedLookup(reach) });
 }
 
+function tlsOptions(certificates: HostCertificates | undefined): Omit<HostCertificates, 'id'> {
+  if (certificates === undefined) return {};
+  const { id: _, ...options } = certificates;
+  return options;
+}
+
 interface Route {
   agent: http.Agent;
+  certificates: HostCertificates | undefined;
   proxy: URL | undefined;
   timeouts: TransportTimeouts;
 }
@@ -113,7 +140,7 @@ function targetOf(
   };
 }
 
-function exchange(request: HttpRequest, { agent, proxy, timeouts }: Route): Promise<HttpReply> {
+function exchange(request: HttpRequest, { agent, proxy, timeouts, certificates }: Route): Promise<HttpReply> {
   const { url, signal } = request;
   const headersMs = Math.min(request.headersTimeoutMs ?? Infinity, timeouts.headersMs);
   const where = shownRequest(request.method, url);
@@ -121,6 +148,7 @@ function exchange(request: HttpRequest, { agent, proxy, timeouts }: Route): Prom
   return new Promise((resolveReply, reject) => {
     const client = (url.protocol === 'https:' ? https : http).request({
       ...target,
+      ...tlsOptions(certificates),
       agent,
       method: request.method ?? 'GET',
       headers: { host: url.host, 'user-agent': 'silo', ...target.headers, ...request.headers },
@@ -156,7 +184,7 @@ function exchange(request: HttpRequest, { agent, proxy, timeouts }: Route): Prom
         status: incoming.statusCode ?? 0,
         headers: incoming.headers,
         body: {
-          [Symbol.asyncIterator]: () => readBody(incoming, { where, signal, idleMs: timeouts.idleMs }),
+          [Symbol.asyncIterator]: () => readBody(incoming, { where, signal, ...timeouts }),
         },
         discard: () => drain(incoming, timeouts.idleMs),
       });
@@ -204,9 +232,11 @@ export function shownRequest(method: HttpMethod | undefined, url: URL): string {
 
 async function* readBody(
   incoming: http.IncomingMessage,
-  options: { where: string; signal: AbortSignal | undefined; idleMs: number },
+  options: TransportTimeouts & { where: string; signal: AbortSignal | undefined },
 ): AsyncGenerator<Uint8Array> {
-  const { where, signal, idleMs } = options;
+  const { where, signal, idleMs, pace = slowest } = options;
+  let waited = 0;
+  let came = 0;
   const chunks = (incoming as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -220,8 +250,16 @@ async function* readBody(
           ),
         idleMs,
       );
+      const begun = performance.now();
       const next = await chunks.next().finally(() => clearTimeout(timer));
       if (next.done) return;
+      waited += performance.now() - begun;
+      came += next.value.byteLength;
+      if (waited >= pace.perMs) {
+        if (came < pace.bytes) throw tooSlow(where, pace);
+        waited = 0;
+        came = 0;
+      }
       yield next.value;
     }
   } catch (error) {
@@ -230,6 +268,13 @@ async function* readBody(
     // After a clean end the connection has gone back to the agent and this does nothing.
     if (!incoming.complete) incoming.destroy();
   }
+}
+
+function tooSlow(where: string, { bytes, perMs }: { bytes: number; perMs: number }): Error {
+  return timedOut(`${where}: the server sent less than ${bytes} bytes in ${perMs / 1000} s`, {
+    code: 'connection-stalled',
+    hint: 'the registry, or the way to it, is too slow; try later',
+  });
 }
 
 function drain(incoming: http.IncomingMessage, limitMs: number): void {

@@ -77,7 +77,7 @@ describe('token servers', () => {
   });
 
   test('listed ones may', () => {
-    const access = { insecure: [], tokenServers: ['sso.corp.example'] };
+    const access = { insecure: [], tokenServers: { 'hub.internal.example': ['sso.corp.example'] } };
     const registry = new URL('https://hub.internal.example/v2/');
     expect(mayShowCredentials(new URL('https://sso.corp.example/t'), registry, access)).toBe(true);
   });

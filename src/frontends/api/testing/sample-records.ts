@@ -107,6 +107,8 @@ export const sampleHost: HostFacts = {
   logDriver: 'json-file',
   logDrivers: ['json-file', 'local', 'none'],
   insecureRegistries: ['10.0.0.0/8', 'registry.local:5000'],
+  registryMirrors: {},
+  proxies: { http: '', https: '', exceptions: '' },
   startedAtMs: createdAtMs,
   warnings: [],
 };

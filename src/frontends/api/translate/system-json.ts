@@ -107,9 +107,9 @@ export function toInfoJson(
     MemTotal: host.memoryBytes,
     GenericResources: null,
     DockerRootDir: host.dataRoot,
-    HttpProxy: '',
-    HttpsProxy: '',
-    NoProxy: '',
+    HttpProxy: host.proxies.http,
+    HttpsProxy: host.proxies.https,
+    NoProxy: host.proxies.exceptions,
     Name: host.name,
     Labels: [],
     ExperimentalBuild: false,
@@ -179,8 +179,13 @@ function limitsOf(
 
 function registryConfigOf(host: HostFacts): InfoJson['RegistryConfig'] {
   const insecure = host.insecureRegistries.filter((name) => !name.includes('/'));
+  const mirrorsOf = (name: string): string[] =>
+    (host.registryMirrors[name] ?? []).map((address) => `${address}/`);
   const hosts = Object.fromEntries(
-    insecure.map((Name) => [Name, { Name, Mirrors: [], Secure: false, Official: false }]),
+    [...new Set([...insecure, ...Object.keys(host.registryMirrors)])].map((Name) => [
+      Name,
+      { Name, Mirrors: mirrorsOf(Name), Secure: !insecure.includes(Name), Official: false },
+    ]),
   );
   return {
     InsecureRegistryCIDRs: [
@@ -189,9 +194,9 @@ function registryConfigOf(host: HostFacts): InfoJson['RegistryConfig'] {
       ...host.insecureRegistries.filter((name) => name.includes('/')),
     ],
     IndexConfigs: {
-      'docker.io': { Name: 'docker.io', Mirrors: [], Secure: true, Official: true },
       ...hosts,
+      'docker.io': { Name: 'docker.io', Mirrors: mirrorsOf('docker.io'), Secure: true, Official: true },
     },
-    Mirrors: [],
+    Mirrors: mirrorsOf('docker.io'),
   };
 }

@@ -17,12 +17,12 @@ export function checkCredentials(engine: { images: Pick<Engine['images'], 'login
         throw invalid('no credentials: want a username and a password, or a token', {
           code: 'no-credentials',
         });
-      await engine.images.login({
+      const identityToken = await engine.images.login({
         host: hostOf(auth.serveraddress ?? ''),
         credentials,
         signal: call.exchange.signal,
       });
-      return ok({ Status: 'Login Succeeded', IdentityToken: '' });
+      return ok({ Status: 'Login Succeeded', IdentityToken: identityToken ?? '' });
     },
   };
 }

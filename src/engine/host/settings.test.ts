@@ -1,0 +1,66 @@
+import { afterAll, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { toSiloError } from '../../foundation/base/errors.ts';
+import { registryFacts, registryProxies } from './registry-settings.ts';
+import { defaultSettings, readSettingsFile, registrySettings, type EngineSettings } from './settings.ts';
+
+describe('registries in the configuration file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'silo-settings-'));
+  const path = join(folder, 'daemon.json');
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const read = (value: unknown): EngineSettings => {
+    writeFileSync(path, JSON.stringify(value));
+    return { ...defaultSettings, ...readSettingsFile(path) };
+  };
+  const refusal = (value: unknown): string => {
+    try {
+      read(value);
+    } catch (error) {
+      return toSiloError(error).message;
+    }
+    return 'taken';
+  };
+
+  test('are what the engine uses and `info` shows, without passwords', () => {
+    const settings = read({
+      'registry-mirrors': ['https://hub.example/'],
+      'insecure-registries': ['10.0.0.0/8'],
+      registries: {
+        'docker.io': { mirrors: ['https://second.example'] },
+        'registry.corp:5000': { insecure: true, mirrors: ['http://cache.corp/corp'] },
+      },
+      proxies: { 'https-proxy': 'http://ann:sesame@proxy.corp:3128', 'no-proxy': '.corp' },
+    });
+    expect(registrySettings(settings)['docker.io']?.mirrors).toEqual([
+      { url: 'https://hub.example', tags: true, insecure: false },
+      { url: 'https://second.example', tags: false, insecure: false },
+    ]);
+    expect(registryFacts(settings)).toMatchObject({
+      insecureRegistries: ['10.0.0.0/8', 'registry.corp:5000'],
+      registryMirrors: {
+        'docker.io': ['https://hub.example', 'https://second.example'],
+        'registry.corp:5000': ['http://cache.corp/corp'],
+      },
+      proxies: { https: 'http://xxxxx:xxxxx@proxy.corp:3128', exceptions: '.corp' },
+    });
+    const { choose } = registryProxies(settings);
+    expect(choose(new URL('https://registry.example/v2/'))?.host).toBe('proxy.corp:3128');
+    expect(choose(new URL('https://registry.corp/v2/'))).toBeUndefined();
+  });
+
+  test.each([
+    [{ 'registry-mirrors': 'https://m' }, '"registry-mirrors" in FILE must be a list of addresses'],
+    [{ 'registry-mirrors': ['m.example'] }, '"registry-mirrors" in FILE: invalid mirror "m.example"'],
+    [{ registries: { x: { mirrors: [{ url: 3 }] } } }, 'x.mirrors[0]'],
+    [{ registries: [] }, '"registries" in FILE: want a JSON object'],
+    [{ 'registry-certificates': '/etc' }, 'must be a list of texts'],
+    [{ proxies: { https: 'http://p' } }, '"proxies" in FILE has an unknown key "https"'],
+    [{ proxies: { 'http-proxy': 'socks5://p:sesame' } }, 'the proxy for registries is not usable'],
+  ])('%j is refused with its name', (value, reason) => {
+    const message = refusal(value);
+    expect(message).toContain(reason.replace('FILE', path));
+    expect(message).not.toContain('sesame');
+  });
+});
