@@ -52,6 +52,18 @@ export async function launch(engine: Engine, request: ContainerRequest): Promise
   return id;
 }
 
+/** A container that does nothing, and its end. */
+export async function launchIdle(engine: Engine): Promise<{ id: string; cleanup: () => Promise<void> }> {
+  const id = await launch(engine, { cmd: ['sleep', '100000'] });
+  return { id, cleanup: () => remove(engine.api, id) };
+}
+
+/** `ps -a`, of at least so many. */
+export async function listAll(api: Api, atLeast: number): Promise<void> {
+  const listed = (await api.call('GET', '/containers/json?all=true')).json() as unknown[];
+  if (listed.length < atLeast) throw new Error(`only ${listed.length} containers were listed`);
+}
+
 /** Runs `work` for every item, at most `width` at once. */
 export async function eachOf<T>(
   items: readonly T[],

@@ -1,7 +1,7 @@
 import { type Case, nothing, timed } from '../case.ts';
 import { command } from '../command.ts';
 import { launch, remove } from '../containers.ts';
-import { copiedFiles } from '../fixtures/copied-files.ts';
+import { copiedFiles, putCopied } from '../fixtures/copied-files.ts';
 
 export const cpOut: Case = {
   name: 'cp-out',
@@ -13,7 +13,7 @@ export const cpOut: Case = {
     const { archive } = await copiedFiles(fixtures);
     const { api } = engine;
     const id = await launch(engine, { cmd: ['sleep', '600'] });
-    await api.call('PUT', `/containers/${id}/archive?path=/`, { file: archive });
+    await putCopied(api, id, archive);
     return {
       async once() {
         let bytes = 0;

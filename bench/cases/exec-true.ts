@@ -1,6 +1,6 @@
 import { type Case, timed } from '../case.ts';
 import { command } from '../command.ts';
-import { launch, remove } from '../containers.ts';
+import { launchIdle } from '../containers.ts';
 import { createBundles } from '../fixtures/bundle.ts';
 
 export const execTrue: Case = {
@@ -11,7 +11,7 @@ export const execTrue: Case = {
   runs: 15,
   async prepare(engine) {
     const { api } = engine;
-    const id = await launch(engine, { cmd: ['sleep', '100000'] });
+    const { id, cleanup } = await launchIdle(engine);
     return {
       /** Create, start with the output attached until its end, ask for the exit code: what the command line client does. */
       once: () =>
@@ -26,7 +26,7 @@ export const execTrue: Case = {
           const ended = (await api.call('GET', `/exec/${exec}/json`)).json() as { ExitCode: number };
           if (ended.ExitCode !== 0) throw new Error(`the exec ended with ${ended.ExitCode}`);
         }),
-      cleanup: () => remove(api, id),
+      cleanup,
     };
   },
   async prepareFloor(fixtures) {

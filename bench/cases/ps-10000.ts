@@ -1,4 +1,5 @@
 import { type Case, nothing, timed } from '../case.ts';
+import { listAll } from '../containers.ts';
 import { manyCount, tenThousandContainers } from '../fixtures/ten-thousand.ts';
 
 export const ps10000: Case = {
@@ -11,11 +12,7 @@ export const ps10000: Case = {
     if (!engine.seed) return undefined;
     await tenThousandContainers(engine, engine.seed, fixtures);
     return {
-      once: () =>
-        timed(async () => {
-          const listed = (await engine.api.call('GET', '/containers/json?all=true')).json() as unknown[];
-          if (listed.length < manyCount) throw new Error(`only ${listed.length} containers were listed`);
-        }),
+      once: () => timed(() => listAll(engine.api, manyCount)),
       cleanup: nothing,
     };
   },

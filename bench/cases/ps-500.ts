@@ -1,4 +1,5 @@
 import { type Case, nothing, timed } from '../case.ts';
+import { listAll } from '../containers.ts';
 import { stoppedContainers, stoppedCount } from '../fixtures/stopped-containers.ts';
 
 export const ps500: Case = {
@@ -10,11 +11,7 @@ export const ps500: Case = {
   async prepare(engine, fixtures) {
     await stoppedContainers(engine, fixtures);
     return {
-      once: () =>
-        timed(async () => {
-          const listed = (await engine.api.call('GET', '/containers/json?all=true')).json() as unknown[];
-          if (listed.length < stoppedCount) throw new Error(`only ${listed.length} containers were listed`);
-        }),
+      once: () => timed(() => listAll(engine.api, stoppedCount)),
       cleanup: nothing,
     };
   },

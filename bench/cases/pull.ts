@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { rm } from 'node:fs/promises';
 import { type Case, nothing, timed } from '../case.ts';
 import { command } from '../command.ts';
-import { refuseErrors } from '../engines/engine.ts';
 import type { Fixtures } from '../fixtures/fixtures.ts';
+import { pullReference, removeReference } from './layer-image-calls.ts';
 
 export const pull: Case = {
   name: 'pull',
@@ -13,25 +13,13 @@ export const pull: Case = {
   runs: 4,
   async prepare({ api }, fixtures) {
     const reference = await fixtures.served();
-    const remove = (): Promise<unknown> =>
-      api.call('DELETE', `/images/${reference}?force=true`, { accept: [404] });
-    const separator = reference.lastIndexOf(':');
-    const query = new URLSearchParams({
-      fromImage: reference.slice(0, separator),
-      tag: reference.slice(separator + 1),
-    });
     return {
       async once() {
-        await remove();
+        await removeReference(api, reference);
         await quietDisk();
-        return await timed(async () => {
-          const reply = await api.call('POST', `/images/create?${query.toString()}`);
-          refuseErrors(reply.text);
-        });
+        return await timed(() => pullReference(api, reference));
       },
-      async cleanup() {
-        await remove();
-      },
+      cleanup: () => removeReference(api, reference),
     };
   },
   prepareFloor: (fixtures) =>

@@ -2,6 +2,7 @@ import { type Case, nothing, timed } from '../case.ts';
 import { command } from '../command.ts';
 import { refuseErrors } from '../engines/engine.ts';
 import { layerImageName } from '../fixtures/layer-image.ts';
+import { pullReference, removeReference } from './layer-image-calls.ts';
 import { quietDisk } from './pull.ts';
 
 /** Each run gives the image to an empty registry: what one run sent must not be mounted or found by the next. */
@@ -13,12 +14,7 @@ export const push: Case = {
   runs: 4,
   async prepare({ api }, fixtures) {
     const reference = await fixtures.served();
-    const separator = reference.lastIndexOf(':');
-    const pulled = new URLSearchParams({
-      fromImage: reference.slice(0, separator),
-      tag: reference.slice(separator + 1),
-    });
-    refuseErrors((await api.call('POST', `/images/create?${pulled.toString()}`)).text);
+    await pullReference(api, reference);
     const headers = { 'X-Registry-Auth': Buffer.from('{}').toString('base64url') };
     return {
       async once() {
@@ -32,9 +28,7 @@ export const push: Case = {
         await api.call('DELETE', `/images/${repository}:1`, { accept: [200, 404] });
         return took;
       },
-      async cleanup() {
-        await api.call('DELETE', `/images/${reference}?force=true`, { accept: [404] });
-      },
+      cleanup: () => removeReference(api, reference),
     };
   },
   async prepareFloor(fixtures) {

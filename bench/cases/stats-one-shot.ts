@@ -1,5 +1,5 @@
 import { type Case, timed } from '../case.ts';
-import { launch, remove } from '../containers.ts';
+import { launchIdle } from '../containers.ts';
 
 /** `stream=0` is what Docker needs beside `one-shot`; Podman knows both words too. */
 export const statsOneShot: Case = {
@@ -10,7 +10,7 @@ export const statsOneShot: Case = {
   runs: 30,
   async prepare(engine) {
     const { api } = engine;
-    const id = await launch(engine, { cmd: ['sleep', '100000'] });
+    const { id, cleanup } = await launchIdle(engine);
     return {
       once: () =>
         timed(async () => {
@@ -18,7 +18,7 @@ export const statsOneShot: Case = {
           const { memory_stats: memory } = reply.json() as { memory_stats: { usage?: number } };
           if (!memory.usage) throw new Error('the answer has no memory in it');
         }),
-      cleanup: () => remove(api, id),
+      cleanup,
     };
   },
 };

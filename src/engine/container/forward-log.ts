@@ -78,6 +78,6 @@ export function logTag(
 ): string | undefined {
   const template = record.config.log.options['tag'];
   // Control characters and spaces would end the field that it stands in.
-  // eslint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- matching control characters is this pattern's purpose
   return template ? formatTag(template, record).replaceAll(/[\u0000- \u007f]/g, '_') : undefined;
 }

@@ -1,4 +1,3 @@
-import { closeSync, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs';
 import { SiloError, exhausted } from '../base/errors.ts';
 import {
   fchmodatFollowing,
@@ -9,21 +8,28 @@ import {
   makeDevice,
   mkdirat,
   mknodat,
-  openat,
   symlinkat,
   unlinkat,
   utimensat,
 } from '../kernel/at.ts';
-import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from '../kernel/flags.ts';
+import { S_IFBLK, S_IFCHR, S_IFIFO } from '../kernel/flags.ts';
 import { type FileStatus, isDirectory, statAt } from '../kernel/stat.ts';
 import { SyscallError, isErrno } from '../kernel/syscall-error.ts';
 import { setXattr } from '../kernel/xattr.ts';
 import { baseOf, classify, joinPath, normalise, parentOf, toKernelPath } from './byte-path.ts';
+import {
+  createEntryFile,
+  dress,
+  type EntryDress,
+  type EntryFile,
+  explaining,
+  type Filler,
+  timesOf,
+} from './entry-file.ts';
+import { isWhiteout } from './member-status.ts';
 import { type LayerTree, openLayerTree } from './layer-tree.ts';
-import type { TarTime } from './pax.ts';
 import type { TarEntry } from './tar-entry.ts';
 import { archiveTooBig, corruptEntry, defaultTarLimits, displayName, type TarLimits } from './tar-limits.ts';
-import type { TarHandler } from './tar-reader.ts';
 import { isAllowedXattr } from './xattr-policy.ts';
 
 /** What was put into the folder. */
@@ -41,9 +47,7 @@ export interface AppliedLayer {
  * Feed it from a tar reader, then `finish` (directories get their times there). Needs the process's umask to be
  * irrelevant: it sets every mode itself. Disposing closes descriptors and leaves the files.
  */
-export interface LayerApplier extends TarHandler, Disposable {
-  finish(): AppliedLayer;
-}
+export type LayerApplier = Filler<AppliedLayer> & Disposable;
 
 interface ApplyState {
   readonly tree: LayerTree;
@@ -55,11 +59,15 @@ interface ApplyState {
   madeParents: number;
   /** A whiteout gave way to a parent that is being made. */
   hidesLower: boolean;
+  readonly file: EntryFile;
   current: TarEntry | undefined;
-  /** Of the regular file that is being written; -1 otherwise. */
-  fd: number;
-  written: number;
 }
+
+const layerDress: EntryDress = {
+  keepsXattr: isAllowedXattr,
+  // A file system without attributes: the image works without them as it does with Docker.
+  xattrErrors: ['EOPNOTSUPP'],
+};
 
 const epoch: FileTimes = { atimeNs: 0n, mtimeNs: 0n };
 const opaqueAttribute = 'trusted.overlay.opaque';
@@ -80,29 +88,22 @@ export function createLayerApplier(rootPath: string, limits: TarLimits = default
     entries: 0,
     madeParents: 0,
     hidesLower: false,
+    file: createEntryFile(layerDress),
     current: undefined,
-    fd: -1,
-    written: 0,
   };
-  const guarded =
-    <Arguments extends unknown[]>(work: (...args: Arguments) => void) =>
-    (...args: Arguments): void => {
-      try {
-        work(...args);
-      } catch (error) {
-        throw explain(error, state.current);
-      }
-    };
-  return {
-    entry: guarded((entry: TarEntry) => onEntry(state, entry)),
-    data: guarded((bytes: Buffer, position: number) => onData(state, bytes, position)),
-    end: guarded(() => onEnd(state)),
+  const filler: Filler<AppliedLayer> = {
+    entry: (entry) => onEntry(state, entry),
+    data: (bytes, position) => state.file.write(state.current, bytes, position),
+    end: () => state.file.end(state.current),
     finish() {
-      guarded(() => setDirectoryTimes(state))();
+      setDirectoryTimes(state);
       return { sizeBytes: state.sizeBytes, entries: state.entries };
     },
+  };
+  return {
+    ...explaining(filler, (error) => explain(error, state.current)),
     [Symbol.dispose]() {
-      closeFile(state);
+      state.file[Symbol.dispose]();
       tree[Symbol.dispose]();
     },
   };
@@ -118,8 +119,8 @@ function onEntry(state: ApplyState, entry: TarEntry): void {
     case 'root':
       if (entry.type !== 'directory')
         throw corruptEntry(entry.name, entry.offset, 'the root must be a directory');
-      dress(state.tree.directory(''), entry);
-      state.directoryTimes.set('', times(entry));
+      dress(state.tree.directory(''), entry, layerDress);
+      state.directoryTimes.set('', timesOf(entry));
       return;
     case 'opaque':
       setXattr(state.tree.directory(place.parent), opaqueAttribute, opaqueValue);
@@ -147,7 +148,7 @@ function makeEntry(state: ApplyState, entry: TarEntry, parentPath: string, name:
       retryInPlace(state, parent, parentPath, name, (at) => {
         symlinkat(target, at, kernelName);
         fchownat(at, kernelName, entry.uid, entry.gid);
-        utimensat(at, kernelName, times(entry));
+        utimensat(at, kernelName, timesOf(entry));
       });
       return;
     }
@@ -179,49 +180,8 @@ function retryInPlace(
 }
 
 function openFile(state: ApplyState, parent: number, name: string | Buffer, entry: TarEntry): void {
-  state.fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-  state.written = 0;
+  state.file.create(parent, name);
   state.sizeBytes += entry.size;
-}
-
-function onData(state: ApplyState, bytes: Buffer, position: number): void {
-  if (state.fd < 0) return;
-  const sparse = state.current?.sparse !== undefined;
-  let done = 0;
-  while (done < bytes.length)
-    done += writeSync(state.fd, bytes, done, bytes.length - done, sparse ? position + done : null);
-  state.written = position + bytes.length;
-}
-
-function onEnd(state: ApplyState): void {
-  const entry = state.current;
-  if (state.fd < 0 || !entry) return;
-  // A hole at the end of a sparse file.
-  if (state.written < entry.size) ftruncateSync(state.fd, entry.size);
-  dress(state.fd, entry);
-  futimens(state.fd, times(entry));
-  closeFile(state);
-}
-
-function closeFile(state: ApplyState): void {
-  if (state.fd >= 0) closeSync(state.fd);
-  state.fd = -1;
-}
-
-/** Owner first: changing it clears set-id bits and capabilities. */
-function dress(fd: number, entry: TarEntry): void {
-  fchownSync(fd, entry.uid, entry.gid);
-  fchmodSync(fd, entry.mode);
-  for (const [name, value] of entry.xattrs ?? []) if (isAllowedXattr(name)) setAttribute(fd, name, value);
-}
-
-function setAttribute(fd: number, name: string, value: Buffer): void {
-  try {
-    setXattr(fd, Buffer.from(name, 'latin1').toString(), value);
-  } catch (error) {
-    // A file system without attributes: the image works without them as it does with Docker.
-    if (!isErrno(error, 'EOPNOTSUPP')) throw error;
-  }
 }
 
 function makeDirectory(
@@ -248,9 +208,9 @@ function makeDirectory(
   }
   const path = joinPath(parentPath, name);
   const fd = tree.directory(path);
-  dress(fd, entry);
+  dress(fd, entry, layerDress);
   if (opaque) setXattr(fd, opaqueAttribute, opaqueValue);
-  state.directoryTimes.set(tree.physical(path), times(entry));
+  state.directoryTimes.set(tree.physical(path), timesOf(entry));
 }
 
 /** The target is a path in this layer; it must be there, and Docker's layers always bring it first. */
@@ -289,11 +249,7 @@ function makeNode(parent: number, name: string | Buffer, entry: TarEntry): void 
   mknodat(parent, name, type | 0o600, device);
   fchownat(parent, name, entry.uid, entry.gid);
   fchmodatFollowing(parent, name, entry.mode);
-  utimensat(parent, name, times(entry));
-}
-
-function isWhiteout(status: FileStatus): boolean {
-  return (status.mode & S_IFMT) === S_IFCHR && status.rdev.major === 0 && status.rdev.minor === 0;
+  utimensat(parent, name, timesOf(entry));
 }
 
 /**
@@ -334,15 +290,6 @@ function setDirectoryTimes(state: ApplyState): void {
     const fd = path === '' ? state.tree.directory('') : state.tree.find(path, { follow: false });
     if (fd !== undefined) futimens(fd, wanted);
   }
-}
-
-function times(entry: TarEntry): FileTimes {
-  const mtimeNs = nanoseconds(entry.mtime);
-  return { atimeNs: entry.atime ? nanoseconds(entry.atime) : mtimeNs, mtimeNs };
-}
-
-function nanoseconds(time: TarTime): bigint {
-  return BigInt(time.sec) * 1_000_000_000n + BigInt(time.nsec);
 }
 
 /** What the archive asked for and the kernel refused is the archive's fault, except where the host is short of something. */

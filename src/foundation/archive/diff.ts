@@ -3,25 +3,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { unsupported } from '../base/errors.ts';
 import { openat, readlinkat } from '../kernel/at.ts';
-import {
-  O_DIRECTORY,
-  O_NOFOLLOW,
-  O_NONBLOCK,
-  O_RDONLY,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFDIR,
-  S_IFIFO,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-} from '../kernel/flags.ts';
+import { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from '../kernel/flags.ts';
 import { type FileStatus, isRegular, statDescriptor } from '../kernel/stat.ts';
 import { isErrno } from '../kernel/syscall-error.ts';
 import { getXattr, listXattrs } from '../kernel/xattr.ts';
 import { isAllowedXattr } from './xattr-policy.ts';
 import { joinPath, opaqueMarker, parentOf, toKernelPath, whiteoutPrefix } from './byte-path.ts';
-import type { TarTime } from './pax.ts';
+import { tarTimeOf, tarTypeOf } from './member-status.ts';
 import type { TarType } from './tar-entry.ts';
 import { contentPadding, endOfArchive, formatMember, type TarMember } from './tar-writer.ts';
 import { type UpperNode, walkUpper } from './upper-walk.ts';
@@ -59,7 +47,7 @@ export async function* diffLayer(upper: string, options: DiffOptions = {}): Asyn
 const sliceMs = 1.5;
 
 function marker(name: string, status: FileStatus): TarMember {
-  return { type: 'file', name, mode: 0, uid: 0, gid: 0, size: 0, mtime: toTime(status.mtimeNs) };
+  return { type: 'file', name, mode: 0, uid: 0, gid: 0, size: 0, mtime: tarTimeOf(status.mtimeNs) };
 }
 
 async function* formatNode(
@@ -67,7 +55,7 @@ async function* formatNode(
   firstNames: Map<bigint, string>,
   options: DiffOptions,
 ): AsyncGenerator<Buffer> {
-  const type = typeOf(node.status);
+  const type = tarTypeOf(node.status);
   if (type === undefined) return;
   const { status } = node;
   const member: TarMember = {
@@ -76,7 +64,7 @@ async function* formatNode(
     mode: status.mode & 0o7777,
     uid: options.mapUid ? options.mapUid(status.uid) : status.uid,
     gid: options.mapGid ? options.mapGid(status.gid) : status.gid,
-    mtime: toTime(status.mtimeNs),
+    mtime: tarTimeOf(status.mtimeNs),
   };
   const firstName = status.nlink > 1 && type !== 'directory' ? firstNames.get(status.ino) : undefined;
   if (firstName !== undefined) {
@@ -164,28 +152,3 @@ function attributes(fd: number): Pick<TarMember, 'xattrs'> {
 
 /** With these marks a part of what is shown stays in a lower layer (overlayfs documentation, "redirect_dir" and "metacopy"). */
 const elsewhere = new Set(['trusted.overlay.redirect', 'trusted.overlay.metacopy']);
-
-function typeOf(status: FileStatus): TarType | undefined {
-  switch (status.mode & S_IFMT) {
-    case S_IFREG:
-      return 'file';
-    case S_IFDIR:
-      return 'directory';
-    case S_IFLNK:
-      return 'symlink';
-    case S_IFCHR:
-      return 'char';
-    case S_IFBLK:
-      return 'block';
-    case S_IFIFO:
-      return 'fifo';
-    default:
-      return undefined;
-  }
-}
-
-function toTime(ns: bigint): TarTime {
-  const second = 1_000_000_000n;
-  const nsec = ((ns % second) + second) % second;
-  return { sec: Number((ns - nsec) / second), nsec: Number(nsec) };
-}

@@ -1,10 +1,11 @@
 import { closeSync, readdirSync } from 'node:fs';
 import { openat } from '../kernel/at.ts';
-import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, S_IFCHR, S_IFMT } from '../kernel/flags.ts';
+import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from '../kernel/flags.ts';
 import { type FileStatus, isDirectory, isRegular, statAt } from '../kernel/stat.ts';
-import { isErrno } from '../kernel/syscall-error.ts';
+import { unlessErrno } from '../kernel/syscall-error.ts';
 import { getXattr } from '../kernel/xattr.ts';
 import { joinPath, toKernelPath } from './byte-path.ts';
+import { isWhiteout } from './member-status.ts';
 
 /** Something that an overlay upper folder says about the folders below it. Good until the next one is asked for. */
 export interface UpperNode {
@@ -23,6 +24,8 @@ export interface UpperNode {
   isModified: boolean;
 }
 
+/** It is gone, or another thing than a moment ago. */
+const vanished = ['ENOENT', 'ENOTDIR', 'ELOOP'] as const;
 const directoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 /**
@@ -74,11 +77,11 @@ function* walkDirectory({ fd, path, below, hidden }: Directory): Generator<Upper
   for (const name of [...names, ...gone].sort(byBytes)) {
     const kernelName = toKernelPath(name);
     if (gone.has(name)) {
-      const status = ifThere(() => statAt(fd, '.'));
+      const status = unlessErrno(vanished, () => statAt(fd, '.'));
       if (status) yield hiddenNode({ path, parent: fd, status }, name);
       continue;
     }
-    const status = ifThere(() => statAt(fd, kernelName));
+    const status = unlessErrno(vanished, () => statAt(fd, kernelName));
     if (!status) continue;
     const lower = findBelow(below, kernelName);
     const node = {
@@ -109,7 +112,7 @@ function* walkChild(
   kernelName: string | Buffer,
   lowers: readonly number[],
 ): Generator<UpperNode> {
-  const fd = ifThere(() => openat(node.parent, kernelName, directoryFlags));
+  const fd = unlessErrno(vanished, () => openat(node.parent, kernelName, directoryFlags));
   if (fd === undefined) return;
   const isOpaque = hasOpaqueMark(fd);
   const below = lowerDirectories(lowers, kernelName);
@@ -128,7 +131,7 @@ function mergedNames(lowers: readonly number[]): string[] {
     for (const entry of readdirSync(`/proc/self/fd/${fd}`, { encoding: 'buffer' })) {
       const name = entry.toString('latin1');
       if (shown.has(name)) continue;
-      const status = ifThere(() => statAt(fd, toKernelPath(name)));
+      const status = unlessErrno(vanished, () => statAt(fd, toKernelPath(name)));
       shown.set(name, status !== undefined && !isWhiteout(status));
     }
   return [...shown].flatMap(([name, isShown]) => (isShown ? [name] : []));
@@ -140,7 +143,7 @@ function findBelow(
   name: string | Buffer,
 ): { fd: number; status: FileStatus } | undefined {
   for (const fd of lowers) {
-    const status = ifThere(() => statAt(fd, name));
+    const status = unlessErrno(vanished, () => statAt(fd, name));
     if (status) return isWhiteout(status) ? undefined : { fd, status };
   }
   return undefined;
@@ -161,7 +164,7 @@ function differs(
 }
 
 function capabilities(parent: number, name: string | Buffer): string | undefined {
-  const fd = ifThere(() => openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+  const fd = unlessErrno(vanished, () => openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
   if (fd === undefined) return undefined;
   try {
     return getXattr(fd, 'security.capability')?.toString('hex');
@@ -174,7 +177,7 @@ function capabilities(parent: number, name: string | Buffer): string | undefined
 function lowerDirectories(lowers: readonly number[], name: string | Buffer): number[] {
   const merged: number[] = [];
   for (const lower of lowers) {
-    const status = ifThere(() => statAt(lower, name));
+    const status = unlessErrno(vanished, () => statAt(lower, name));
     if (!status) continue;
     if (!isDirectory(status)) break;
     const fd = openat(lower, name, directoryFlags);
@@ -186,17 +189,4 @@ function lowerDirectories(lowers: readonly number[], name: string | Buffer): num
 
 function hasOpaqueMark(fd: number): boolean {
   return getXattr(fd, 'trusted.overlay.opaque')?.toString() === 'y';
-}
-
-function isWhiteout(status: FileStatus): boolean {
-  return (status.mode & S_IFMT) === S_IFCHR && status.rdev.major === 0 && status.rdev.minor === 0;
-}
-
-function ifThere<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
-    throw error;
-  }
 }

@@ -39,6 +39,16 @@ export function isErrno(thrown: unknown, ...names: string[]): thrown is SyscallE
   return thrown instanceof SyscallError && names.includes(thrown.errnoName);
 }
 
+/** What the work gives; undefined when it fails with one of these errors. */
+export function unlessErrno<T>(names: readonly string[], work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (isErrno(error, ...names)) return undefined;
+    throw error;
+  }
+}
+
 function kindOf(errnoName: string): ErrorKind {
   switch (errnoName) {
     case 'ENOSPC':

@@ -2,7 +2,7 @@ import { closeSync, readdirSync } from 'node:fs';
 import { openat } from './at.ts';
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from './flags.ts';
 import { type FileStatus, isDirectory, statAt } from './stat.ts';
-import { isErrno } from './syscall-error.ts';
+import { unlessErrno } from './syscall-error.ts';
 
 /** What to measure, in one walk. */
 export interface TreeUsageRequest {
@@ -22,6 +22,8 @@ export interface TreeUsage {
 
 /** Deeper folders are passed over: each level holds a descriptor open. */
 const deepest = 4000;
+/** It is gone, or another thing than a moment ago. */
+const vanished = ['ENOENT', 'ENOTDIR', 'ELOOP'] as const;
 const directoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 interface Walk {
@@ -83,7 +85,7 @@ function sizeOf(
   name: Buffer,
   { place, depth }: { place: string | undefined; depth: number },
 ): number {
-  const status = ifThere(() => statAt(parent, name));
+  const status = unlessErrno(vanished, () => statAt(parent, name));
   if (!status || deviceOf(status) !== walk.device) return 0;
   if (!isDirectory(status)) {
     if (status.nlink > 1) {
@@ -93,7 +95,7 @@ function sizeOf(
     }
     return status.allocatedBytes;
   }
-  const fd = depth < deepest ? ifThere(() => openat(parent, name, directoryFlags)) : undefined;
+  const fd = depth < deepest ? unlessErrno(vanished, () => openat(parent, name, directoryFlags)) : undefined;
   if (fd === undefined) return status.allocatedBytes;
   try {
     return status.allocatedBytes + below(walk, fd, place, depth + 1);
@@ -103,12 +105,3 @@ function sizeOf(
 }
 
 const deviceOf = ({ device }: FileStatus): string => `${device.major}:${device.minor}`;
-
-function ifThere<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
-    throw error;
-  }
-}

@@ -20,6 +20,8 @@ export function createContainerCalls(transport: Transport): ContainerCalls {
     query: Record<string, string | number | undefined>,
     signal?: AbortSignal,
   ) => transport.done({ method: 'POST', path: at(id, action), query, signal });
+  const askArchive = (method: 'GET' | 'HEAD', id: string, path: string, signal: AbortSignal | undefined) =>
+    transport.send({ method, path: at(id, '/archive'), query: { path }, signal });
 
   return {
     create: (body, { name, platform, signal } = {}) =>
@@ -100,22 +102,12 @@ export function createContainerCalls(transport: Transport): ContainerCalls {
         signal,
       }),
     async statPath(id, path, { signal } = {}) {
-      const { head, body } = await transport.send({
-        method: 'HEAD',
-        path: at(id, '/archive'),
-        query: { path },
-        signal,
-      });
+      const { head, body } = await askArchive('HEAD', id, path, signal);
       for await (const _ of body);
       return pathStatOf(head.headers);
     },
     async readArchive(id, path, { signal } = {}) {
-      const { head, body } = await transport.send({
-        method: 'GET',
-        path: at(id, '/archive'),
-        query: { path },
-        signal,
-      });
+      const { head, body } = await askArchive('GET', id, path, signal);
       return { stat: pathStatOf(head.headers), archive: body };
     },
     writeArchive: (id, path, archive, { noOverwriteDirNonDir, copyUIDGID, signal } = {}) =>

@@ -34,7 +34,7 @@ import {
 import { nextData, nextHole } from '../../kernel/holes.ts';
 import type { Reopener } from '../../kernel/reopen.ts';
 import { type FileStatus, statDescriptor } from '../../kernel/stat.ts';
-import { isErrno } from '../../kernel/syscall-error.ts';
+import { isErrno, unlessErrno } from '../../kernel/syscall-error.ts';
 import { getXattr, listXattrs, setXattr } from '../../kernel/xattr.ts';
 import { toKernelPath } from '../byte-path.ts';
 import { openName } from './place.ts';
@@ -96,7 +96,7 @@ function cloneDirectory(state: CloneState, pair: Pair): void {
       code: 'too-deep',
     });
   for (const name of readNames(pair.from)) {
-    const place = ifThere(() => openName(pair.from, name));
+    const place = unlessErrno(vanished, () => openName(pair.from, name));
     if (place === undefined) continue;
     try {
       cloneNode(state, pair, name, place);
@@ -113,7 +113,7 @@ function cloneNode(state: CloneState, pair: Pair, name: string, place: number): 
   const path = pair.path === '' ? name : `${pair.path}/${name}`;
   switch (status.mode & S_IFMT) {
     case S_IFDIR: {
-      const from = ifThere(() => state.reopener.reopen(place, O_RDONLY | O_DIRECTORY));
+      const from = unlessErrno(vanished, () => state.reopener.reopen(place, O_RDONLY | O_DIRECTORY));
       if (from === undefined) return;
       using opened = closing(from);
       mkdirat(to, kernelName, 0o700);
@@ -173,7 +173,7 @@ function cloneFile(
   place: number,
   { to, kernelName }: { to: number; kernelName: string | Buffer },
 ): void {
-  const from = ifThere(() => state.reopener.reopen(place, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  const from = unlessErrno(vanished, () => state.reopener.reopen(place, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   if (from === undefined) return;
   using opened = closing(from);
   const made = opened.add(openat(to, kernelName, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
@@ -235,14 +235,7 @@ function setAttribute(fd: number, name: string, value: Buffer): void {
   }
 }
 
-function ifThere<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ESTALE')) return undefined;
-    throw error;
-  }
-}
+const vanished = ['ENOENT', 'ESTALE'] as const;
 
 function closing(first: number): Disposable & { add(fd: number): number } {
   const fds = [first];

@@ -1,4 +1,4 @@
-import { closeSync, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { exhausted, SiloError } from '../../base/errors.ts';
 import {
   fchownat,
@@ -12,26 +12,22 @@ import {
   symlinkat,
   utimensat,
 } from '../../kernel/at.ts';
-import {
-  O_CREAT,
-  O_DIRECTORY,
-  O_EXCL,
-  O_NOFOLLOW,
-  O_RDONLY,
-  O_WRONLY,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFIFO,
-} from '../../kernel/flags.ts';
+import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, S_IFBLK, S_IFCHR, S_IFIFO } from '../../kernel/flags.ts';
 import type { Root } from '../../kernel/rooted.ts';
 import { type FileStatus, isDirectory, statAt } from '../../kernel/stat.ts';
 import { isErrno, SyscallError } from '../../kernel/syscall-error.ts';
-import { setXattr } from '../../kernel/xattr.ts';
-import { baseOf, components, parentOf, toKernelPath } from '../byte-path.ts';
-import type { TarTime } from '../pax.ts';
+import { baseOf, components, normalise, parentOf, toKernelPath } from '../byte-path.ts';
+import {
+  createEntryFile,
+  dress,
+  type EntryDress,
+  type EntryFile,
+  explaining,
+  type Filler,
+  timesOf,
+} from '../entry-file.ts';
 import type { TarEntry } from '../tar-entry.ts';
 import { displayName } from '../tar-limits.ts';
-import type { TarHandler } from '../tar-reader.ts';
 import { isAllowedXattr } from '../xattr-policy.ts';
 import { type Directories, openDirectories } from './directories.ts';
 import { removeTree } from './remove.ts';
@@ -55,48 +51,45 @@ export interface ExtractOptions {
  * parents are made 0755 and root's, the destination itself is left as it is. `.wh.` names mean nothing special. Feed it from a tar reader, then `finish`:
  * directories get their times there. Needs a umask of 0. Disposing closes descriptors.
  */
-export interface Extractor extends TarHandler, Disposable {
-  finish(): void;
-}
+export type Extractor = Filler<void> & Disposable;
 
 interface ExtractState extends ExtractOptions {
   readonly directories: Directories;
   /** Set at the end, because filling a directory changes its time. */
   readonly directoryTimes: Map<string, FileTimes>;
+  readonly file: EntryFile;
+  readonly dress: EntryDress;
   current: TarEntry | undefined;
-  /** Of the regular file that is being written; -1 otherwise. */
-  fd: number;
-  written: number;
 }
 
 /** Memory must not grow with the archive: beyond these, directories have the time of their last change. */
 const maximumDirectoryTimes = 50_000;
 
 export function createExtractor(options: ExtractOptions): Extractor {
+  const entryDress: EntryDress = {
+    owner: options.owner,
+    keepsXattr: options.keepsXattr ?? isAllowedXattr,
+    // As Docker: a file system without attributes takes the file without them.
+    xattrErrors: ['EOPNOTSUPP', 'EPERM'],
+  };
   const state: ExtractState = {
     ...options,
     directories: openDirectories(options.root, options.destination),
     directoryTimes: new Map(),
+    file: createEntryFile(entryDress),
+    dress: entryDress,
     current: undefined,
-    fd: -1,
-    written: 0,
   };
-  const guarded =
-    <Arguments extends unknown[]>(work: (...args: Arguments) => void) =>
-    (...args: Arguments): void => {
-      try {
-        work(...args);
-      } catch (error) {
-        throw explain(error, state);
-      }
-    };
+  const filler: Filler<void> = {
+    entry: (entry) => onEntry(state, entry),
+    data: (bytes, position) => state.file.write(state.current, bytes, position),
+    end: () => state.file.end(state.current),
+    finish: () => setDirectoryTimes(state),
+  };
   return {
-    entry: guarded((entry: TarEntry) => onEntry(state, entry)),
-    data: guarded((bytes: Buffer, position: number) => onData(state, bytes, position)),
-    end: guarded(() => onEnd(state)),
-    finish: guarded(() => setDirectoryTimes(state)),
+    ...explaining(filler, (error) => explain(error, state)),
     [Symbol.dispose]() {
-      closeFile(state);
+      state.file[Symbol.dispose]();
       state.directories[Symbol.dispose]();
     },
   };
@@ -120,7 +113,7 @@ function onEntry(state: ExtractState, entry: TarEntry): void {
 /** The path below the destination, normalised; undefined when `..` leads out of it. */
 function inside(name: string): string | undefined {
   // An absolute name starts at the destination, and `/..` is `/`.
-  if (name.startsWith('/')) return components(name).join('/');
+  if (name.startsWith('/') || !name.includes('..')) return normalise(name);
   let depth = 0;
   for (const part of name.split('/')) {
     if (part === '' || part === '.') continue;
@@ -134,10 +127,7 @@ function makeEntry(state: ExtractState, entry: TarEntry, path: string): void {
   const kernelName = toKernelPath(baseOf(path));
   switch (entry.type) {
     case 'file':
-      return replacing(state, path, (parent) => {
-        state.fd = openat(parent, kernelName, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-        state.written = 0;
-      });
+      return replacing(state, path, (parent) => state.file.create(parent, kernelName));
     case 'directory':
       return makeDirectory(state, entry, path);
     case 'symlink': {
@@ -145,7 +135,7 @@ function makeEntry(state: ExtractState, entry: TarEntry, path: string): void {
       return replacing(state, path, (parent) => {
         symlinkat(target, parent, kernelName);
         ownName(state, parent, kernelName, entry);
-        utimensat(parent, kernelName, times(entry));
+        utimensat(parent, kernelName, timesOf(entry));
       });
     }
     case 'hardlink':
@@ -159,7 +149,7 @@ function makeEntry(state: ExtractState, entry: TarEntry, path: string): void {
         // With its mode at once: chmod(2) by name could hit what somebody puts in its place.
         mknodat(parent, kernelName, type | (entry.mode & 0o777), device);
         ownName(state, parent, kernelName, entry);
-        utimensat(parent, kernelName, times(entry));
+        utimensat(parent, kernelName, timesOf(entry));
       });
   }
 }
@@ -204,11 +194,11 @@ function makeDirectory(state: ExtractState, entry: TarEntry, path: string): void
   }
   const fd = openat(parent, kernelName, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
-    dress(state, fd, entry);
+    dress(fd, entry, state.dress);
   } finally {
     closeSync(fd);
   }
-  if (state.directoryTimes.size < maximumDirectoryTimes) state.directoryTimes.set(path, times(entry));
+  if (state.directoryTimes.size < maximumDirectoryTimes) state.directoryTimes.set(path, timesOf(entry));
 }
 
 function makeIfMissing(parent: number, name: string | Buffer): boolean {
@@ -239,49 +229,6 @@ function makeHardLink(state: ExtractState, entry: TarEntry, path: string): void 
   replacing(state, path, link);
 }
 
-function onData(state: ExtractState, bytes: Buffer, position: number): void {
-  if (state.fd < 0) return;
-  const sparse = state.current?.sparse !== undefined;
-  for (let done = 0; done < bytes.length;)
-    done += writeSync(state.fd, bytes, done, bytes.length - done, sparse ? position + done : null);
-  state.written = position + bytes.length;
-}
-
-function onEnd(state: ExtractState): void {
-  const entry = state.current;
-  if (state.fd < 0 || !entry) return;
-  // A hole at the end of a sparse file.
-  if (state.written < entry.size) ftruncateSync(state.fd, entry.size);
-  dress(state, state.fd, entry);
-  futimens(state.fd, times(entry));
-  closeFile(state);
-}
-
-function closeFile(state: ExtractState): void {
-  if (state.fd >= 0) closeSync(state.fd);
-  state.fd = -1;
-}
-
-/** Owner first: changing it clears set-id bits and capabilities. */
-function dress(state: ExtractState, fd: number, entry: TarEntry): void {
-  if (state.owner !== 'creator') {
-    const { uid, gid } = state.owner ?? entry;
-    fchownSync(fd, uid, gid);
-  }
-  fchmodSync(fd, entry.mode);
-  const keepsXattr = state.keepsXattr ?? isAllowedXattr;
-  for (const [name, value] of entry.xattrs ?? []) if (keepsXattr(name)) setAttribute(fd, name, value);
-}
-
-function setAttribute(fd: number, name: string, value: Buffer): void {
-  try {
-    setXattr(fd, Buffer.from(name, 'latin1').toString(), value);
-  } catch (error) {
-    // As Docker: a file system without attributes takes the file without them.
-    if (!isErrno(error, 'EOPNOTSUPP', 'EPERM')) throw error;
-  }
-}
-
 /** Of what is no file or directory: the name itself, not followed. */
 function ownName(state: ExtractState, parent: number, name: string | Buffer, entry: TarEntry): void {
   if (state.owner === 'creator') return;
@@ -306,15 +253,6 @@ function setDirectoryTimes(state: ExtractState): void {
       closeSync(fd);
     }
   }
-}
-
-function times(entry: TarEntry): FileTimes {
-  const mtimeNs = nanoseconds(entry.mtime);
-  return { atimeNs: entry.atime ? nanoseconds(entry.atime) : mtimeNs, mtimeNs };
-}
-
-function nanoseconds(time: TarTime): bigint {
-  return BigInt(time.sec) * 1_000_000_000n + BigInt(time.nsec);
 }
 
 function nameOf({ shownAs, destination }: ExtractState): string {

@@ -2,25 +2,13 @@ import { closeSync, readSync } from 'node:fs';
 import { SiloError } from '../../base/errors.ts';
 import { readlinkDescriptor } from '../../kernel/at.ts';
 import { readNames } from '../../kernel/directory.ts';
-import {
-  O_DIRECTORY,
-  O_NOCTTY,
-  O_NONBLOCK,
-  O_RDONLY,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFDIR,
-  S_IFIFO,
-  S_IFLNK,
-  S_IFMT,
-  S_IFREG,
-} from '../../kernel/flags.ts';
+import { O_DIRECTORY, O_NOCTTY, O_NONBLOCK, O_RDONLY } from '../../kernel/flags.ts';
 import type { Reopener } from '../../kernel/reopen.ts';
-import { type FileStatus, statDescriptor } from '../../kernel/stat.ts';
-import { isErrno } from '../../kernel/syscall-error.ts';
+import { statDescriptor } from '../../kernel/stat.ts';
+import { isErrno, unlessErrno } from '../../kernel/syscall-error.ts';
 import { getXattr, listXattrs } from '../../kernel/xattr.ts';
 import { endOfArchive, contentPadding, formatMember, type TarMember } from '../tar-writer.ts';
-import type { TarType } from '../tar-entry.ts';
+import { tarTimeOf, tarTypeOf } from '../member-status.ts';
 import { displayName } from '../tar-limits.ts';
 import { isAllowedXattr } from '../xattr-policy.ts';
 import { openName } from './place.ts';
@@ -69,7 +57,7 @@ export function* packTree(options: PackOptions): Generator<Buffer, void> {
 
 function* packNode(state: PackState, place: number, name: string, depth: number): Generator<Buffer, void> {
   const status = statDescriptor(place);
-  const type = typeOf(status);
+  const type = tarTypeOf(status);
   if (type === undefined) return;
   const member: TarMember = {
     type,
@@ -99,11 +87,9 @@ function* packNode(state: PackState, place: number, name: string, depth: number)
 }
 
 function toTime(timeNs: bigint, isExact: boolean): TarMember['mtime'] {
-  const nsec = ((timeNs % second) + second) % second;
-  return { sec: Number((timeNs - nsec) / second), nsec: isExact ? Number(nsec) : 0 };
+  const time = tarTimeOf(timeNs);
+  return isExact ? time : { ...time, nsec: 0 };
 }
-
-const second = 1_000_000_000n;
 
 function rememberName({ firstNames }: PackState, key: string, name: string): void {
   if (firstNames.size < maximumHardLinks) firstNames.set(key, name);
@@ -125,7 +111,7 @@ function* packDirectory(
   if (fd === undefined) return;
   try {
     for (const name of readNames(fd).sort(byBytes)) {
-      const child = ifThere(() => openName(fd, name));
+      const child = unlessErrno(vanished, () => openName(fd, name));
       if (child === undefined) continue;
       try {
         yield* packNode(state, child, `${path}/${name}`, depth + 1);
@@ -172,17 +158,8 @@ function reopen(state: PackState, place: number, name: string, flags: number): n
   }
 }
 
-const vanished = ['ENOENT', 'ESTALE', 'ESRCH'];
+const vanished = ['ENOENT', 'ESTALE', 'ESRCH'] as const;
 const refusals = ['EACCES', 'EPERM', 'ENXIO', 'EINVAL', 'ENODEV'];
-
-function ifThere<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (isErrno(error, ...vanished)) return undefined;
-    throw error;
-  }
-}
 
 /** Read straight into what leaves next. A file that shrinks is filled with zeros, which keeps the archive whole. */
 function* appendContent(state: PackState, fd: number, size: number): Generator<Buffer, void> {
@@ -227,24 +204,5 @@ function attributeNames(fd: number): string[] {
   } catch (error) {
     if (isErrno(error, 'EOPNOTSUPP', 'EPERM', 'EACCES')) return [];
     throw error;
-  }
-}
-
-function typeOf(status: FileStatus): TarType | undefined {
-  switch (status.mode & S_IFMT) {
-    case S_IFREG:
-      return 'file';
-    case S_IFDIR:
-      return 'directory';
-    case S_IFLNK:
-      return 'symlink';
-    case S_IFCHR:
-      return 'char';
-    case S_IFBLK:
-      return 'block';
-    case S_IFIFO:
-      return 'fifo';
-    default:
-      return undefined;
   }
 }

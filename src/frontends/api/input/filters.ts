@@ -72,6 +72,16 @@ export function untilFilter(filters: Filters): number[] {
   return text === undefined ? [] : [parseMoment(text, Date.now())];
 }
 
+/** What the filters `until`, `label` and `label!` of a prune let go; the route knows no others. */
+export function readPruneFilter(
+  query: URLSearchParams,
+): (thing: { createdAtMs: number; labels: Readonly<Record<string, string>> }) => boolean {
+  const filters = parseFilters(query, ['until', 'label', 'label!']);
+  const before = untilFilter(filters);
+  return ({ createdAtMs, labels }) =>
+    before.every((moment) => createdAtMs < moment) && matchesLabels(filters, labels);
+}
+
 export function badFilterValue(name: string, value: string, why?: string): Error {
   return invalid(`invalid filter '${name}=${value.slice(0, 80)}'${why === undefined ? '' : `: ${why}`}`, {
     code: 'bad-filter',

@@ -1,12 +1,12 @@
 import type { AttachRequest } from '../../../../engine/container/container.ts';
 import type { Engine } from '../../../../engine/host/engine.ts';
-import { isKind } from '../../../../foundation/base/errors.ts';
 import { checkWebSocketRequest } from '../../../../foundation/http/websocket.ts';
-import { answered, type Route } from '../../call.ts';
+import type { Route } from '../../call.ts';
 import { detachKeysFor } from '../../input/exec-request.ts';
 import { queryFlag } from '../../input/query.ts';
 import { createWebSocketStreams } from '../../output/websocket-streams.ts';
 import { defined } from '../../translate/refuse.ts';
+import { attachUntilEnd } from './attach-until-end.ts';
 import { since } from '../../versions.ts';
 
 /** The same as `attach`, over a websocket. Older clients get every stream, whatever they ask for. */
@@ -35,14 +35,7 @@ export function attachContainerByWebSocket(engine: {
         onReady: () => streams.open(),
         signal: streams.gone,
       });
-      try {
-        await engine.streams.attach(id, request);
-      } catch (error) {
-        // After the handshake a failure can only end the stream.
-        if (!exchange.answered || !isKind(error, 'canceled')) throw error;
-      }
-      streams.end();
-      return answered;
+      return await attachUntilEnd(engine, { id, request }, { exchange, end: () => streams.end() });
     },
   };
 }

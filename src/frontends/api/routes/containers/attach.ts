@@ -1,11 +1,11 @@
 import type { AttachRequest } from '../../../../engine/container/container.ts';
 import type { Engine } from '../../../../engine/host/engine.ts';
-import { isKind } from '../../../../foundation/base/errors.ts';
-import { answered, type Route } from '../../call.ts';
+import type { Route } from '../../call.ts';
 import { detachKeysFor } from '../../input/exec-request.ts';
 import { queryFlag } from '../../input/query.ts';
 import { createHijackedStreams } from '../../output/hijacked-streams.ts';
 import { defined } from '../../translate/refuse.ts';
+import { attachUntilEnd } from './attach-until-end.ts';
 
 /** Parks or connects; the head goes out when no output can be missed any more. */
 export function attachContainer(engine: {
@@ -31,14 +31,7 @@ export function attachContainer(engine: {
         onReady: () => void streams.open(),
         signal: exchange.signal,
       });
-      try {
-        await engine.streams.attach(id, request);
-      } catch (error) {
-        // After the head a failure can only end the stream; the exit code tells the rest.
-        if (!exchange.answered || !isKind(error, 'canceled')) throw error;
-      }
-      streams.end();
-      return answered;
+      return await attachUntilEnd(engine, { id, request }, { exchange, end: () => streams.end() });
     },
   };
 }

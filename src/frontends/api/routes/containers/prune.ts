@@ -2,7 +2,7 @@ import type { Engine } from '../../../../engine/host/engine.ts';
 import { isKind } from '../../../../foundation/base/errors.ts';
 import type { ContainersPruneResponse } from '../../../../foundation/wire/docker/container.ts';
 import { ok, type Route } from '../../call.ts';
-import { matchesLabels, parseFilters, untilFilter } from '../../input/filters.ts';
+import { readPruneFilter } from '../../input/filters.ts';
 import { announcePrune, createPruneTurns } from '../prune-turns.ts';
 
 /** Removes what does not run; one that cannot be removed now (it was just started) stays. */
@@ -17,15 +17,13 @@ export function pruneContainers(engine: {
     path: '/containers/prune',
     handle: ({ query }) =>
       inTurn(async () => {
-        const filters = parseFilters(query, ['until', 'label', 'label!']);
-        const before = untilFilter(filters);
+        const isWanted = readPruneFilter(query);
         const candidates = engine.containers
           .list()
           .filter(
             ({ state, createdAtMs, config }) =>
               (state.status === 'exited' || state.status === 'created') &&
-              before.every((moment) => createdAtMs < moment) &&
-              matchesLabels(filters, config.labels),
+              isWanted({ createdAtMs, labels: config.labels }),
           );
         const usage = candidates.length > 0 ? await engine.disk.usage({ parts: ['containers'] }) : undefined;
         const deleted: string[] = [];

@@ -2,7 +2,7 @@ import type { Engine } from '../../../../engine/host/engine.ts';
 import { isKind } from '../../../../foundation/base/errors.ts';
 import type { NetworksPruneResponse } from '../../../../foundation/wire/docker/network.ts';
 import { ok, type Route } from '../../call.ts';
-import { matchesLabels, parseFilters, untilFilter } from '../../input/filters.ts';
+import { readPruneFilter } from '../../input/filters.ts';
 import { announcePrune, createPruneTurns } from '../prune-turns.ts';
 import { isPredefined } from './list.ts';
 
@@ -16,16 +16,12 @@ export function pruneNetworks(engine: {
     path: '/networks/prune',
     handle: ({ query }) =>
       inTurn(async () => {
-        const filters = parseFilters(query, ['until', 'label', 'label!']);
-        const before = untilFilter(filters);
+        const isWanted = readPruneFilter(query);
         const unused = engine.networks
           .list()
           .filter(
             (network) =>
-              !isPredefined(network) &&
-              before.every((moment) => network.createdAtMs < moment) &&
-              matchesLabels(filters, network.labels) &&
-              engine.networks.members(network.id).length === 0,
+              !isPredefined(network) && isWanted(network) && engine.networks.members(network.id).length === 0,
           );
         const deleted: string[] = [];
         for (const { id, name } of unused) {

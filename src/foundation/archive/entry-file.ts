@@ -1,0 +1,115 @@
+import { closeSync, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs';
+import { type FileTimes, futimens, openat } from '../kernel/at.ts';
+import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from '../kernel/flags.ts';
+import { statDescriptor } from '../kernel/stat.ts';
+import { isErrno } from '../kernel/syscall-error.ts';
+import { setXattr } from '../kernel/xattr.ts';
+import type { TarTime } from './pax.ts';
+import type { TarEntry } from './tar-entry.ts';
+import type { TarHandler } from './tar-reader.ts';
+
+/** What an unpacker gives to files and directories beside their bytes. */
+export interface EntryDress {
+  /** Instead of the owners in the archive; `creator` leaves whoever runs this. */
+  owner?: { uid: number; gid: number } | 'creator' | undefined;
+  keepsXattr: (name: string) => boolean;
+  /** Of a file system that does not take an extended attribute: the file comes without it. */
+  xattrErrors: readonly string[];
+}
+
+/** The regular file of an archive that is being written: one at a time, made under a name that must be free. */
+export interface EntryFile extends Disposable {
+  /** Throws EEXIST when the name is taken. */
+  create(parent: number, name: string | Buffer): void;
+  /** As `TarHandler.data`; nothing when no file is open. */
+  write(entry: TarEntry | undefined, bytes: Buffer, position: number): void;
+  /** Whole: gives it its length, owner, mode, attributes and times, and closes it. */
+  end(entry: TarEntry | undefined): void;
+}
+
+export function createEntryFile(dressing: EntryDress): EntryFile {
+  let fd = -1;
+  let written = 0;
+  const close = (): void => {
+    if (fd >= 0) closeSync(fd);
+    fd = -1;
+  };
+  return {
+    create(parent, name) {
+      fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+      written = 0;
+    },
+    write(entry, bytes, position) {
+      if (fd < 0) return;
+      const sparse = entry?.sparse !== undefined;
+      for (let done = 0; done < bytes.length;)
+        done += writeSync(fd, bytes, done, bytes.length - done, sparse ? position + done : null);
+      written = position + bytes.length;
+    },
+    end(entry) {
+      if (fd < 0 || !entry) return;
+      // A hole at the end of a sparse file.
+      if (written < entry.size) ftruncateSync(fd, entry.size);
+      dress(fd, entry, dressing);
+      futimens(fd, timesOf(entry));
+      close();
+    },
+    [Symbol.dispose]: close,
+  };
+}
+
+/** Owner first: changing it clears set-id bits and capabilities. */
+export function dress(fd: number, entry: TarEntry, { owner, keepsXattr, xattrErrors }: EntryDress): void {
+  if (owner !== 'creator') giveTo(fd, owner ?? entry);
+  fchmodSync(fd, entry.mode);
+  for (const [name, value] of entry.xattrs ?? [])
+    if (keepsXattr(name)) setAttribute(fd, name, value, xattrErrors);
+}
+
+/** Looking first: a change costs a file system twenty times as much, and most files are root's from the start. */
+function giveTo(fd: number, { uid, gid }: { uid: number; gid: number }): void {
+  const status = statDescriptor(fd);
+  if (status.uid !== uid || status.gid !== gid) fchownSync(fd, uid, gid);
+}
+
+function setAttribute(fd: number, name: string, value: Buffer, ignored: readonly string[]): void {
+  try {
+    setXattr(fd, Buffer.from(name, 'latin1').toString(), value);
+  } catch (error) {
+    if (!isErrno(error, ...ignored)) throw error;
+  }
+}
+
+export function timesOf(entry: TarEntry): FileTimes {
+  const mtimeNs = nanoseconds(entry.mtime);
+  return { atimeNs: entry.atime ? nanoseconds(entry.atime) : mtimeNs, mtimeNs };
+}
+
+function nanoseconds(time: TarTime): bigint {
+  return BigInt(time.sec) * 1_000_000_000n + BigInt(time.nsec);
+}
+
+/** Takes an archive's entries, and says at the end what came of them. */
+export interface Filler<Result> extends TarHandler {
+  finish(): Result;
+}
+
+/** The same filler, whose errors are what `explain` makes of them. */
+export function explaining<Result>(
+  filler: Filler<Result>,
+  explain: (error: unknown) => unknown,
+): Filler<Result> {
+  const guard = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw explain(error);
+    }
+  };
+  return {
+    entry: (entry) => guard(() => filler.entry(entry)),
+    data: (bytes, position) => guard(() => filler.data(bytes, position)),
+    end: () => guard(() => filler.end()),
+    finish: () => guard(() => filler.finish()),
+  };
+}
