@@ -56,6 +56,8 @@ async function main(argv: readonly string[]): Promise<number> {
     runDaemon: async (options: DaemonOptions) => (await import('./daemon.ts')).runDaemon(options),
     runDoctor: async (options: DoctorOptions) => (await import('./doctor.ts')).runDoctor(options),
     rebuildDatabase: async (options) => (await import('./rebuild-database.ts')).runRebuild(options),
+    serveRegistry: async (options) => (await import('./registry.ts')).serveRegistry(options),
+    collectRegistry: async (options) => (await import('./registry.ts')).collectRegistry(options),
     startDaemon: async (options) => (await import('./start-daemon.ts')).startDaemon(options),
   });
   await Promise.all([flush(process.stdout), flush(process.stderr)]);

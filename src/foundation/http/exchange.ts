@@ -3,13 +3,15 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { PassThrough } from 'node:stream';
 import { internal, invalid } from '../base/errors.ts';
-import type { AnswerBody, Connection, Exchange, Outgoing } from './http.ts';
+import type { AnswerBody, Connection, Exchange, FilePart, Outgoing } from './http.ts';
 import { createOutgoing } from './outgoing.ts';
+import { pourFile } from './pour-file.ts';
 
 /** The parts in which an ordinary request and one that asks for an upgrade differ. */
 interface Transport {
-  send(status: number, headers: [string, string][], body: AnswerBody | undefined): void;
+  send(status: number, headers: [string, string][], body: AnswerBody | undefined, lengthBytes?: number): void;
   stream(status: number, headers: [string, string][]): Outgoing;
+  sendFile(status: number, headers: [string, string][], part: FilePart): Promise<void>;
   hijack(headers: [string, string][]): Connection;
   upgrade(headers: [string, string][]): Connection;
   /** Calls back once if the client leaves before the answer is complete. */
@@ -20,8 +22,8 @@ interface Transport {
 /** An exchange over `node:http`'s request and response. */
 export function exchangeOfRequest(request: IncomingMessage, response: ServerResponse): Exchange {
   return createExchange(request, {
-    send(status, headers, body) {
-      response.writeHead(status, withLength(headers, status, body));
+    send(status, headers, body, lengthBytes) {
+      response.writeHead(status, withLength(headers, status, body, lengthBytes));
       if (body === undefined || isBodiless(request.method, status)) response.end();
       else response.end(body.data);
     },
@@ -29,6 +31,11 @@ export function exchangeOfRequest(request: IncomingMessage, response: ServerResp
       response.writeHead(status, headers.flat());
       response.flushHeaders();
       return createOutgoing(response);
+    },
+    async sendFile(status, headers, part) {
+      response.writeHead(status, [...headers.flat(), 'Content-Length', String(part.end - part.start)]);
+      if (!isBodiless(request.method, status)) await pourFile(response, part);
+      if (!response.destroyed) response.end();
     },
     hijack(headers) {
       // Raw bytes until the connection closes: no chunks.
@@ -59,9 +66,9 @@ export function exchangeOfUpgrade(request: IncomingMessage, socket: Duplex, head
     socket.write(`HTTP/1.1 ${status} ${words}\r\n${lines.join('')}\r\n`);
   };
   return createExchange(request, {
-    send(status, headers, body) {
+    send(status, headers, body, lengthBytes) {
       writeHead(status, STATUS_CODES[status] ?? 'Unknown', [
-        ...pairs(withLength(headers, status, body)),
+        ...pairs(withLength(headers, status, body, lengthBytes)),
         ['Connection', 'close'],
       ]);
       if (body === undefined || isBodiless(request.method, status)) socket.end();
@@ -70,6 +77,15 @@ export function exchangeOfUpgrade(request: IncomingMessage, socket: Duplex, head
     stream(status, headers) {
       writeHead(status, STATUS_CODES[status] ?? 'Unknown', [...headers, ['Connection', 'close']]);
       return createOutgoing(socket);
+    },
+    async sendFile(status, headers, part) {
+      writeHead(status, STATUS_CODES[status] ?? 'Unknown', [
+        ...headers,
+        ['Content-Length', String(part.end - part.start)],
+        ['Connection', 'close'],
+      ]);
+      if (!isBodiless(request.method, status)) await pourFile(socket, part);
+      if (!socket.destroyed) socket.end();
     },
     hijack(headers) {
       writeHead(101, 'UPGRADED', [...headers, ['Connection', 'Upgrade'], ['Upgrade', 'tcp']]);
@@ -122,6 +138,7 @@ function createExchange(request: IncomingMessage, transport: Transport): Exchang
       return query;
     },
     headers: request.headers,
+    remoteAddress: request.socket.remoteAddress,
     body: request,
     signal: gone.signal,
     get answered() {
@@ -131,6 +148,9 @@ function createExchange(request: IncomingMessage, transport: Transport): Exchang
     setHeader: (name, value) => void headers.push([name, value]),
     send: (status, body) => transport.send(status, answer(status, body?.type), body),
     stream: (status, contentType) => transport.stream(status, answer(status, contentType)),
+    sendHead: (status, contentType, lengthBytes) =>
+      transport.send(status, answer(status, contentType), undefined, lengthBytes),
+    sendFile: (status, contentType, part) => transport.sendFile(status, answer(status, contentType), part),
     hijack: (contentType) => transport.hijack(answer(101, contentType)),
     upgrade: (protocol) =>
       transport.upgrade([...answer(101), ['Connection', 'Upgrade'], ['Upgrade', protocol]]),
@@ -153,10 +173,15 @@ function decodePath(path: string): string {
   }
 }
 
-function withLength(headers: [string, string][], status: number, body: AnswerBody | undefined): string[] {
+function withLength(
+  headers: [string, string][],
+  status: number,
+  body: AnswerBody | undefined,
+  lengthBytes?: number,
+): string[] {
   const flat = headers.flat();
   if (status === 204 || status === 304) return flat;
-  flat.push('Content-Length', String(body === undefined ? 0 : Buffer.byteLength(body.data)));
+  flat.push('Content-Length', String(lengthBytes ?? (body === undefined ? 0 : Buffer.byteLength(body.data))));
   return flat;
 }
 

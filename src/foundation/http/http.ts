@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 
@@ -11,6 +12,8 @@ export interface Exchange {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
+  /** Address of the client; undefined on a unix socket. */
+  readonly remoteAddress: string | undefined;
   /** The request's body; unread bodies are discarded when the answer is complete. */
   readonly body: Readable;
   /** Aborts when the client leaves before the answer is complete. */
@@ -23,6 +26,10 @@ export interface Exchange {
   setHeader(name: string, value: string): void;
   /** A whole answer. Nothing but the head goes out for HEAD, 204 and 304. */
   send(status: number, body?: AnswerBody): void;
+  /** The head of an answer whose body would be so long: for HEAD. */
+  sendHead(status: number, contentType: string, lengthBytes: number): void;
+  /** A part of a file, whose length goes ahead. Resolves when the client took all of it, or left; the file stays the caller's to close. */
+  sendFile(status: number, contentType: string, part: FilePart): Promise<void>;
   /** Sends the head at once; each write leaves as it comes. */
   stream(status: number, contentType: string): Outgoing;
   /**
@@ -42,6 +49,13 @@ export interface Exchange {
 export interface AnswerBody {
   type: string;
   data: string | Uint8Array;
+}
+
+/** The bytes from `start` (inclusive) to `end` (exclusive). */
+export interface FilePart {
+  file: FileHandle;
+  start: number;
+  end: number;
 }
 
 /** Bytes towards the client. Writes after the client left are dropped. */
@@ -69,6 +83,14 @@ export type ListenAddress =
 export interface HttpServer {
   /** Resolves when connections are accepted; the result names what was bound (a port 0 is replaced). */
   listen(address: ListenAddress): Promise<ListenAddress>;
-  /** Refuses new connections, cuts the open ones. */
-  close(): Promise<void>;
+  /** Refuses new connections, cuts the open ones; those on which a request is being answered after `graceMs` at the latest. */
+  close(options?: { graceMs?: number }): Promise<void>;
+}
+
+export interface HttpServerOptions {
+  /**
+   * `engine` (default): whoever speaks to it is root here, so only this machine may, and no web page. `anybody`: a service whose handler decides who
+   * may do what.
+   */
+  audience?: 'engine' | 'anybody';
 }

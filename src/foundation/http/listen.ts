@@ -33,7 +33,11 @@ export function parseListenAddress(text: string): ListenAddress {
 }
 
 /** Binds and listens. The caller owns the server and closes it. */
-export async function listenOn(server: Server, address: ListenAddress): Promise<ListenAddress> {
+export async function listenOn(
+  server: Server,
+  address: ListenAddress,
+  audience: 'engine' | 'anybody' = 'engine',
+): Promise<ListenAddress> {
   if (address.kind === 'unix') {
     await prepareSocketPath(address.path);
     await listenUnix(server, address.path);
@@ -42,7 +46,7 @@ export async function listenOn(server: Server, address: ListenAddress): Promise<
     return address;
   }
   // Whoever may speak to the engine is root on this machine: without TLS, only this machine may.
-  if (!loopback.test(address.host))
+  if (audience === 'engine' && !loopback.test(address.host))
     throw invalid(`refusing to serve on ${address.host}: without TLS only loopback addresses are allowed`, {
       hint: 'use tcp://127.0.0.1:PORT, or a tunnel such as ssh',
     });

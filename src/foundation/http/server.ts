@@ -1,11 +1,11 @@
 import { createServer } from 'node:http';
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Log } from '../base/log.ts';
 import { toSiloError } from '../base/errors.ts';
 import { isForeignPage } from './browser.ts';
 import { exchangeOfRequest, exchangeOfUpgrade } from './exchange.ts';
-import type { Exchange, HttpHandler, HttpServer } from './http.ts';
+import type { Exchange, HttpHandler, HttpServer, HttpServerOptions } from './http.ts';
 import { listenOn } from './listen.ts';
 
 /** Time for a client to send a request's head; bodies and answers may take as long as they need (uploads, `logs -f`, `wait`). */
@@ -14,18 +14,30 @@ const headTimeoutMs = 60_000;
 const upgrades = new Set(['tcp', 'websocket']);
 
 /** An HTTP/1.1 server for one handler, on any number of addresses. */
-export function createHttpServer(handler: HttpHandler, log: Log): HttpServer {
+export function createHttpServer(
+  handler: HttpHandler,
+  log: Log,
+  { audience = 'engine' }: HttpServerOptions = {},
+): HttpServer {
   const servers = new Set<Server>();
   const upgraded = new Set<Socket>();
+  const unanswered = createCount();
   return {
     async listen(address) {
-      const server = createOne(address.kind === 'tcp' ? refusingBrowsers(handler) : handler, log, upgraded);
-      const bound = await listenOn(server, address);
+      const guarded = address.kind === 'tcp' && audience === 'engine' ? refusingBrowsers(handler) : handler;
+      const server = createOne(guarded, log, upgraded);
+      server.on('request', (_, response) => unanswered.add(response));
+      const bound = await listenOn(server, address, audience);
       servers.add(server);
       return bound;
     },
-    async close() {
-      const closed = Promise.all(Array.from(servers, closeServer));
+    async close({ graceMs = 0 } = {}) {
+      const refused = Promise.all(
+        Array.from(servers, (server) => new Promise<void>((resolve) => server.close(() => resolve()))),
+      );
+      if (graceMs > 0) await unanswered.none(graceMs);
+      const closed = refused;
+      for (const server of servers) server.closeAllConnections();
       // Upgraded connections are no longer the servers', which yet wait for them.
       for (const socket of upgraded) socket.destroy();
       await closed;
@@ -96,9 +108,26 @@ function serve(handler: HttpHandler, exchange: Exchange, log: Log): void {
   );
 }
 
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
+/** Answers that are under way. */
+function createCount(): { add(response: ServerResponse): void; none(timeoutMs: number): Promise<void> } {
+  const open = new Set<ServerResponse>();
+  let tell = (): void => undefined;
+  return {
+    add(response) {
+      open.add(response);
+      response.once('close', () => {
+        open.delete(response);
+        if (open.size === 0) tell();
+      });
+    },
+    none: (timeoutMs) =>
+      new Promise((resolve) => {
+        if (open.size === 0) return resolve();
+        const timer = setTimeout(resolve, timeoutMs);
+        tell = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }),
+  };
 }

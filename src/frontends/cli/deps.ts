@@ -7,6 +7,10 @@ export interface CliDeps {
   runDoctor?: (options: DoctorOptions) => Promise<number>;
   /** Restores the database of an engine that does not run; prints what was done and resolves to the exit code. */
   rebuildDatabase?: (options: { dataRoot?: string }) => Promise<number>;
+  /** Serves a registry until it is told to stop; resolves to the exit code. */
+  serveRegistry?: (options: RegistryServeOptions) => Promise<number>;
+  /** Frees what nothing refers to in a registry that nobody serves, and prints what it did. */
+  collectRegistry?: (options: RegistryCollectOptions) => Promise<number>;
   /** Starts the default daemon in the background and resolves when it listens. */
   startDaemon?: (options: { host: string; report: (line: string) => void }) => Promise<void>;
 }
@@ -58,4 +62,16 @@ export interface DoctorOptions {
   json: boolean;
   dataRoot?: string;
   execRoot?: string;
+}
+
+export interface RegistryServeOptions {
+  root?: string;
+  /** `127.0.0.1:5000` */
+  addr: string;
+}
+
+export interface RegistryCollectOptions {
+  root?: string;
+  dryRun: boolean;
+  untagged: boolean;
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { sha256 } from '../../foundation/oci/digest.ts';
 import { contentStoreContract, expectKind } from './content.contract.ts';
 import { createPutSmall, openContentStore } from './content-store.ts';
-import { createDirectorySync } from './directory-sync.ts';
+import { createDirectorySync } from '../../foundation/base/directory-sync.ts';
 
 async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), 'silo-content-'));

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { SiloError, conflict, corrupt, internal, invalid, notFound } from '../../foundation/base/errors.ts';
 import { type Digest, digestAlgorithm, digestHex, isDigest } from '../../foundation/oci/digest.ts';
 import type { BlobInfo, ContentStore, PutSmall } from './content.ts';
-import { createDirectorySync } from './directory-sync.ts';
+import { createDirectorySync } from '../../foundation/base/directory-sync.ts';
 import { diskError, errnoOf } from './disk-errors.ts';
 import { openIngest } from './ingest.ts';
 

@@ -7,7 +7,7 @@ import { faultPoint } from '../../foundation/base/fault.ts';
 import { type Digest, digestAlgorithm, parseDigest } from '../../foundation/oci/digest.ts';
 import type { BlobInfo, Ingest } from './content.ts';
 import { diskError, errnoOf } from './disk-errors.ts';
-import type { DirectorySync } from './directory-sync.ts';
+import type { DirectorySync } from '../../foundation/base/directory-sync.ts';
 
 /** Hashing this much takes less than a millisecond, so the event loop stays free. */
 const sliceBytes = 1024 * 1024;

@@ -71,6 +71,8 @@ const loaders = {
   'network prune': from(() => import('./network/prune.ts')),
   'network repair': from(() => import('./network/repair.ts')),
   'network rm': from(() => import('./network/rm.ts')),
+  'registry gc': from(() => import('./registry/gc.ts')),
+  'registry serve': from(() => import('./registry/serve.ts')),
   'system df': from(() => import('./system/df.ts')),
   'system prune': from(() => import('./system/prune.ts')),
   'volume clone': from(() => import('./volume/clone.ts')),
@@ -195,6 +197,7 @@ export const commandGroups: Readonly<Record<string, CommandGroup>> = {
     summary: 'Manage networks',
     members: ['connect', 'create', 'disconnect', 'inspect', 'ls', 'prune', 'rm'],
   },
+  registry: { summary: 'Serve images to others', members: ['gc', 'serve'] },
   system: { summary: 'Manage Silo', members: ['df', 'events', 'info', 'prune'] },
   volume: {
     summary: 'Manage volumes',

@@ -1,4 +1,4 @@
-import { syncDirectory } from '../../foundation/base/atomic-file.ts';
+import { syncDirectory } from './atomic-file.ts';
 
 /** Makes renames into a folder durable, one fsync for all that wait at the same time. */
 export type DirectorySync = (path: string) => Promise<void>;

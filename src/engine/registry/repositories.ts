@@ -1,0 +1,111 @@
+import { notFound } from '../../foundation/base/errors.ts';
+import { createSingleFlight } from '../../foundation/base/single-flight.ts';
+import type { RepositoryName } from '../../foundation/oci/repository-name.ts';
+import type { RegistryStore } from '../../resources/registry/store.ts';
+import { byCode, createRepositoryState, type RepositoryState } from './repository-state.ts';
+
+/** All repositories of a store. */
+export interface Repositories {
+  /** In lexical order. */
+  names(): Promise<readonly RepositoryName[]>;
+  find(name: RepositoryName): Promise<RepositoryState | undefined>;
+  /** Kind `not-found`, code `name-unknown`. */
+  get(name: RepositoryName): Promise<RepositoryState>;
+  /** Also one that has no manifest yet; it is listed once it has. */
+  getOrCreate(name: RepositoryName): Promise<RepositoryState>;
+  /** Resolves when all that was changed before the call is on the disk. Whoever waits at the same time shares one write. */
+  save(state: RepositoryState): Promise<void>;
+  remove(name: RepositoryName): Promise<void>;
+}
+
+/** So many stay in memory; the least recently used ones are read again. */
+const stateLimit = 2_000;
+
+export function createRepositories(store: Pick<RegistryStore, 'indexes'>): Repositories {
+  // In order of last use. A state with changes that are not written stays.
+  const states = new Map<RepositoryName, RepositoryState>();
+  const loads = createSingleFlight<RepositoryState | undefined>();
+  const saves = new Map<RepositoryState, { running: Promise<void>; next?: Promise<void> }>();
+  const stored = new WeakSet<RepositoryState>();
+  let names: Promise<RepositoryName[]> | undefined;
+
+  const listed = (): Promise<RepositoryName[]> =>
+    (names ??= store.indexes.repositories().then(
+      (found) => found.toSorted(byCode),
+      (error: unknown) => {
+        names = undefined;
+        throw error;
+      },
+    ));
+  const keep = (state: RepositoryState): RepositoryState => {
+    states.delete(state.name);
+    states.set(state.name, state);
+    for (const [name, old] of states) {
+      if (states.size <= stateLimit) break;
+      if (!saves.has(old)) states.delete(name);
+    }
+    return state;
+  };
+  const find = async (name: RepositoryName): Promise<RepositoryState | undefined> => {
+    const known = states.get(name);
+    if (known !== undefined) return keep(known);
+    return loads.run(name, async () => {
+      const entries = await store.indexes.read(name);
+      // Somebody may have made or changed it meanwhile.
+      return states.get(name) ?? (entries && keep(createRepositoryState(name, entries)));
+    });
+  };
+  const write = async (state: RepositoryState): Promise<void> => {
+    try {
+      await store.indexes.write(state.name, state.entries());
+    } catch (error) {
+      // Memory has what the disk has not: read it again.
+      if (states.get(state.name) === state) states.delete(state.name);
+      throw error;
+    }
+    if (stored.has(state)) return;
+    stored.add(state);
+    const all = await listed();
+    if (all.includes(state.name)) return;
+    all.push(state.name);
+    all.sort(byCode);
+  };
+  const start = (state: RepositoryState): Promise<void> => {
+    keep(state);
+    const running = write(state).finally(() => {
+      if (saves.get(state)?.running === running) saves.delete(state);
+    });
+    saves.set(state, { running });
+    return running;
+  };
+
+  return {
+    names: listed,
+    find,
+    async get(name) {
+      const state = await find(name);
+      if (state === undefined)
+        throw notFound(`repository name ${name} is not known to the registry`, { code: 'name-unknown' });
+      return state;
+    },
+    async getOrCreate(name) {
+      const state = await find(name);
+      // Another caller may have made it while this one looked.
+      return state ?? states.get(name) ?? keep(createRepositoryState(name, []));
+    },
+    save(state) {
+      const current = saves.get(state);
+      if (current === undefined) return start(state);
+      // The running write may have gathered its entries before this change.
+      current.next ??= current.running.then(() => start(state));
+      return current.next;
+    },
+    async remove(name) {
+      await store.indexes.remove(name);
+      states.delete(name);
+      const all = await listed();
+      const at = all.indexOf(name);
+      if (at >= 0) all.splice(at, 1);
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import type { Writable } from 'node:stream';
+import { internal } from '../base/errors.ts';
+import type { FilePart } from './http.ts';
+
+/** Large enough that system calls do not count, small enough that the bytes are still in the processor's cache when they are sent. */
+const stepBytes = 512 * 1024;
+
+/** Reads the next step while the last one is sent. A file that is shorter than its part cuts the connection: its length is announced. */
+export async function pourFile(target: Writable, { file, start, end }: FilePart): Promise<void> {
+  for (let position = start; position < end && !target.destroyed;) {
+    const buffer = Buffer.allocUnsafeSlow(Math.min(stepBytes, end - position));
+    const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, position);
+    if (bytesRead === 0) {
+      target.destroy();
+      throw internal('a file shrank while it was sent');
+    }
+    position += bytesRead;
+    if (!target.write(bytesRead === buffer.byteLength ? buffer : buffer.subarray(0, bytesRead)))
+      await drained(target);
+  }
+}
+
+function drained(target: Writable): Promise<void> {
+  if (target.destroyed || !target.writableNeedDrain) return Promise.resolve();
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      target.off('drain', settle).off('close', settle);
+      resolve();
+    };
+    target.on('drain', settle).on('close', settle);
+  });
+}
