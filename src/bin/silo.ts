@@ -1,12 +1,14 @@
 import type { DaemonOptions, DoctorOptions } from '../frontends/cli/deps.ts';
-import type { CliIo } from '../frontends/cli/io.ts';
+import type { CliInput, CliIo } from '../frontends/cli/io.ts';
 import { runCli } from '../frontends/cli/run-cli.ts';
+import { openStandardInput } from './standard-input.ts';
 import { version } from './version.ts';
 
 /** Bun makes the standard streams when they are first touched, so they are touched only when needed. */
+let stdin: CliInput | undefined;
 const io: CliIo = {
   get stdin() {
-    return process.stdin;
+    return (stdin ??= openStandardInput());
   },
   get stdout() {
     return process.stdout;
