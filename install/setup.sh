@@ -78,6 +78,8 @@ nft:nftables:networks and published ports
 /bin/busybox:busybox-static:the base image that needs no registry'
 wanted_to_test='skopeo:skopeo:copies images in the tests
 docker-registry:docker-registry:a registry of another make for the tests
+podman:podman:another client of registries in the tests
+buildah:buildah:another client of registries in the tests
 runc:runc:the other runtime for the tests
 ip:iproute2:network namespaces in the tests
 mmdebstrap:mmdebstrap:makes Debian base images

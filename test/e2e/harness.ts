@@ -54,6 +54,8 @@ export interface EngineOptions {
   dataRoot?: string;
   /** Later, with the first `start`. */
   stopped?: boolean;
+  /** Words before the daemon's own; what they start must become the daemon (`exec`). */
+  prefix?: readonly string[];
 }
 
 let instances = 0;
@@ -99,7 +101,8 @@ export async function startEngine(options: EngineOptions = {}): Promise<TestEngi
       const roots = ['--data-root', dataRoot, '--exec-root', join(directory, 'exec')];
       const names = ['--bridge', name, '--cgroup-parent', footprint.cgroupParent];
       const given = [...(options.args ?? []), ...(startOptions.args ?? [])];
-      const [program = '', ...words] = siloCommand('daemon', ...roots, '-H', host, ...names, ...given);
+      const daemonWords = siloCommand('daemon', ...roots, '-H', host, ...names, ...given);
+      const [program = '', ...words] = [...(options.prefix ?? []), ...daemonWords];
       const child = spawn(program, words, {
         env: {
           ...process.env,

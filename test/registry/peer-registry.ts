@@ -24,7 +24,14 @@ export function missingPeers(): string[] {
   );
 }
 
-export async function startPeerRegistry(options: { password?: boolean } = {}): Promise<PeerRegistry> {
+export interface PeerRegistryOptions {
+  /** Asks for `peerUser`. */
+  password?: boolean;
+  /** Files in PEM; skopeo is then told to trust everything. */
+  tls?: { certificate: string; key: string };
+}
+
+export async function startPeerRegistry(options: PeerRegistryOptions = {}): Promise<PeerRegistry> {
   const folder = await mkdtemp(join(tmpdir(), 'silo-peer-'));
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(folder, { recursive: true, force: true }));
@@ -32,8 +39,8 @@ export async function startPeerRegistry(options: { password?: boolean } = {}): P
   const config = {
     version: 0.1,
     log: { level: 'info' },
-    storage: { filesystem: { rootdirectory: join(folder, 'data') } },
-    http: { addr: '127.0.0.1:0' },
+    storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
+    http: { addr: '127.0.0.1:0', ...(options.tls ? { tls: options.tls } : {}) },
     ...(options.password ? { auth: { htpasswd: { realm: 'peer', path: join(folder, 'htpasswd') } } } : {}),
   };
   // JSON is YAML.

@@ -1,0 +1,89 @@
+/** What a client may do with a registry, in the order in which the page shows it. */
+export const operations = [
+  'push',
+  'pull',
+  'copy an index both ways',
+  'list tags',
+  'delete',
+  'log in',
+  'be refused with a wrong password',
+  'refuse an unknown authority',
+] as const;
+export type Operation = (typeof operations)[number];
+
+export type RegistryKind = 'plain' | 'tls' | 'password';
+
+/** The registries, each as it is started. */
+export const registryKinds: Record<RegistryKind, string> = {
+  plain: 'plain HTTP on loopback',
+  tls: 'TLS, an authority of its own',
+  password: 'htpasswd',
+};
+
+export const registryNames = ['docker-registry'] as const;
+export type RegistryName = (typeof registryNames)[number];
+
+export const clientNames = ['skopeo', 'podman', 'buildah', 'docker', 'silo'] as const;
+export type ClientName = (typeof clientNames)[number];
+
+export const clientTitles: Record<ClientName, string> = {
+  skopeo: 'skopeo 1.9 (Debian 12)',
+  podman: 'Podman 4.3 (Debian 12)',
+  buildah: 'Buildah 1.28 (Debian 12)',
+  docker: 'the Docker CLI, through a Silo daemon',
+  silo: '`silo`, through its daemon',
+};
+
+const ownList = 'it makes an index of its own, with another digest';
+const noDelete = 'it has no such command';
+
+/** What a client cannot do by itself, with why; everything else is tested. */
+export const lacks: Record<ClientName, Partial<Record<Operation, string>>> = {
+  skopeo: {},
+  podman: { 'copy an index both ways': ownList, delete: noDelete },
+  buildah: {
+    'copy an index both ways': ownList,
+    delete: noDelete,
+    'list tags': 'it has no such command',
+  },
+  docker: {
+    'copy an index both ways': 'pushing an index whole is not there yet',
+    delete: noDelete,
+    'list tags': 'it has no such command',
+  },
+  silo: {
+    'copy an index both ways': 'pushing an index whole is not there yet',
+    delete: noDelete,
+    'list tags': 'it has no such command',
+  },
+};
+
+/** Whether the operation means anything with such a registry. */
+export function concerns(operation: Operation, kind: RegistryKind): boolean {
+  if (operation === 'log in' || operation === 'be refused with a wrong password') return kind === 'password';
+  return operation !== 'refuse an unknown authority' || kind === 'tls';
+}
+
+/** The page's table: one row per client and registry. */
+export function formatMatrix(): string {
+  const lines = [
+    `| client | registry | ${operations.join(' | ')} |`,
+    `|---|---|${operations.map(() => '---').join('|')}|`,
+  ];
+  const notes: string[] = [];
+  for (const client of clientNames)
+    for (const registry of registryNames)
+      for (const kind of Object.keys(registryKinds) as RegistryKind[]) {
+        const cells = operations.map((operation) => {
+          if (!concerns(operation, kind)) return '';
+          const reason = lacks[client][operation];
+          if (reason === undefined) return 'yes';
+          if (!notes.includes(reason)) notes.push(reason);
+          return `no (${notes.indexOf(reason) + 1})`;
+        });
+        lines.push(
+          `| ${clientTitles[client]} | ${registry}, ${registryKinds[kind]} | ${cells.join(' | ')} |`,
+        );
+      }
+  return `${lines.join('\n')}\n\n${notes.map((note, index) => `${index + 1}. ${note}`).join('\n')}\n`;
+}
