@@ -1,8 +1,11 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { siloCommand } from '../e2e/harness.ts';
 import { peerUser, startPeerRegistry } from '../registry/peer-registry.ts';
 import { digestOf, type SampleImage } from '../registry/sample-image.ts';
 import type { RegistryKind, RegistryName } from './table.ts';
@@ -58,14 +61,36 @@ export async function startRegistry(
   const authorities = join(folder, 'authorities');
   mkdirSync(authorities, { recursive: true });
   writeFileSync(join(authorities, 'ca.crt'), readFileSync(certificate));
-  const started = undo.use(
-    await startPeerRegistry({
-      password: kind === 'password',
-      ...(kind === 'tls' ? { tls: { certificate, key } } : {}),
-    }),
-  );
+  const options = {
+    password: kind === 'password',
+    ...(kind === 'tls' ? { tls: { certificate, key } } : {}),
+  };
+  const started =
+    registry === 'docker-registry'
+      ? undo.use(await startPeerRegistry(options))
+      : undo.use(await startOwnRegistry(join(folder, `own-${kind}`)));
   const port = Number(started.host.split(':')[1]);
   return { registry, kind, port, authorities, accounts: peerUser };
+}
+
+/** The registry server of this source tree, on a free port, until it is disposed of. */
+async function startOwnRegistry(root: string): Promise<AsyncDisposable & { host: string }> {
+  const [program = '', ...words] = siloCommand('registry', 'serve', '--addr', '127.0.0.1:0', '--root', root);
+  const server = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = once(server, 'exit');
+  for await (const line of createInterface({ input: server.stdout })) {
+    const host = /listens on (127\.0\.0\.1:\d+)/.exec(line)?.[1];
+    if (host === undefined) continue;
+    server.stdout.resume();
+    return {
+      host,
+      async [Symbol.asyncDispose]() {
+        server.kill('SIGKILL');
+        await ended;
+      },
+    };
+  }
+  throw new Error('the registry ended before it listened');
 }
 
 export interface RemoteAnswer {

@@ -28,9 +28,8 @@ import {
   lacks,
   type Operation,
   operations,
-  type RegistryKind,
   registryKinds,
-  registryNames,
+  registryPairs,
 } from './table.ts';
 
 const has = (program: string): boolean =>
@@ -79,7 +78,7 @@ describe.if(able)('registries', () => {
   };
 
   function accountFile(place: Place, account: 'right' | 'wrong' | 'none'): string {
-    const own = join(folder, `account-${place.registry}-${place.kind}-${account}`);
+    const own = join(folder, `account-${place.port}-${account}`);
     mkdirSync(own, { recursive: true });
     const { username, password } = place.accounts;
     const words = `${username}:${account === 'right' ? password : 'not-it'}`;
@@ -96,13 +95,12 @@ describe.if(able)('registries', () => {
     stack.defer(() => rm(folder, { recursive: true, force: true }));
     await writeOciLayout(world.layouts.pushed, pushed);
     const certificates = makeCertificates(join(folder, 'tls'));
-    for (const registry of registryNames)
-      for (const kind of Object.keys(registryKinds) as RegistryKind[]) {
-        const place = await startRegistry(stack, registry, kind, certificates);
-        places.set(`${registry} ${kind}`, place);
-        await seed(place, 'seed/app', 'v1', seeded);
-        await seed(place, 'seed/many', 'v1', index);
-      }
+    for (const { registry, kind } of registryPairs) {
+      const place = await startRegistry(stack, registry, kind, certificates);
+      places.set(`${registry} ${kind}`, place);
+      await seed(place, 'seed/app', 'v1', seeded);
+      await seed(place, 'seed/many', 'v1', index);
+    }
     const engine = stack.use(await engineThatKnows([...places.values()]));
     for (const name of present)
       clients.set(
@@ -186,12 +184,10 @@ describe.if(able)('registries', () => {
   };
 
   const cells = present.flatMap((client) =>
-    registryNames.flatMap((registry) =>
-      (Object.keys(registryKinds) as RegistryKind[]).flatMap((kind) =>
-        operations
-          .filter((operation) => concerns(operation, kind) && lacks[client][operation] === undefined)
-          .map((operation) => ({ client, registry, kind, operation, done: Promise.withResolvers<void>() })),
-      ),
+    registryPairs.flatMap(({ registry, kind }) =>
+      operations
+        .filter((operation) => concerns(operation, kind) && lacks[client][operation] === undefined)
+        .map((operation) => ({ client, registry, kind, operation, done: Promise.withResolvers<void>() })),
     ),
   );
 

@@ -20,8 +20,17 @@ export const registryKinds: Record<RegistryKind, string> = {
   password: 'htpasswd',
 };
 
-export const registryNames = ['docker-registry'] as const;
-export type RegistryName = (typeof registryNames)[number];
+/** Each registry in the forms in which it is started. */
+export const registries = {
+  'docker-registry': ['plain', 'tls', 'password'],
+  'silo registry serve': ['plain'],
+} as const satisfies Record<string, readonly RegistryKind[]>;
+export type RegistryName = keyof typeof registries;
+
+/** All pairs of a registry and a form. */
+export const registryPairs = Object.entries(registries).flatMap(([name, kinds]) =>
+  kinds.map((kind) => ({ registry: name as RegistryName, kind })),
+);
 
 export const clientNames = ['skopeo', 'podman', 'buildah', 'docker', 'silo'] as const;
 export type ClientName = (typeof clientNames)[number];
@@ -72,18 +81,15 @@ export function formatMatrix(): string {
   ];
   const notes: string[] = [];
   for (const client of clientNames)
-    for (const registry of registryNames)
-      for (const kind of Object.keys(registryKinds) as RegistryKind[]) {
-        const cells = operations.map((operation) => {
-          if (!concerns(operation, kind)) return '';
-          const reason = lacks[client][operation];
-          if (reason === undefined) return 'yes';
-          if (!notes.includes(reason)) notes.push(reason);
-          return `no (${notes.indexOf(reason) + 1})`;
-        });
-        lines.push(
-          `| ${clientTitles[client]} | ${registry}, ${registryKinds[kind]} | ${cells.join(' | ')} |`,
-        );
-      }
+    for (const { registry, kind } of registryPairs) {
+      const cells = operations.map((operation) => {
+        if (!concerns(operation, kind)) return '';
+        const reason = lacks[client][operation];
+        if (reason === undefined) return 'yes';
+        if (!notes.includes(reason)) notes.push(reason);
+        return `no (${notes.indexOf(reason) + 1})`;
+      });
+      lines.push(`| ${clientTitles[client]} | ${registry}, ${registryKinds[kind]} | ${cells.join(' | ')} |`);
+    }
   return `${lines.join('\n')}\n\n${notes.map((note, index) => `${index + 1}. ${note}`).join('\n')}\n`;
 }
