@@ -4,6 +4,7 @@ import { conflict } from '../../foundation/base/errors.ts';
 import type { Damage, MoveAside } from '../../foundation/base/damage.ts';
 import { createKeyLock } from '../../foundation/base/key-lock.ts';
 import { createLimiter } from '../../foundation/base/limiter.ts';
+import { createLoopTurns } from '../../foundation/base/loop-turns.ts';
 import type { ImageUsers } from '../image/image.ts';
 import { checkContainers } from './check.ts';
 import { createAttach } from './attach.ts';
@@ -82,6 +83,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     store: createContainerStore(deps.database),
     locks: createKeyLock(),
     commits: createLimiter(commitsAtOnce, { patienceMs: launchPatienceMs }),
+    loopTurns: createLoopTurns(),
     launches: createLimiter(launchesAtOnce, { patienceMs: launchPatienceMs }),
     transfers: createTransfers(),
     live: createLiveContainers(),

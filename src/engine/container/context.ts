@@ -1,5 +1,6 @@
 import type { KeyLock } from '../../foundation/base/key-lock.ts';
 import type { Limiter } from '../../foundation/base/limiter.ts';
+import type { LoopTurns } from '../../foundation/base/loop-turns.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import type { ContainerId, ExecId } from '../../foundation/base/ids.ts';
 import type { ChainId, ImageId } from '../../foundation/oci/digest.ts';
@@ -84,8 +85,10 @@ export interface Context extends ContainerDeps {
    * Turns to start. A crowd of starts is no faster at once than a few at a time, and would keep the event loop from everybody else.
    */
   launches: Limiter;
-  /** Turns for what ends in a durable record: each such commit holds the event loop until the disk has it. */
+  /** Turns for what ends in a durable record. */
   commits: Limiter;
+  /** Taken before each step that is the event loop's work for milliseconds: a crowd of them must not come between two requests. */
+  loopTurns: LoopTurns;
   /** Copies of files that are under way. */
   transfers: Transfers;
   live: LiveContainers;

@@ -31,6 +31,7 @@ export const createCreate =
     context.commits.run(() => create(context, request));
 
 async function create(context: Context, request: CreateRequest): ReturnType<ContainerLifecycle['create']> {
+  await context.loopTurns.take();
   const id = parseContainerId(randomHexId());
   const image = context.images.resolve(request.config.image);
   using name = reserve(context, request, id);

@@ -20,7 +20,10 @@ const retryMs = 1_000;
 export function handleExit(context: Context, exit: RuntimeExit): void {
   if (exit.execId !== undefined) return endExec(context, exit.execId, exit);
   const recorded = context.locks.run(exit.id, () =>
-    context.commits.run(() => recordExit(context, exit.id, exit)),
+    context.commits.run(async () => {
+      await context.loopTurns.take();
+      await recordExit(context, exit.id, exit);
+    }),
   );
   recorded.catch((error: unknown) => {
     context.log.error(`recording the end of container ${exit.id}: ${toSiloError(error).message}`);
@@ -38,6 +41,8 @@ export async function recordExit(context: Context, id: ContainerId, exit: ExitIn
   if (!record || !isRunning(record.state)) return;
   context.health.unwatch(id);
   const ended = storeExit(context, record, exit);
+  // One that starts anew or goes with its end does so as well when a power cut takes the record of the end: that need not be waited for.
+  if (ended.state.status !== 'restarting' && !ended.config.autoRemove) await onDisk(context, id);
   faultPoint('container.exit.recorded');
   const ranForMs = exit.finishedAtMs - record.state.startedAtMs;
   if (exit.oomKilled) publish(context, ended, 'oom');
@@ -63,6 +68,17 @@ export async function recordExit(context: Context, id: ContainerId, exit: ExitIn
     await removeLocked(context, ended, { volumes: true });
 }
 
+/** An end is a fact, whatever becomes of its record: on a disk that fails those who wait are told all the same. */
+async function onDisk(context: Context, id: ContainerId): Promise<void> {
+  try {
+    await context.store.durable();
+  } catch (error) {
+    context.log.error(
+      `the record of the end of container ${id} may not survive a power cut: ${toSiloError(error).message}`,
+    );
+  }
+}
+
 function storeExit(context: Context, record: ContainerRecord, exit: ExitInfo): ContainerRecord {
   const { exitCode, oomKilled, finishedAtMs } = exit;
   const { restartCount, health } = record;
@@ -83,9 +99,7 @@ function storeExit(context: Context, record: ContainerRecord, exit: ExitInfo): C
     willRestart,
     stoppedByUser,
   });
-  // One that goes with its end goes as well when a power cut takes the record of the end: that need not be waited for.
-  const goes = record.config.autoRemove && !willRestart;
-  return context.store[goes ? 'updateRunning' : 'update'](record.id, {
+  return context.store.updateRunning(record.id, {
     state,
     restartCount: willRestart ? restartCount + 1 : restartCount,
     ...(health ? { health: { ...health, status: 'unhealthy' } } : {}),

@@ -52,6 +52,7 @@ export async function removeLocked(
   record: ContainerRecord,
   options: { volumes: boolean },
 ): Promise<void> {
+  await context.loopTurns.take();
   const current = context.store.get(record.id);
   refuseWhileAlive(current);
   next(current.state, { type: 'remove' });

@@ -116,6 +116,7 @@ async function launch(
   const { id } = record;
   await using undo = new AsyncDisposableStack();
   undo.defer(() => cleanUpRun(context, id));
+  await context.loopTurns.take();
   const devices = await resolveDeviceRequests(context.cdi, record.config);
   const rootfsPath = await mountRootfs(context, record);
   faultPoint('container.start.mounted');
@@ -125,6 +126,7 @@ async function launch(
   faultPoint('container.start.volumes');
   const sources = await openSources(context, record);
   const etcFiles = await writeEtcFiles(context, record, endpoints);
+  await context.loopTurns.take();
   using root = openRoot(rootfsPath);
   if (record.config.workingDir) makeWorkingDirectory(root, record.config.workingDir);
   const spec = toSpec(toSpecInput(context, record, { root, rootfsPath, etcFiles, devices, sources }));
@@ -201,6 +203,7 @@ function makeWorkingDirectory(root: ReturnType<typeof openRoot>, path: string): 
  * others from running; what stays behind is found again at the next start of the engine.
  */
 export async function cleanUpRun(context: Context, id: ContainerId): Promise<void> {
+  await context.loopTurns.take();
   releaseLog(context, id);
   const results = await Promise.allSettled([
     context.driver.containers.delete(id),
