@@ -195,25 +195,6 @@ export const knownDifferences: KnownDifference[] = [
     ],
   },
   {
-    reason: 'there is no pull of all tags: without one, latest is meant',
-    at: /> pull -a {registry}\/base$/,
-    code: { 0: 1 },
-    stdout: wholly(''),
-    stderr: wholly(
-      'Error response from daemon: manifest for {registry}/base:latest not found: manifest unknown: manifest unknown',
-    ),
-  },
-  {
-    reason: 'there is no pull of all tags: without one, latest is meant',
-    at: /> pull -a {registry}\/nosuch$/,
-    stderr: [
-      [
-        'repository {registry}/nosuch not found: name unknown: repository name not known to registry',
-        'manifest for {registry}/nosuch:latest not found: manifest unknown: manifest unknown',
-      ],
-    ],
-  },
-  {
     reason: 'an image for another platform is refused before its layers are fetched',
     at: /> pull --platform linux\/s390x /,
     stdout: wholly(''),

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { formatReference } from '../../src/foundation/oci/reference.ts';
 import { type HostileRegistry, startHostileRegistry } from '../registry/hostile-registry.ts';
 import { openImages, type OpenImages } from './open-images.ts';
-import { bigLayer, imageOf, layerOf, referenceIn } from './samples.ts';
+import { bigLayer, imageOf, layerOf, platformsImage, referenceIn } from './samples.ts';
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log('skipped: unpacking layers needs root');
@@ -31,6 +31,7 @@ let name = '';
 beforeAll(async () => {
   registry = await startHostileRegistry();
   registry.add('team/app', 'v1', imageOf([layerOf({ base: 'x' }), bigLayer()]));
+  registry.add('team/many', 'v1', platformsImage().index);
   name = `${registry.host}/team/app:v1`;
 });
 afterAll(() => registry[Symbol.asyncDispose]());
@@ -65,7 +66,7 @@ function partialFiles(root: string): string[] {
 
 describe.if(isRoot)('an engine that is killed', () => {
   const pulling = known.filter(
-    (point) => !/\.(load|import|remove|sweep|container|init|push|upload)\b/.test(point),
+    (point) => !/\.(load|import|remove|sweep|container|init|push|upload|unpack|index-stored)\b/.test(point),
   );
 
   test.each(pulling.map((point) => ({ point })))(
@@ -96,22 +97,27 @@ describe.if(isRoot)('an engine that is killed', () => {
   test.each(known.filter((point) => /\.(push|upload)\./.test(point)).map((point) => ({ point })))(
     'during a push, at $point, leaves the image, and a next push completes',
     async ({ point }) => {
+      // An index has more steps.
+      const isIndex = point === 'image.push.children-sent';
+      const source = isIndex ? 'team/many:v1' : 'team/app:v1';
       const root = mkdtempSync(join(tmpdir(), 'silo-crash-'));
       const target = referenceIn(registry, `copy/${point.replaceAll(/[^a-z]/g, '-')}:v1`);
       try {
         {
           await using open = await openImages(root);
-          const { image } = await open.images.pull({ reference: referenceIn(registry, 'team/app:v1') });
-          await open.images.tag(image.id, target);
+          const reference = referenceIn(registry, source);
+          await open.images.pull({ reference, ...(isIndex ? { platform: 'all' } : {}) });
+          await open.images.tag(formatReference(reference), target);
         }
         expect(await runUntil(point, root, 'push', formatReference(target))).toBe(true);
         await using open = await openImages(root);
         await expectWhole(open);
         const [done] = await open.images.push({ reference: target });
-        const image = open.images.resolve(name);
-        expect(done?.digest).toBe(image.manifestDigest);
-        expect(image.digests).toContain(`${registry.host}/${target.path}@${image.manifestDigest}`);
-        expect(registry.manifest(target.path, 'v1')?.digest).toBe(image.manifestDigest);
+        const image = open.images.resolve(formatReference(target));
+        const { digest } = await open.images.descriptor(image.id);
+        expect(done?.digest).toBe(digest);
+        expect(image.digests).toContain(`${registry.host}/${target.path}@${digest}`);
+        expect(registry.manifest(target.path, 'v1')?.digest).toBe(digest);
         expect(await open.images.sweep()).toEqual({ reclaimedBytes: 0 });
       } finally {
         rmSync(root, { recursive: true, force: true });
@@ -122,6 +128,7 @@ describe.if(isRoot)('an engine that is killed', () => {
   test.each(
     known
       .filter((point) => /^image\.(import|remove|sweep|layer|publish)/.test(point))
+      .filter((point) => point !== 'image.remove.platform-moved')
       .map((point) => ({ point })),
   )('during an import and a removal, at $point, leaves all or what a sweep takes', async ({ point }) => {
     const root = mkdtempSync(join(tmpdir(), 'silo-crash-'));
@@ -134,6 +141,32 @@ describe.if(isRoot)('an engine that is killed', () => {
         expect(await open.layers.list()).toEqual([]);
         expect(await open.content.list()).toEqual([]);
       }
+    } finally {
+      rmSync(root, { recursive: true, force: true });
+    }
+  });
+
+  test('during a pull of all platforms, or the removal of one, leaves names of what is whole', async () => {
+    const reference = referenceIn(registry, 'team/many:v1');
+    const many = formatReference(reference);
+    const root = mkdtempSync(join(tmpdir(), 'silo-crash-'));
+    try {
+      for (const point of ['image.pull.index-stored', 'image.publish.layers-there']) {
+        expect(await runUntil(point, root, 'pull-all', many)).toBe(true);
+        await using open = await openImages(root);
+        expect(open.images.list()).toEqual([]);
+      }
+      expect(await runUntil('image.publish.published', root, 'pull-all', many)).toBe(true);
+      for (const point of ['image.unpack.layers-there', 'image.unpack.recorded'])
+        expect(await runUntil(point, root, 'unpack-other', many)).toBe(true);
+      expect(await runUntil('image.remove.platform-moved', root, 'remove-own', many)).toBe(true);
+      await using open = await openImages(root);
+      await expectWhole(open);
+      expect(open.images.variants(many).map(({ form }) => form)).toEqual(['unpacked', 'unpacked', 'packed']);
+      await open.images.remove(many, { force: false, prune: true });
+      expect(open.images.list()).toEqual([]);
+      await open.images.sweep();
+      expect(await open.content.list()).toEqual([]);
     } finally {
       rmSync(root, { recursive: true, force: true });
     }

@@ -75,3 +75,88 @@ export function layoutOf(image: SampleImage, name?: string): Record<string, Buff
     'index.json': Buffer.from(JSON.stringify(index)),
   };
 }
+
+/** An index of a Linux image for this host, one for another processor, one for Windows, and an attestation about the first. */
+export function platformsImage(): {
+  index: SampleImage;
+  own: SampleImage;
+  other: SampleImage;
+  windows: SampleImage;
+  attestation: SampleImage;
+} {
+  const host = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  const foreign = host === 'arm64' ? 'amd64' : 'arm64';
+  const own = imageOf([layerOf({ base: 'shared\n' }), layerOf({ own: 'own\n' })]);
+  const other = imageOf([layerOf({ base: 'shared\n' }), layerOf({ other: 'other\n' })], {
+    architecture: foreign,
+  });
+  const base = { ...layerOf({ 'Files/base': 'not distributable\n' }), mediaType: foreignType };
+  const windows = imageOf([base, layerOf({ 'Files/app': 'app\n' })], {
+    architecture: 'amd64',
+    os: 'windows',
+    'os.version': '10.0.20348.1',
+  });
+  const attestation = artifactOf('application/vnd.in-toto+json', '{"predicate":{}}', `${oci}.config.v1+json`);
+  const entry = (image: SampleImage, platform: object, annotations?: object): object => ({
+    ...pointer(firstOf(image)),
+    platform,
+    ...(annotations ? { annotations } : {}),
+  });
+  const document = blobOf(
+    `${oci}.index.v1+json`,
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: `${oci}.index.v1+json`,
+      manifests: [
+        entry(other, { os: 'linux', architecture: foreign }),
+        entry(own, { os: 'linux', architecture: host }),
+        entry(windows, { os: 'windows', architecture: 'amd64', 'os.version': '10.0.20348.1' }),
+        entry(
+          attestation,
+          { os: 'unknown', architecture: 'unknown' },
+          {
+            'vnd.docker.reference.type': 'attestation-manifest',
+            'vnd.docker.reference.digest': firstOf(own).digest,
+          },
+        ),
+      ],
+    }),
+  );
+  const all = [own, other, windows, attestation];
+  return {
+    index: {
+      documents: [document, ...all.flatMap((image) => image.documents)],
+      // The registry does not have the layer that must not be copied.
+      blobs: all.flatMap((image) => image.blobs).filter((blob) => blob.mediaType !== foreignType),
+    },
+    own,
+    other,
+    windows,
+    attestation,
+  };
+}
+
+const foreignType = `${oci}.layer.nondistributable.v1.tar+gzip`;
+
+/** Something that is no image: a manifest with one blob of a type of its own. */
+export function artifactOf(type: string, content: string, configType = `${oci}.empty.v1+json`): SampleImage {
+  const config = blobOf(configType, '{}');
+  const part = blobOf(type, content);
+  const manifest = blobOf(
+    `${oci}.manifest.v1+json`,
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: `${oci}.manifest.v1+json`,
+      artifactType: type,
+      config: pointer(config),
+      layers: [pointer(part)],
+    }),
+  );
+  return { documents: [manifest], blobs: [config, part] };
+}
+
+export function firstOf(image: SampleImage): SampleBlob {
+  const [first] = image.documents;
+  if (!first) throw new Error('an image without a manifest');
+  return first;
+}

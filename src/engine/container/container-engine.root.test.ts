@@ -70,7 +70,12 @@ beforeAll(async () => {
   engine = resources.use(
     createContainerEngine({
       database,
-      images: { resolve: () => image, compose: async () => image },
+      images: {
+        resolve: () => image,
+        variants: () => [image],
+        unpack: async () => image,
+        compose: async () => image,
+      },
       pack: (request) =>
         pack({ ...request, command: [process.execPath, join(import.meta.dir, '../../bin/pack.ts')] }),
       snapshots: snapshots.containers,
@@ -138,6 +143,8 @@ async function makeImage(layers: Awaited<ReturnType<typeof openSnapshots>>['laye
   return {
     id: `sha256:${'2'.repeat(64)}` as ImageId,
     manifestDigest: `sha256:${'3'.repeat(64)}` as Digest,
+    variantOf: [],
+    form: 'unpacked',
     tags: ['docker.io/library/test:latest'],
     digests: [],
     config: {

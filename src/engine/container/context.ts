@@ -16,7 +16,7 @@ import type { HostFacts as SpecHost } from '../../resources/spec/spec.ts';
 import type { ContainerSnapshots, LayerStore } from '../../resources/snapshot/snapshot.ts';
 import type { Volumes } from '../../resources/volume/volume.ts';
 import type { Events } from '../events/events.ts';
-import type { ImageComposition, ImageQueries } from '../image/image.ts';
+import type { ImageComposition, ImageQueries, ImageTransfers } from '../image/image.ts';
 import type { ContainerRecord, ExecInfo, WaitCondition } from './container.ts';
 import type { HealthMonitors } from './health/health.ts';
 import type { Transfers } from './files/transfers.ts';
@@ -26,7 +26,9 @@ import type { ContainerStore } from './store.ts';
 /** What the container engine is made from. */
 export interface ContainerDeps {
   database: Database;
-  images: Pick<ImageQueries, 'resolve'> & Pick<ImageComposition, 'compose'>;
+  images: Pick<ImageQueries, 'resolve' | 'variants'> &
+    Pick<ImageTransfers, 'unpack'> &
+    Pick<ImageComposition, 'compose'>;
   /** `pack` with its command. */
   pack: (request: Omit<PackRequest, 'command'>) => AsyncGenerator<Buffer>;
   snapshots: ContainerSnapshots;

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { invalid, isKind, notFound, toSiloError } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
+import type { Platform } from '../../foundation/oci/descriptor.ts';
 import { formatPlatform, normalizePlatform, parsePlatform } from '../../foundation/oci/platform.ts';
 import { type ContainerId, parseContainerId, randomHexId, shortId } from '../../foundation/base/ids.ts';
 import type { ChainId } from '../../foundation/oci/digest.ts';
@@ -33,9 +34,9 @@ export const createCreate =
 async function create(context: Context, request: CreateRequest): ReturnType<ContainerLifecycle['create']> {
   await context.loopTurns.take();
   const id = parseContainerId(randomHexId());
-  const image = context.images.resolve(request.config.image);
+  const chosen = chooseImage(context, request);
+  const image = chosen.form === 'unpacked' ? chosen : await context.images.unpack(chosen.id);
   using name = reserve(context, request, id);
-  if (request.platform !== undefined) checkPlatform(image, request.config.image, request.platform);
   const { config: settled, warnings } = settle(context, request, image, id);
   const [path, ...args] = commandLine(settled);
   if (path === undefined)
@@ -208,7 +209,12 @@ function referenced(context: Context, nameOrId: string): ContainerRecord {
 /** An image that the request mounts; not-found would say that the container's own is missing. */
 function mountedImage(context: Context, name: string): ImageRecord {
   try {
-    return context.images.resolve(name);
+    const image = context.images.resolve(name);
+    if (image.form === 'unpacked') return image;
+    throw invalid(`image ${name} is not unpacked here`, {
+      code: 'packed-image',
+      hint: `pull it for a platform: silo pull --platform linux/amd64 ${name}`,
+    });
   } catch (error) {
     if (!isKind(error, 'not-found')) throw error;
     throw invalid(toSiloError(error).message, {
@@ -219,18 +225,27 @@ function mountedImage(context: Context, name: string): ImageRecord {
   }
 }
 
-/** Not-found, so that clients pull the image for the platform that they want. */
-function checkPlatform(image: ImageRecord, name: string, text: string): void {
-  const wanted = parsePlatform(text);
-  const { os, architecture, variant } = image.config;
-  const actual = normalizePlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) });
-  const fits =
+/** The one of the name's platforms that is asked for. Not-found, so that clients pull the image for the platform that they want. */
+function chooseImage({ images }: Context, { config: { image: name }, platform }: CreateRequest): ImageRecord {
+  if (platform === undefined) return images.resolve(name);
+  const wanted = parsePlatform(platform);
+  const [own, ...others] = images.variants(name);
+  const found = [own, ...others].find((image) => image && fitsPlatform(wanted, actualPlatform(image)));
+  if (found) return found;
+  throw notFound(
+    `image with reference ${name} was found but does not match the specified platform: wanted ${formatPlatform(wanted)}, actual: ${own ? formatPlatform(actualPlatform(own)) : 'none'}`,
+    { code: 'other-platform' },
+  );
+}
+
+function actualPlatform({ config: { os, architecture, variant } }: ImageRecord): Platform {
+  return normalizePlatform({ os, architecture, ...(variant === undefined ? {} : { variant }) });
+}
+
+function fitsPlatform(wanted: Platform, actual: Platform): boolean {
+  return (
     wanted.os === actual.os &&
     wanted.architecture === actual.architecture &&
-    (wanted.variant === undefined || wanted.variant === actual.variant);
-  if (!fits)
-    throw notFound(
-      `image with reference ${name} was found but does not match the specified platform: wanted ${formatPlatform(wanted)}, actual: ${formatPlatform(actual)}`,
-      { code: 'other-platform' },
-    );
+    (wanted.variant === undefined || wanted.variant === actual.variant)
+  );
 }

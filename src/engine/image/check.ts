@@ -38,6 +38,15 @@ async function* checkImage(context: Context, image: ImageRecord): AsyncGenerator
       ...(repair ? { repair } : {}),
     };
   }
+  if (image.form !== 'unpacked')
+    for (const digest of context.store.blobsOf(image.id))
+      if (!(await context.content.find(digest)))
+        yield {
+          kind: 'missing-blob',
+          subject: digest,
+          message: `blob ${shortId(digest)} of image ${name} is missing: pull it again`,
+        };
+  if (image.form === 'artifact') return;
   for (const [digest, what] of [
     [image.manifestDigest, 'manifest'],
     [image.id, 'configuration'],

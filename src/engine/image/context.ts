@@ -15,6 +15,7 @@ import type { BlobFetch } from '../../resources/distribution/fetch-blob.ts';
 import type { LayerStore } from '../../resources/snapshot/snapshot.ts';
 import type { Events } from '../events/events.ts';
 import type { ImageUsers, LayerPhase } from './image.ts';
+import { createDocuments, type Documents } from './documents.ts';
 import { createLeases, type Leases } from './lease.ts';
 import { createSharedWork, type SharedWork } from './shared-work.ts';
 import type { ImageStore, StoredLayer } from './records.ts';
@@ -54,6 +55,7 @@ export interface ImageSettings {
 export interface Context extends ImageDeps {
   store: ImageStore;
   leases: Leases;
+  documents: Documents;
   /** One at a time by digest. */
   smallWrites: KeyLock;
   downloadTurns: Limiter;
@@ -93,6 +95,7 @@ export function createContext(deps: ImageDeps): Context {
     ...deps,
     store: createImageStore(deps.database),
     leases: createLeases(),
+    documents: createDocuments(deps.content),
     smallWrites: createKeyLock(),
     downloadTurns: createLimiter(deps.settings.downloads),
     unpackTurns: createLimiter(deps.settings.unpacks),

@@ -1,6 +1,7 @@
 import { bootstrapImage } from './bootstrap/bootstrap.ts';
 import { composeImage } from './compose.ts';
 import { createContext, type ImageDeps } from './context.ts';
+import { describeImage, listManifests } from './describe.ts';
 import { imageHistory } from './history.ts';
 import { checkImages } from './check.ts';
 import type {
@@ -19,10 +20,12 @@ import { pullImage } from './pull.ts';
 import { pushImage } from './push.ts';
 import { createRegistries } from './remote.ts';
 import { removeImage } from './remove.ts';
-import { resolveImage } from './resolve.ts';
+import { listRemoteTags } from './remote-tags.ts';
+import { findImage, resolveImage, variantsOf } from './resolve.ts';
 import { saveImages } from './save.ts';
 import { sweep } from './sweep.ts';
 import { tagImage } from './tag.ts';
+import { unpackImage } from './unpack-image.ts';
 
 export type ImageEngine = ImageQueries &
   ImageTransfers &
@@ -37,15 +40,21 @@ export type ImageEngine = ImageQueries &
 export function createImageEngine(deps: ImageDeps): ImageEngine {
   const context = createContext(deps);
   return {
-    resolve: (nameOrId) => resolveImage(context.store, nameOrId),
+    resolve: (nameOrId, platform) => resolveImage(context.store, nameOrId, platform),
+    variants: (nameOrId) => variantsOf(context.store, findImage(context.store, nameOrId)),
+    descriptor: (id) => describeImage(context, id),
+    manifests: (id) => listManifests(context, id),
+    layerSizes: (id) => context.store.layerSizes(id),
     list: () => context.store.list(),
-    history: async (nameOrId) => imageHistory(context.store, nameOrId),
+    history: async (nameOrId, platform) => imageHistory(context.store, nameOrId, platform),
     contentOf(nameOrId) {
       const { id, layers } = resolveImage(context.store, nameOrId);
       return { layers, blobs: context.store.blobsOf(id) };
     },
     ...createRegistries(context),
     pull: (request) => pullImage(context, request),
+    remoteTags: (request) => listRemoteTags(context, request),
+    unpack: (id, signal) => unpackImage(context, id, signal),
     push: (request) => pushImage(context, request),
     save: (request) => saveImages(context, request),
     load: (archive, options) => loadArchive(context, archive, options),

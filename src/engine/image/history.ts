@@ -1,3 +1,4 @@
+import type { Platform } from '../../foundation/oci/descriptor.ts';
 import type { ImageHistory } from '../../foundation/oci/image-config.ts';
 import { familiarName, parseReference } from '../../foundation/oci/reference.ts';
 import type { ImageHistoryEntry, ImageRecord } from './image.ts';
@@ -5,8 +6,8 @@ import { resolveImage } from './resolve.ts';
 import type { ImageStore } from './records.ts';
 
 /** Newest first. Images of their own are the first entry and those that it was made from here, as long as they are there. Steps without a layer have no size. */
-export function imageHistory(store: ImageStore, nameOrId: string): ImageHistoryEntry[] {
-  const image = resolveImage(store, nameOrId);
+export function imageHistory(store: ImageStore, nameOrId: string, platform?: Platform): ImageHistoryEntry[] {
+  const image = resolveImage(store, nameOrId, platform);
   const sizes = [...store.layerSizes(image.id)];
   const entries = (image.config.history ?? []).map((step) => ({
     createdAtMs: createdAt(step),

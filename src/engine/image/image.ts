@@ -14,12 +14,41 @@ import type { FoundRepository, RegistryCredentials } from '../../resources/distr
  * Names are kept canonical (`docker.io/library/busybox:latest`) and shown familiar (`busybox:latest`).
  */
 export interface ImageQueries {
-  /** By reference (tag or digest), full or abbreviated id (with or without `sha256:`). Not-found with Docker's text `No such image: X`. */
-  resolve(nameOrId: string): ImageRecord;
+  /**
+   * By reference (tag or digest), full or abbreviated id (with or without `sha256:`). Not-found with Docker's text `No such image: X`. With a
+   * platform the one of the name's platforms that suits best; not-found when none does.
+   */
+  resolve(nameOrId: string, platform?: Platform): ImageRecord;
+  /** All platforms that are here of what the name means, the name's own first. An id means itself alone. */
+  variants(nameOrId: string): ImageRecord[];
+  /** What the image's first name means, or its manifest. */
+  descriptor(id: ImageId): Promise<Descriptor>;
+  /** What is in that: manifests of platforms and attestations, here or not. */
+  manifests(id: ImageId): Promise<ManifestInfo[]>;
+  /** Unpacked sizes of the layers, lowest first. */
+  layerSizes(id: ImageId): readonly number[];
   list(): ImageRecord[];
-  history(nameOrId: string): Promise<ImageHistoryEntry[]>;
+  history(nameOrId: string, platform?: Platform): Promise<ImageHistoryEntry[]>;
   /** What belongs to it in the stores; other images may share parts. */
   contentOf(nameOrId: string): { layers: readonly ChainId[]; blobs: readonly Digest[] };
+}
+
+/**
+ * How an image is here. `unpacked`: containers can be made of it. `packed`: its blobs only, as of platforms that came along with another; they are
+ * unpacked when somebody wants to run them. `artifact`: a chart, a signature or the like, which nothing can run.
+ */
+export type ImageForm = 'unpacked' | 'packed' | 'artifact';
+
+/** One entry of an index, or the manifest that a name means. */
+export interface ManifestInfo {
+  descriptor: Descriptor;
+  /** The manifest, its configuration and its layers are here. */
+  isAvailable: boolean;
+  contentBytes: number;
+  kind:
+    | { is: 'image'; platform: Platform; image?: ImageId; unpackedBytes: number }
+    | { is: 'attestation'; of: string }
+    | { is: 'unknown' };
 }
 
 export interface ImageRecord {
@@ -30,12 +59,16 @@ export interface ImageRecord {
   tags: string[];
   /** Canonical names with digest, known from pulls and pushes. */
   digests: string[];
+  /** Canonical names with tag that mean an index in which this is another platform than the name's own. */
+  variantOf: string[];
+  form: ImageForm;
+  /** Empty for artifacts. */
   config: ImageConfig;
   /** The image that this one was made from here; it may be gone. */
   parent?: ImageId;
-  /** Chain ids of the layers, lowest first; all are unpacked. */
+  /** Chain ids of the layers, lowest first; all are unpacked. None unless the form is `unpacked`. */
   layers: ChainId[];
-  /** Sum of the layers' unpacked sizes. */
+  /** Sum of the layers' unpacked sizes; of the blobs unless the form is `unpacked`. */
   sizeBytes: number;
   createdAtMs: number;
   /** When a name last changed (`Metadata.LastTagTime`). */
@@ -54,8 +87,12 @@ export interface ImageHistoryEntry {
 export interface ImageTransfers {
   /** Pulls, unpacks and publishes the name. Joining a pull of the same layers shares the work. */
   pull(request: PullRequest): Promise<PullResult>;
+  /** The tags that the repository has at its registry, in its order. */
+  remoteTags(request: Pick<PullRequest, 'reference' | 'credentials' | 'signal'>): Promise<string[]>;
+  /** Makes containers of a packed image possible. Kind `unsupported` for artifacts and other operating systems. */
+  unpack(id: ImageId, signal?: AbortSignal): Promise<ImageRecord>;
   /** Docker or OCI archive (plain or compressed tar). Publishes each image once it is whole. */
-  load(archive: Readable, options: TransferOptions): Promise<LoadedImage[]>;
+  load(archive: Readable, options: TransferOptions & { platform?: Platform }): Promise<LoadedImage[]>;
   /** A root file system as a one-layer image. */
   import(archive: Readable, options: TransferOptions & ImportOptions): Promise<ImageId>;
 }
@@ -69,6 +106,7 @@ export interface ImageExports {
 
 export interface PushRequest {
   reference: Reference;
+  /** This platform's manifest alone. Otherwise an index goes whole when it is here whole, and the name's own manifest when it is not. */
   platform?: Platform;
   credentials?: RegistryCredentials;
   onProgress?: (progress: PushProgress) => void;
@@ -94,6 +132,8 @@ export type PushProgress =
       /** Repository that it was mounted from. */
       from?: string;
     }
+  /** Of an index that is not here whole only this went. */
+  | { kind: 'partial'; index: Descriptor; manifest: Descriptor }
   | ({ kind: 'tag' } & PushedTag);
 
 export type PushPhase = 'preparing' | 'pushing' | 'pushed' | 'exists' | 'mounted' | 'skipped';
@@ -101,6 +141,7 @@ export type PushPhase = 'preparing' | 'pushing' | 'pushed' | 'exists' | 'mounted
 export interface SaveRequest {
   /** Names, repositories (all their tags) or ids. */
   names: readonly string[];
+  /** This one alone; otherwise all that are here. */
   platform?: Platform;
   signal?: AbortSignal;
 }
@@ -147,7 +188,8 @@ export interface TransferOptions {
 
 export interface PullRequest extends TransferOptions {
   reference: Reference;
-  platform?: Platform;
+  /** The host's when absent. `all`: everything that the name's index holds, attestations too; what the host cannot run stays packed. */
+  platform?: Platform | 'all';
   credentials?: RegistryCredentials;
 }
 
@@ -196,7 +238,10 @@ export interface ImageNames {
    * Docker's `rmi`: removes the name, and the image with its last name. Conflict when containers use it (unless only a name goes, or
    * `force` and no container runs) with Docker's texts.
    */
-  remove(nameOrId: string, options: { force: boolean; prune: boolean }): Promise<RemovedImage[]>;
+  remove(
+    nameOrId: string,
+    options: { force: boolean; prune: boolean; platforms?: readonly Platform[] },
+  ): Promise<RemovedImage[]>;
   /** Deletes blobs and layers that nothing reaches. The bytes are those of the files' contents. */
   sweep(): Promise<{ reclaimedBytes: number }>;
 }

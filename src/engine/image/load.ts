@@ -1,33 +1,31 @@
 import type { Readable } from 'node:stream';
+import { notFound } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
-import { sha256 } from '../../foundation/oci/digest.ts';
-import { parseImageConfig } from '../../foundation/oci/image-config.ts';
-import { type Manifest, manifestLimits, parseManifest } from '../../foundation/oci/manifest.ts';
-import { mediaTypes } from '../../foundation/oci/media-types.ts';
+import type { Platform } from '../../foundation/oci/descriptor.ts';
+import { bestFor, formatPlatform } from '../../foundation/oci/platform.ts';
 import { familiarName, formatReference } from '../../foundation/oci/reference.ts';
-import type { ArchivedImage } from './archive/archived-image.ts';
+import type { ArchivedImages } from './archive/archived-image.ts';
 import { createEarlyUnpack } from './archive/early-unpack.ts';
 import { imagesOf } from './archive/images.ts';
 import { receiveArchive } from './archive/receive.ts';
 import { announceImage } from './announce.ts';
 import type { Context } from './context.ts';
-import type { LoadedImage, TransferOptions } from './image.ts';
-import type { Lease } from './lease.ts';
+import { isOurs } from './form.ts';
+import type { ImageTransfers, LoadedImage } from './image.ts';
 import { layerProgress } from './progress.ts';
-import { type CheckedImage, completeImage, underLease } from './publish.ts';
-import { manifestOf } from './rootfs-image.ts';
-import { configLimitBytes, putSmall } from './small-blobs.ts';
+import { completeImages, underLease } from './publish.ts';
+import { platformOf } from './resolve.ts';
 
 /**
- * Takes images in from what `docker save`, skopeo or buildx wrote. Each is published once it is whole, so a broken second image does not
- * take the first one back. Diff ids are compared; blobs whose file name is a digest are compared with it.
+ * Takes images in from what `docker save`, skopeo or buildx wrote: of an index all platforms that the archive has, or one. Each entry is published once
+ * it is whole, so a broken second image does not take the first one back. Diff ids are compared; blobs whose file name is a digest are compared with it.
  */
 export function loadArchive(
   context: Context,
   archive: Readable,
-  options: TransferOptions,
+  options: Parameters<ImageTransfers['load']>[1],
 ): Promise<LoadedImage[]> {
-  const { signal, onProgress } = options;
+  const { signal, onProgress, platform } = options;
   return underLease(context, async (lease) => {
     await using early = createEarlyUnpack(context, signal);
     const content = await receiveArchive(context, lease, archive, {
@@ -35,54 +33,39 @@ export function loadArchive(
       onBlob: (blob) => early.offer(blob),
     });
     const loaded: LoadedImage[] = [];
-    for (const archived of await imagesOf(context, content)) {
-      const image = await checkImage(context, lease, archived);
-      const tags = archived.references.map(formatReference);
-      const record = await completeImage(context, lease, image, {
+    const archived = await imagesOf(context, lease, content);
+    for (const { images, target, references } of platform ? only(platform, archived) : archived) {
+      const tags = references.map(formatReference);
+      const record = await completeImages(context, lease, images, {
         signal,
-        names: { tags, digests: [] },
+        names: { tags, digests: [], ...(target ? { target } : {}) },
         noteFor: (layer) => layerProgress(layer.blob, context.now, onProgress),
         take: (layer) => early.take(layer),
       });
       faultPoint('image.load.published');
       announceImage(context, 'load', record);
       loaded.push({ id: record.id, tags });
-      for (const reference of archived.references)
+      for (const reference of references)
         onProgress?.({ kind: 'loaded', reference: familiarName(reference), id: record.id });
-      if (archived.references.length === 0) onProgress?.({ kind: 'loaded', id: record.id });
+      if (references.length === 0) onProgress?.({ kind: 'loaded', id: record.id });
     }
     return loaded;
   });
 }
 
-async function checkImage(context: Context, lease: Lease, archived: ArchivedImage): Promise<CheckedImage> {
-  const bytes = await context.content.readSmall(archived.config, configLimitBytes);
-  const config = parseImageConfig(bytes, archived.layers.length);
-  const id = sha256(bytes);
-  for (const digest of archived.above) await lease.hold(digest);
-  if (archived.manifest) {
-    await lease.hold(archived.manifest);
-    const document = await context.content.readSmall(archived.manifest, manifestLimits.documentBytes);
-    return {
-      id,
-      manifest: parseManifest(document),
-      manifestDigest: archived.manifest,
-      config,
-      above: archived.above,
-    };
-  }
-  const descriptor = { mediaType: mediaTypes.ociConfig, digest: archived.config, size: bytes.byteLength };
-  const manifest: Manifest = manifestOf(
-    descriptor,
-    archived.layers.map(
-      // A layer that the archive left out is taken as it is when uncompressed; it may be unpacked here already.
-      (layer, place) =>
-        layer ?? { mediaType: mediaTypes.ociLayer, digest: config.rootfs.diff_ids[place] ?? id, size: 0 },
-    ),
-  );
-  const document = Buffer.from(JSON.stringify(manifest));
-  const manifestDigest = sha256(document);
-  await lease.hold(manifestDigest);
-  await putSmall(context, document, manifestDigest);
-  return { id, manifest, manifestDigest, config };
+/** The platform's image of each entry that has it. */
+function only(platform: Platform, archived: readonly ArchivedImages[]): ArchivedImages[] {
+  const chosen = archived.flatMap((entry): ArchivedImages[] => {
+    const candidates = entry.images.filter(({ form }) => form !== 'artifact');
+    const image = bestFor(platform, candidates, platformOf);
+    if (!image) return [];
+    return [
+      { ...entry, images: [{ ...image, form: isOurs(image.config) ? 'unpacked' : 'packed', attached: [] }] },
+    ];
+  });
+  if (chosen.length > 0) return chosen;
+  throw notFound(`the archive has no image for the platform ${formatPlatform(platform)}`, {
+    code: 'no-matching-platform',
+    hint: `it has images for ${[...new Set(archived.flatMap(({ images }) => images.map((image) => formatPlatform(platformOf(image)))))].slice(0, 20).join(', ')}`,
+  });
 }

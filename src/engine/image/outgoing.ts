@@ -1,6 +1,6 @@
 import { isKind, notFound, type SiloError } from '../../foundation/base/errors.ts';
 import { shortId } from '../../foundation/base/ids.ts';
-import type { Descriptor, Platform } from '../../foundation/oci/descriptor.ts';
+import type { Descriptor } from '../../foundation/oci/descriptor.ts';
 import type { DiffId, Digest } from '../../foundation/oci/digest.ts';
 import {
   type Manifest,
@@ -9,20 +9,22 @@ import {
   parseManifestDocument,
 } from '../../foundation/oci/manifest.ts';
 import { isManifestType, layerType } from '../../foundation/oci/media-types.ts';
-import { formatPlatform, platformMatches } from '../../foundation/oci/platform.ts';
 import { familiarName, parseReference } from '../../foundation/oci/reference.ts';
 import type { BlobInfo } from '../../resources/content/content.ts';
 import type { RegistryCredentials } from '../../resources/distribution/distribution.ts';
 import type { Context } from './context.ts';
-import { downloadBlob } from './download.ts';
+import { bringBlob } from './bring-blob.ts';
 import type { ImageRecord } from './image.ts';
 import type { Lease } from './lease.ts';
-import { runInTurn } from './shared-work.ts';
 import { noSuchImage } from './texts.ts';
 
-/** An image on its way out, with the very bytes that came in, or that a commit made. */
-export interface OutgoingImage {
+/** An image on its way out. */
+export interface OutgoingImage extends OutgoingManifest {
   image: ImageRecord;
+}
+
+/** The very bytes that came in, or that a commit made. */
+export interface OutgoingManifest {
   bytes: Uint8Array;
   /** Of `bytes`. */
   digest: Digest;
@@ -53,31 +55,37 @@ export async function holdOutgoing(
   if (!image) throw noSuchImage(found.id);
   const own = await readManifest(context, image.manifestDigest);
   const { bytes, digest, manifest } =
-    meant === undefined || meant === image.manifestDigest
+    // Many artifacts have the same, empty configuration: only the manifest tells which.
+    meant === undefined || meant === image.manifestDigest || image.form === 'artifact'
       ? own
       : ((await findMeant(context, meant, own.manifest)) ?? own);
-  const { diff_ids } = image.config.rootfs;
+  return { image, ...outgoingManifest({ bytes, digest, manifest }, image.config.rootfs.diff_ids) };
+}
+
+/** The parts of an artifact have no other digest than their own. */
+export function outgoingManifest(
+  { bytes, digest, manifest }: ReadManifest,
+  diffIds: readonly DiffId[],
+): OutgoingManifest {
   return {
-    image,
     bytes,
     digest,
     manifest,
-    layers: manifest.layers.flatMap((descriptor, place) => {
-      const diffId = diff_ids[place];
-      return diffId
-        ? [{ descriptor, diffId, isForeign: layerType(descriptor.mediaType)?.foreign === true }]
-        : [];
-    }),
+    layers: manifest.layers.map((descriptor, place) => ({
+      descriptor,
+      diffId: diffIds[place] ?? descriptor.digest,
+      isForeign: layerType(descriptor.mediaType)?.foreign === true,
+    })),
   };
 }
 
-interface ReadManifest {
+export interface ReadManifest {
   bytes: Uint8Array;
   digest: Digest;
   manifest: Manifest;
 }
 
-async function readManifest(context: Context, digest: Digest): Promise<ReadManifest> {
+export async function readManifest(context: Context, digest: Digest): Promise<ReadManifest> {
   const bytes = await context.content.readSmall(digest, manifestLimits.documentBytes);
   return { bytes, digest, manifest: parseManifest(bytes) };
 }
@@ -97,17 +105,6 @@ async function findMeant(context: Context, digest: Digest, own: Manifest): Promi
     if (read.manifest.config.digest === own.config.digest) return read;
   }
   return undefined;
-}
-
-/** Docker's sentence for an image that is not there for the platform that was asked for. */
-export function requireImagePlatform(image: ImageRecord, name: string, wanted: Platform | undefined): void {
-  const { os, architecture, variant } = image.config;
-  const actual = { os, architecture, ...(variant ? { variant } : {}) };
-  if (wanted === undefined || platformMatches(wanted, actual)) return;
-  throw notFound(
-    `image with reference ${name} was found but does not provide the specified platform (${formatPlatform(wanted)})`,
-    { code: 'platform-mismatch', hint: `it is here for ${formatPlatform(actual)}` },
-  );
 }
 
 /**
@@ -137,11 +134,7 @@ export async function requireBlob(
       ...(credentials?.host === reference.host ? { credentials: credentials.value } : {}),
     });
     try {
-      await context.downloads.join(descriptor.digest, { signal }, (flight) =>
-        runInTurn(context.downloadTurns, flight.signal, 'the download', () =>
-          downloadBlob(context, { client, reference, descriptors: [descriptor] }, descriptor, flight),
-        ),
-      );
+      await bringBlob(context, { client, reference }, descriptor, { signal });
     } catch (error) {
       if (isKind(error, 'canceled')) throw error;
       failure ??= error;

@@ -1,14 +1,17 @@
 import { type ErrorKind, toSiloError } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import { chainIds } from '../../foundation/oci/chain-id.ts';
+import type { Descriptor } from '../../foundation/oci/descriptor.ts';
 import type { Digest, ImageId } from '../../foundation/oci/digest.ts';
 import type { ImageConfig } from '../../foundation/oci/image-config.ts';
 import type { Manifest } from '../../foundation/oci/manifest.ts';
-import type { Context, LayerWish } from './context.ts';
-import type { ImageRecord } from './image.ts';
+import type { Context, LayerNote, LayerWish } from './context.ts';
+import type { BringContent } from './ensure-content.ts';
+import { ensureContent } from './ensure-content.ts';
+import type { ImageForm, ImageRecord } from './image.ts';
 import type { Lease } from './lease.ts';
 import { ensureLayers, type EnsureOptions } from './ensure-layers.ts';
-import type { NewNames } from './records.ts';
+import type { NewImage, NewNames } from './records.ts';
 import { removeUnreached } from './sweep.ts';
 import { tooManyLayers } from './texts.ts';
 
@@ -22,44 +25,81 @@ export interface CheckedImage {
   manifestDigest: Digest;
   config: ImageConfig;
   parent?: ImageId;
+  /** Absent: `unpacked`. */
+  form?: ImageForm;
   /** Indexes above the manifest. */
   above?: readonly Digest[];
+  /** Attestations about it, with all their parts. */
+  attached?: readonly Descriptor[];
+}
+
+export interface CompleteOptions extends EnsureOptions {
+  noteFor: (layer: { blob: Digest }) => (note: LayerNote) => void;
+  names: NewNames;
+  /** Brings blobs of images that stay packed. By default they have to be there. */
+  bringContent?: BringContent;
+  /** Blobs of what is unpacked are to be there too. */
+  keepsBlobs?: boolean;
 }
 
 /** Brings the layers, then publishes the image and its names in one transaction. The lease covers what is held meanwhile. */
-export async function completeImage(
+export function completeImage(
   context: Context,
   lease: Lease,
   image: CheckedImage,
-  options: EnsureOptions & { names: NewNames },
+  options: CompleteOptions,
 ): Promise<ImageRecord> {
-  const { manifest, config } = image;
-  const wishes = layerWishes(manifest, config);
+  return completeImages(context, lease, [image], options);
+}
+
+/** As `completeImage` for all platforms of a name: the tags point at the first. */
+export async function completeImages(
+  context: Context,
+  lease: Lease,
+  images: readonly [CheckedImage, ...CheckedImage[]],
+  options: CompleteOptions,
+): Promise<ImageRecord> {
+  const [first, ...others] = images;
+  const whole: [NewImage, ...NewImage[]] = [await bringParts(context, lease, first, options)];
+  for (const image of others) whole.push(await bringParts(context, lease, image, options));
+  faultPoint('image.publish.layers-there');
+  const record = context.store.publish(whole, options.names, context.now());
+  faultPoint('image.publish.published');
+  return record;
+}
+
+async function bringParts(
+  context: Context,
+  lease: Lease,
+  image: CheckedImage,
+  options: CompleteOptions,
+): Promise<NewImage> {
+  const { manifest, form = 'unpacked', above = [], attached = [] } = image;
+  const parts = [manifest.config, ...manifest.layers];
+  const wishes = form === 'unpacked' ? layerWishes(manifest, image.config) : [];
   for (const { chainId, blob } of wishes) {
     await lease.hold(chainId);
     await lease.hold(blob);
   }
   const layers = await ensureLayers(context, wishes, options);
-  faultPoint('image.publish.layers-there');
-  const record = context.store.publish(
-    {
-      id: image.id,
-      manifestDigest: image.manifestDigest,
-      config,
-      ...(image.parent ? { parent: image.parent } : {}),
-      layers,
-      blobs: [
-        ...(image.above ?? []),
-        image.manifestDigest,
-        manifest.config.digest,
-        ...manifest.layers.map((layer) => layer.digest),
-      ],
-    },
-    options.names,
-    context.now(),
-  );
-  faultPoint('image.publish.published');
-  return record;
+  const wanted = form === 'unpacked' && !options.keepsBlobs ? attached : [...parts, ...attached];
+  const absent = await ensureContent(context, lease, wanted, {
+    signal: options.signal,
+    noteFor: options.noteFor,
+    ...(options.bringContent ? { bringContent: options.bringContent } : {}),
+  });
+  return {
+    id: image.id,
+    manifestDigest: image.manifestDigest,
+    config: image.config,
+    ...(image.parent ? { parent: image.parent } : {}),
+    form,
+    contentBytes: parts.reduce((sum, { size }) => sum + size, 0),
+    layers,
+    blobs: [...above, image.manifestDigest, ...[...parts, ...attached].map(({ digest }) => digest)].filter(
+      (digest) => !absent.has(digest),
+    ),
+  };
 }
 
 /** What must be there for each layer. */

@@ -1,7 +1,6 @@
 import { conflict } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
-import { sha256 } from '../../foundation/oci/digest.ts';
-import { type ImageConfig, parseImageConfig } from '../../foundation/oci/image-config.ts';
+import type { Platform } from '../../foundation/oci/descriptor.ts';
 import { formatPlatform, hostPlatform, platformMatches } from '../../foundation/oci/platform.ts';
 import {
   familiarName,
@@ -10,21 +9,17 @@ import {
   repositoryName,
   withDefaultTag,
 } from '../../foundation/oci/reference.ts';
-import type { RegistryClient } from '../../resources/distribution/distribution.ts';
-import {
-  fetchSmallBlob,
-  resolveImage,
-  type ResolvedImage,
-} from '../../resources/distribution/resolve-image.ts';
+import { resolveImage } from '../../resources/distribution/resolve-image.ts';
 import { announcePull } from './announce.ts';
+import { bringBlob } from './bring-blob.ts';
 import type { Context } from './context.ts';
 import { layersFrom } from './download.ts';
 import type { PullRequest, PullResult } from './image.ts';
 import type { Lease } from './lease.ts';
 import { layerProgress } from './progress.ts';
-import { type CheckedImage, completeImage, underLease } from './publish.ts';
-import { canonicalName } from './resolve.ts';
-import { configLimitBytes, putSmall } from './small-blobs.ts';
+import { type CheckedImage, completeImages, underLease } from './publish.ts';
+import { keepDocument, type PullSource, readAll, readImage } from './pull-documents.ts';
+import { canonicalName, platformOf } from './resolve.ts';
 
 /**
  * Name -> manifest (through an index, by platform) -> configuration -> layers -> name, each compared with its digest before the next is
@@ -39,19 +34,28 @@ export async function pullImage(context: Context, request: PullRequest): Promise
     insecure: context.settings.insecureRegistries,
     ...(credentials ? { credentials } : {}),
   });
+  const source: PullSource = { client, reference, signal };
   return underLease(context, async (lease) => {
-    const platform = request.platform ?? hostPlatform();
-    const resolved = await resolveImage({ client, reference, platform, signal });
-    const image = await storeDocuments(context, lease, { client, reference, resolved, signal });
-    if (request.platform) requirePlatform(reference, request.platform, image.config);
-    const digest = resolved.documents[0].digest;
-    const names = namesFor(reference, digest);
-    const changed = isNew(context, image, names);
-    const record = await completeImage(context, lease, image, {
+    const { images, digest } = await findImages(context, lease, source, request.platform);
+    const names = {
+      tags: reference.digest === undefined ? [formatReference(reference)] : [],
+      digests: [canonicalName({ ...reference, digest })],
+    };
+    const changed = isNew(context, images, names);
+    const record = await completeImages(context, lease, images, {
       signal,
       names: { ...names, target: digest },
       noteFor: (layer) => layerProgress(layer.blob, context.now, onProgress),
-      bring: layersFrom(context, { client, reference, descriptors: image.manifest.layers }),
+      bring: layersFrom(context, {
+        client,
+        reference,
+        descriptors: images.flatMap(({ manifest }) => manifest.layers),
+      }),
+      keepsBlobs: request.platform === 'all',
+      async bringContent(descriptor, { onNote, signal: stop }) {
+        await bringBlob(context, source, descriptor, { signal: stop, onNote: ({ layer }) => onNote(layer) });
+        onNote({ phase: 'complete' });
+      },
     });
     announcePull(context, record, reference);
     return { image: record, digest, changed };
@@ -59,80 +63,53 @@ export async function pullImage(context: Context, request: PullRequest): Promise
 }
 
 interface Found {
-  client: RegistryClient;
-  reference: Reference;
-  resolved: ResolvedImage;
-  signal: AbortSignal | undefined;
+  images: readonly [CheckedImage, ...CheckedImage[]];
+  /** What the name means. */
+  digest: CheckedImage['manifestDigest'];
 }
 
-/** Index, manifest and configuration, into the content store. */
-async function storeDocuments(context: Context, lease: Lease, found: Found): Promise<CheckedImage> {
-  const { client, reference, resolved, signal } = found;
-  const { manifest, documents, descriptor } = resolved;
-  for (const { digest, bytes } of documents) {
-    await lease.hold(digest);
-    await putSmall(context, bytes, digest);
-  }
+async function findImages(
+  context: Context,
+  lease: Lease,
+  source: PullSource,
+  platform: PullRequest['platform'],
+): Promise<Found> {
+  if (platform === 'all') return readAll(context, lease, source);
+  const { client, reference, signal } = source;
+  const { documents, manifest, descriptor } = await resolveImage({
+    client,
+    reference,
+    platform: platform ?? hostPlatform(),
+    artifacts: true,
+    signal,
+  });
+  for (const document of documents) await keepDocument(context, lease, document);
   faultPoint('image.pull.manifest-stored');
-  const { digest } = manifest.config;
-  await lease.hold(digest);
-  const there = await context.content.find(digest);
-  const bytes = there
-    ? await context.content.readSmall(digest, configLimitBytes)
-    : await fetchSmallBlob({
-        client,
-        reference,
-        descriptor: manifest.config,
-        limitBytes: configLimitBytes,
-        signal,
-      });
-  const config = parseImageConfig(bytes, manifest.layers.length);
-  await putSmall(context, bytes, digest);
-  faultPoint('image.pull.config-stored');
-  return {
-    id: sha256(bytes),
-    manifest,
-    manifestDigest: descriptor.digest,
-    config,
-    above: documents.slice(0, -1).map((document) => document.digest),
-  };
-}
-
-function namesFor(
-  reference: Reference,
-  digest: CheckedImage['manifestDigest'],
-): { tags: string[]; digests: string[] } {
-  return {
-    tags: reference.digest === undefined ? [formatReference(reference)] : [],
-    digests: [canonicalName({ ...reference, digest })],
-  };
+  const image = await readImage(context, lease, source, { manifest, digest: descriptor.digest });
+  if (platform) requirePlatform(reference, platform, image);
+  const above = documents.slice(0, -1).map((document) => document.digest);
+  return { images: [{ ...image, above }], digest: documents[0].digest };
 }
 
 function isNew(
   { store }: Context,
-  image: CheckedImage,
+  [first, ...others]: Found['images'],
   names: { tags: string[]; digests: string[] },
 ): boolean {
-  const record = store.find(image.id);
   const known = (name: string, of: readonly string[] | undefined): boolean => of?.includes(name) === true;
+  const record = store.find(first.id);
   return !(
     names.tags.every((name) => known(name, record?.tags)) &&
-    names.digests.every((name) => known(name, record?.digests))
+    [record, ...others.map(({ id }) => store.find(id))].every((each) =>
+      names.digests.every((name) => known(name, each?.digests)),
+    )
   );
 }
 
 /** An image that is no index may be for another platform than the one that was asked for. */
-function requirePlatform(
-  reference: Reference,
-  wanted: NonNullable<PullRequest['platform']>,
-  config: ImageConfig,
-): void {
-  const actual = {
-    os: config.os,
-    architecture: config.architecture,
-    ...(config.variant ? { variant: config.variant } : {}),
-  };
-  if (config.os === '' || platformMatches(wanted, actual)) return;
+function requirePlatform(reference: Reference, wanted: Platform, image: CheckedImage): void {
+  const actual = platformOf(image);
+  if (actual.os === '' || platformMatches(wanted, actual)) return;
   throw conflict(
     `image with reference ${repositoryName(reference)} was found but does not match the specified platform: wanted ${formatPlatform(wanted)}, actual: ${formatPlatform(actual)}`,
     { code: 'platform-mismatch', hint: 'leave out --platform to take what the registry has' },

@@ -12,18 +12,19 @@ import {
   repositoryName,
   withTag,
 } from '../../foundation/oci/reference.ts';
-import type { RegistryPublisher } from '../../resources/distribution/distribution.ts';
+import type { FetchedManifest, RegistryPublisher } from '../../resources/distribution/distribution.ts';
 import { announcePush } from './announce.ts';
 import type { Context } from './context.ts';
 import type { ImageRecord, PushedTag, PushRequest, PushPhase } from './image.ts';
 import type { Lease } from './lease.ts';
-import { holdOutgoing, type OutgoingImage, requireBlob, requireImagePlatform } from './outgoing.ts';
-import { canonicalName } from './resolve.ts';
+import { holdOutgoing, type OutgoingImage, type OutgoingManifest, requireBlob } from './outgoing.ts';
+import { holdIndex, type OutgoingIndex } from './outgoing-index.ts';
+import { canonicalName, resolveImage } from './resolve.ts';
 import { runInTurn } from './shared-work.ts';
 
 /**
  * Blobs side by side, then the manifest, then the record that the repository has it. The registry gets the bytes that came in, so the digest
- * stays. Of an image that came as part of an index the manifest is pushed: the other platforms are not here.
+ * stays. An index goes with everything in it when all of it is here; otherwise the name's own manifest goes, and that is told.
  */
 export async function pushImage(context: Context, request: PushRequest): Promise<PushedTag[]> {
   const { reference, onProgress, signal = new AbortController().signal } = request;
@@ -43,24 +44,80 @@ export async function pushImage(context: Context, request: PushRequest): Promise
   });
   const pushed: PushedTag[] = [];
   for (const tag of tags) {
-    requireImagePlatform(tag.image, familiarName(tag.reference), request.platform);
+    const push = { request, lease, publisher, mountFor: mounts.find, signal };
     const meant = context.store.findName(formatReference(tag.reference))?.target;
-    const outgoing = await holdOutgoing(context, lease, tag.image, meant);
-    await pushBlobs(context, { request, lease, outgoing, publisher, mountFor: mounts.find, signal });
-    faultPoint('image.push.blobs-sent');
-    const { bytes, digest, manifest, image } = outgoing;
-    await publisher.putManifest(tag.reference, { mediaType: manifest.mediaType, digest, bytes }, signal);
+    const index = meant && !request.platform ? await holdIndex(context, lease, tag.image, meant) : undefined;
+    const { root, images } = index?.isWhole
+      ? await pushIndex(context, push, tag, index)
+      : await pushOne(context, push, tag, { meant, index });
     faultPoint('image.push.manifest-sent');
     // Whoever removed it meanwhile wanted it gone here.
-    if (context.store.find(image.id)) {
-      context.store.addDigest(canonicalName({ ...tag.reference, digest }), image.id);
-      announcePush(context, image, tag.reference);
-    }
-    const done = { tag: tag.reference.tag ?? 'latest', digest, sizeBytes: bytes.byteLength };
+    for (const { id } of images)
+      if (context.store.find(id))
+        context.store.addDigest(canonicalName({ ...tag.reference, digest: root.digest }), id);
+    const [image] = images;
+    if (image && context.store.find(image.id)) announcePush(context, image, tag.reference);
+    const done = {
+      tag: tag.reference.tag ?? 'latest',
+      digest: root.digest,
+      sizeBytes: root.bytes.byteLength,
+    };
     onProgress?.({ kind: 'tag', ...done });
     pushed.push(done);
   }
   return pushed;
+}
+
+interface Pushed {
+  /** What the tag means at the registry now. */
+  root: FetchedManifest;
+  images: readonly ImageRecord[];
+}
+
+async function pushOne(
+  context: Context,
+  push: Omit<BlobPush, 'outgoing'>,
+  tag: TagToPush,
+  { meant, index }: { meant: Digest | undefined; index: OutgoingIndex | undefined },
+): Promise<Pushed> {
+  const { request, lease, publisher, signal } = push;
+  const chosen = request.platform
+    ? resolveImage(context.store, formatReference(tag.reference), request.platform)
+    : tag.image;
+  const outgoing = await holdOutgoing(context, lease, chosen, meant);
+  const { bytes, digest, manifest, image } = outgoing;
+  const { mediaType } = manifest;
+  if (index)
+    request.onProgress?.({
+      kind: 'partial',
+      index: index.descriptor,
+      manifest: { mediaType, digest, size: bytes.byteLength },
+    });
+  await pushBlobs(context, { ...push, outgoing: [outgoing] });
+  const root = { mediaType, digest, bytes };
+  await publisher.putManifest(tag.reference, root, signal);
+  return { root, images: [image] };
+}
+
+/** Children before parents, by digest; the tag comes with the index itself. */
+async function pushIndex(
+  context: Context,
+  push: Omit<BlobPush, 'outgoing'>,
+  tag: TagToPush,
+  index: OutgoingIndex,
+): Promise<Pushed> {
+  const { publisher, signal } = push;
+  await pushBlobs(context, { ...push, outgoing: index.manifests });
+  const { host, path } = tag.reference;
+  const children = [
+    ...index.manifests.map(({ manifest: { mediaType }, digest, bytes }) => ({ mediaType, digest, bytes })),
+    ...index.nested.toReversed(),
+  ];
+  for (const child of children)
+    await publisher.putManifest({ host, path, digest: child.digest }, child, signal);
+  faultPoint('image.push.children-sent');
+  await publisher.putManifest(tag.reference, index.root, signal);
+  return { root: index.root, images: index.images };
 }
 
 interface TagToPush {
@@ -106,7 +163,14 @@ const mountLimit = 8;
 
 /** Other repositories of the same registry that are known, from pulls and pushes, to have a blob. */
 function createMounts({ store }: Context, target: Reference, tags: readonly TagToPush[]): Mounts {
-  const wanted = new Set(tags.flatMap(({ image }) => store.blobsOf(image.id)));
+  const wanted = new Set(
+    tags
+      .flatMap(({ image, reference }) => {
+        const meant = store.findName(formatReference(reference))?.target;
+        return [image, ...(meant ? store.withBlob(meant) : [])];
+      })
+      .flatMap(({ id }) => store.blobsOf(id)),
+  );
   const found = new Map<Digest, string>();
   const repositories = new Set<string>();
   for (const image of store.list()) {
@@ -127,7 +191,7 @@ function createMounts({ store }: Context, target: Reference, tags: readonly TagT
 interface BlobPush {
   request: PushRequest;
   lease: Lease;
-  outgoing: OutgoingImage;
+  outgoing: readonly (OutgoingManifest & Pick<OutgoingImage, 'image'>)[];
   publisher: RegistryPublisher;
   mountFor: (digest: Digest) => string | undefined;
   signal: AbortSignal;
@@ -139,24 +203,26 @@ async function pushBlobs(context: Context, push: BlobPush): Promise<void> {
   const failed = new AbortController();
   const signal = AbortSignal.any([push.signal, failed.signal]);
   let failure: { error: unknown } | undefined;
-  const wishes = new Map<Digest, { descriptor: Descriptor; note: NoteOf }>();
+  const wishes = new Map<Digest, Wish>();
   // From the top, as Docker shows them.
-  for (const { descriptor, diffId, isForeign } of outgoing.layers.toReversed()) {
-    const note: NoteOf = (phase, more) =>
-      request.onProgress?.({ kind: 'layer', id: shortId(diffId), phase, ...more });
-    if (isForeign) note('skipped');
-    else {
-      note('preparing');
-      wishes.set(descriptor.digest, { descriptor, note });
+  for (const { image, layers, manifest } of outgoing) {
+    for (const { descriptor, diffId, isForeign } of layers.toReversed()) {
+      const note: NoteOf = (phase, more) =>
+        request.onProgress?.({ kind: 'layer', id: shortId(diffId), phase, ...more });
+      if (isForeign) note('skipped');
+      else if (!wishes.has(descriptor.digest)) {
+        note('preparing');
+        wishes.set(descriptor.digest, { image, descriptor, note });
+      }
     }
+    const { config } = manifest;
+    wishes.set(config.digest, { image, descriptor: config, note: () => undefined });
   }
-  const { config } = outgoing.manifest;
-  wishes.set(config.digest, { descriptor: config, note: () => undefined });
   await Promise.all(
-    [...wishes.values()].map(async ({ descriptor, note }) => {
+    [...wishes.values()].map(async (wish) => {
       try {
         await runInTurn(context.uploadTurns, signal, 'the push', () =>
-          pushBlob(context, { ...push, signal }, descriptor, note),
+          pushBlob(context, { ...push, signal }, wish),
         );
       } catch (error) {
         failure ??= { error };
@@ -165,6 +231,13 @@ async function pushBlobs(context: Context, push: BlobPush): Promise<void> {
     }),
   );
   if (failure) throw failure.error;
+  faultPoint('image.push.blobs-sent');
+}
+
+interface Wish {
+  image: ImageRecord;
+  descriptor: Descriptor;
+  note: NoteOf;
 }
 
 type NoteOf = (
@@ -172,20 +245,15 @@ type NoteOf = (
   more?: { currentBytes?: number; totalBytes?: number; from?: string },
 ) => void;
 
-async function pushBlob(
-  context: Context,
-  push: BlobPush,
-  descriptor: Descriptor,
-  note: NoteOf,
-): Promise<void> {
-  const { publisher, outgoing, request, lease, signal } = push;
+async function pushBlob(context: Context, push: BlobPush, { image, descriptor, note }: Wish): Promise<void> {
+  const { publisher, request, lease, signal } = push;
   const { reference, credentials } = request;
   const totalBytes = descriptor.size;
   if (await publisher.hasBlob(reference, descriptor, signal)) return note('exists');
   const mountFrom = push.mountFor(descriptor.digest);
   const ownBlob = (): ReturnType<typeof requireBlob> =>
     requireBlob(context, lease, {
-      image: outgoing.image,
+      image,
       descriptor,
       credentials: credentials && { host: reference.host, value: credentials },
       signal,

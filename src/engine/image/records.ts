@@ -1,6 +1,6 @@
 import type { ChainId, Digest, ImageId } from '../../foundation/oci/digest.ts';
 import type { ImageConfig } from '../../foundation/oci/image-config.ts';
-import type { ImageRecord } from './image.ts';
+import type { ImageForm, ImageRecord } from './image.ts';
 
 /**
  * The records of images: four tables, and all of them in memory, so that reads never touch the disk. `publish` is the one point at which an
@@ -14,10 +14,17 @@ export interface ImageStore {
   findByPrefix(hex: string): ImageId[];
   /** What the canonical name points at. */
   findName(name: string): NameTarget | undefined;
-  /** The image known by `repository@digest`; the newest one when several platforms share an index. */
+  /** The image known by `repository@digest`; of several platforms that share an index the one for this host, or the newest. */
   findDigest(name: string): ImageId | undefined;
-  /** Adds or completes the image and points the names at it, in one transaction. */
-  publish(image: NewImage, names: NewNames, nowMs: number): ImageRecord;
+  /**
+   * Adds or completes the images and points the names at them, in one transaction: tags at the first, digests at all. What is unpacked
+   * already stays so.
+   */
+  publish(images: readonly [NewImage, ...NewImage[]], names: NewNames, nowMs: number): ImageRecord;
+  /** The layers of a packed image are unpacked now. */
+  setUnpacked(id: ImageId, layers: readonly StoredLayer[]): void;
+  /** The image is no longer one of the platforms of this index. */
+  removeBlob(id: ImageId, digest: Digest): void;
   /** Points a further name at the image; takes it from the image that had it. */
   setTag(name: string, target: NameTarget, nowMs: number): void;
   /** The image is known as `repository@digest` too. */
@@ -28,6 +35,8 @@ export interface ImageStore {
   layerSizes(id: ImageId): readonly number[];
   /** Blobs that belong to the image: index, manifest, configuration, layers. */
   blobsOf(id: ImageId): readonly Digest[];
+  /** Images that have the blob, in order of arrival. Those that have an index are the platforms of whatever name points at it. */
+  withBlob(digest: Digest): ImageRecord[];
   /** Whether any image has the blob or the layer. */
   hasBlob(digest: Digest): boolean;
   hasLayer(chainId: ChainId): boolean;
@@ -44,7 +53,10 @@ export interface NewImage {
   manifestDigest: Digest;
   config: ImageConfig;
   parent?: ImageId;
-  layers: StoredLayer[];
+  form: ImageForm;
+  /** Of the configuration and the layers as they were transferred; what a packed image takes. */
+  contentBytes: number;
+  layers: readonly StoredLayer[];
   /** Everything in the content store that belongs to it. */
   blobs: Digest[];
 }

@@ -1,7 +1,9 @@
 import type { SiloError } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import { shortId } from '../../foundation/base/ids.ts';
+import type { Platform } from '../../foundation/oci/descriptor.ts';
 import type { ImageId } from '../../foundation/oci/digest.ts';
+import { hostPlatform } from '../../foundation/oci/platform.ts';
 import {
   familiarName,
   parseReference,
@@ -11,26 +13,103 @@ import {
 import { announceImage } from './announce.ts';
 import type { Context } from './context.ts';
 import type { ImageRecord, RemovedImage } from './image.ts';
-import { canonicalName, findImage } from './resolve.ts';
+import { bestVariant, canonicalName, findImage, resolveImage, variantsOf } from './resolve.ts';
 import type { ImageName } from './records.ts';
 import { removeUnreached } from './sweep.ts';
 import { manyNames, nameInUse, usedByRunning, usedByStopped } from './texts.ts';
 
 /**
  * Docker's `rmi` (its `ImageDelete`): by name, the name goes, and the image with its last name; by id, all names go if they are of one
- * repository or it is forced. A running container keeps the image whatever is forced, a stopped one unless forced.
+ * repository or it is forced. A running container keeps the image whatever is forced, a stopped one unless forced. The other platforms of a name
+ * go with it, unless another name means them or a container uses them.
  * Between the decision and the transaction there is no `await`, so no container can come to use the image meanwhile.
  */
 export async function removeImage(
   context: Context,
   nameOrId: string,
+  options: { force: boolean; platforms?: readonly Platform[] | undefined },
+): Promise<RemovedImage[]> {
+  if (options.platforms?.length) return removePlatforms(context, nameOrId, options.platforms, options);
+  const { force } = options;
+  const found = findImage(context.store, nameOrId);
+  const { image, name } = found;
+  const variants = variantsOf(context.store, found).slice(1);
+  const plan = name
+    ? planByName(context, image, name, { typed: nameOrId, force, variants })
+    : planById(context, image, force);
+  const meant = name
+    ? variants
+    : image.tags.flatMap((tag) => variantsOf(context.store, findImage(context.store, tag)));
+  const gone = name ? [name] : image.tags.map(parseReference);
+  const removed = await execute(context, image, plan);
+  for (const id of new Set(meant.map((each) => each.id)))
+    for (const each of gone) removed.push(...(await removeWith(context, id, each)));
+  return removed;
+}
+
+/**
+ * Another platform of a name that is gone. It goes too when no other name means it and no container uses it; its names by digest of that repository go
+ * with the last tag.
+ */
+async function removeWith(context: Context, id: ImageId, gone: Reference): Promise<RemovedImage[]> {
+  const image = context.store.find(id);
+  if (!image) return [];
+  const meanings = [...image.tags, ...image.variantOf];
+  const isMeant = meanings.length > 0;
+  const isRepositoryMeant = meanings.some(
+    (tag) => repositoryName(parseReference(tag)) === repositoryName(gone),
+  );
+  if (isRepositoryMeant && gone.digest === undefined) return [];
+  const names = namesOf(image);
+  const own = names.filter(({ name, repository }) =>
+    gone.digest === undefined ? repository === repositoryName(gone) : nameKey(name) === canonicalName(gone),
+  );
+  const isUsed = context.users.usersOf(id).length > 0;
+  if (own.length === 0 && (isMeant || isUsed)) return [];
+  return execute(context, image, {
+    names: own,
+    announced: [],
+    deletesImage: own.length === names.length && !isUsed && !isMeant,
+  });
+}
+
+/** Single platforms of a name. Other names that mean the same index lose them too; the last one takes the name along. */
+async function removePlatforms(
+  context: Context,
+  nameOrId: string,
+  platforms: readonly Platform[],
   { force }: { force: boolean },
 ): Promise<RemovedImage[]> {
-  const { image, name } = findImage(context.store, nameOrId);
-  const plan = name
-    ? planByName(context, image, name, { typed: nameOrId, force })
-    : planById(context, image, force);
-  return execute(context, image, plan);
+  const { store } = context;
+  const removed: RemovedImage[] = [];
+  for (const platform of platforms) {
+    const found = findImage(store, nameOrId);
+    const image = resolveImage(store, nameOrId, platform);
+    const others = variantsOf(store, found).filter(({ id }) => id !== image.id);
+    const next = bestVariant(others, hostPlatform()) ?? others[0];
+    const { target } = found;
+    if (!target || !next) {
+      removed.push(...(await removeImage(context, nameOrId, { force })));
+      continue;
+    }
+    const problem = conflictOf(context, image.id, { force, named: false });
+    if (problem) throw problem;
+    for (const tag of image.tags)
+      if (store.findName(tag)?.target === target)
+        store.setTag(tag, { image: next.id, target }, context.now());
+    faultPoint('image.remove.platform-moved');
+    const left = store.find(image.id);
+    if (left && left.tags.length > 0) store.removeBlob(image.id, target);
+    else
+      removed.push(
+        ...(await execute(context, image, {
+          names: namesOf(left ?? image),
+          announced: [],
+          deletesImage: true,
+        })),
+      );
+  }
+  return removed;
 }
 
 interface Plan {
@@ -46,11 +125,14 @@ function planByName(
   context: Context,
   image: ImageRecord,
   name: Reference,
-  { typed, force }: { typed: string; force: boolean },
+  { typed, force, variants }: { typed: string; force: boolean; variants: readonly ImageRecord[] },
 ): Plan {
   const all = namesOf(image);
-  const [user] = context.users.usersOf(image.id);
-  if (!force && isSingle(all) && user) throw nameInUse(typed, user.containerId, image.id);
+  for (const each of force || !isSingle(all) ? [] : [image, ...variants]) {
+    const [user] = context.users.usersOf(each.id);
+    const isLast = each === image || (each.tags.length === 0 && each.variantOf.length <= 1);
+    if (user && isLast) throw nameInUse(typed, user.containerId, each.id);
+  }
 
   const key = canonicalName(name);
   const removed = all.find((each) => nameKey(each.name) === key);
@@ -62,7 +144,9 @@ function planByName(
     left = left.filter((each) => !sameRepository(each, removed));
   }
   // A used image stays, without a name; the user forced that.
-  const keeps = left.length > 0 || conflictOf(context, image.id, { force, named: false }) !== undefined;
+  const stays = context.store.find(image.id)?.variantOf.length ?? 0;
+  const keeps =
+    left.length > 0 || stays > 0 || conflictOf(context, image.id, { force, named: false }) !== undefined;
   return { names, announced: names.slice(0, 1), deletesImage: !keeps };
 }
 

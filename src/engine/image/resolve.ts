@@ -1,4 +1,7 @@
-import type { ImageId } from '../../foundation/oci/digest.ts';
+import { notFound, type SiloError } from '../../foundation/base/errors.ts';
+import type { Platform } from '../../foundation/oci/descriptor.ts';
+import type { Digest, ImageId } from '../../foundation/oci/digest.ts';
+import { bestFor, formatPlatform } from '../../foundation/oci/platform.ts';
 import {
   familiarName,
   formatReference,
@@ -11,12 +14,14 @@ import type { ImageRecord } from './image.ts';
 import type { ImageStore } from './records.ts';
 import { noSuchImage } from './texts.ts';
 
-type Known = Pick<ImageStore, 'find' | 'findByPrefix' | 'findName' | 'findDigest'>;
+type Known = Pick<ImageStore, 'find' | 'findByPrefix' | 'findName' | 'findDigest' | 'withBlob'>;
 
 export interface FoundImage {
   image: ImageRecord;
   /** The name that was meant; undefined when it was an id or the beginning of one. */
   name?: Reference;
+  /** What the name means: an index or a manifest. */
+  target?: Digest;
 }
 
 /**
@@ -35,11 +40,55 @@ export function findImage(store: Known, nameOrId: string): FoundImage {
   const id = byName ?? findPrefix(store, nameOrId);
   const image = id && store.find(id);
   if (!image) throw noSuchImage(familiarName(reference));
-  return byName ? { image, name: reference } : { image };
+  if (!byName) return { image };
+  const target = reference.digest ?? store.findName(canonicalName(reference))?.target;
+  return { image, name: reference, ...(target ? { target } : {}) };
 }
 
-export function resolveImage(store: Known, nameOrId: string): ImageRecord {
-  return findImage(store, nameOrId).image;
+/** The image that is meant, or the one of its platforms that suits. */
+export function resolveImage(store: Known, nameOrId: string, platform?: Platform): ImageRecord {
+  const found = findImage(store, nameOrId);
+  if (platform === undefined) return found.image;
+  const variants = variantsOf(store, found);
+  const best = bestVariant(variants, platform);
+  if (best) return best;
+  throw noSuchPlatform(found.name ? familiarName(found.name) : nameOrId, platform, variants);
+}
+
+/** What is here of all that the name means, its own image first. */
+export function variantsOf(store: Pick<Known, 'withBlob'>, { image, target }: FoundImage): ImageRecord[] {
+  const others = target ? store.withBlob(target) : [];
+  return [image, ...others.filter(({ id }) => id !== image.id)];
+}
+
+export function bestVariant(variants: readonly ImageRecord[], platform: Platform): ImageRecord | undefined {
+  return bestFor(
+    platform,
+    variants.filter(({ form }) => form !== 'artifact'),
+    platformOf,
+  );
+}
+
+export function platformOf({ config }: Pick<ImageRecord, 'config'>): Platform {
+  const { os, architecture, variant } = config;
+  return { os, architecture, ...(variant ? { variant } : {}) };
+}
+
+/** Docker's sentence for an image that is not there for the platform that was asked for. */
+function noSuchPlatform(name: string, wanted: Platform, variants: readonly ImageRecord[]): SiloError {
+  const here = variants
+    .filter(({ form }) => form !== 'artifact')
+    .map((each) => formatPlatform(platformOf(each)));
+  return notFound(
+    `image with reference ${name} was found but does not provide the specified platform (${formatPlatform(wanted)})`,
+    {
+      code: 'platform-mismatch',
+      hint:
+        here.length === 0
+          ? 'it is an artifact, for no platform'
+          : `it is here for ${[...new Set(here)].slice(0, 20).join(', ')}`,
+    },
+  );
 }
 
 function findReference(store: Known, reference: Reference): ImageId | undefined {

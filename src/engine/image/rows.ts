@@ -1,7 +1,8 @@
 import type { Database } from '../../foundation/db/database.ts';
 import type { Digest, ImageId } from '../../foundation/oci/digest.ts';
 import type { ImageConfig } from '../../foundation/oci/image-config.ts';
-import type { ImageName, NameTarget, NewImage } from './records.ts';
+import type { ImageForm } from './image.ts';
+import type { ImageName, NameTarget, NewImage, StoredLayer } from './records.ts';
 
 /** The tables of images. Steps are only ever appended. */
 export const tables: readonly string[] = [
@@ -30,6 +31,8 @@ export const tables: readonly string[] = [
     PRIMARY KEY (image, name)
   ) WITHOUT ROWID`,
   'ALTER TABLE image ADD COLUMN parent TEXT',
+  `ALTER TABLE image ADD COLUMN form TEXT NOT NULL DEFAULT 'unpacked';
+  ALTER TABLE image ADD COLUMN content_bytes INTEGER NOT NULL DEFAULT 0`,
 ];
 
 export interface Rows {
@@ -44,6 +47,8 @@ interface ImageRow {
   config: string;
   parent: ImageId | null;
   layers: string;
+  form: ImageForm;
+  content_bytes: number;
   created_at_ms: number;
   tagged_at_ms: number | null;
 }
@@ -64,6 +69,8 @@ export function readRows(database: Database): Rows {
         manifestDigest: row.manifest,
         config: JSON.parse(row.config) as ImageConfig,
         ...(row.parent === null ? {} : { parent: row.parent }),
+        form: row.form,
+        contentBytes: row.content_bytes,
         layers: JSON.parse(row.layers) as NewImage['layers'],
         blobs: blobs.get(row.id) ?? [],
       },
@@ -82,18 +89,28 @@ export function writeImage(
   digests: readonly string[],
 ): void {
   database.run(
-    `INSERT INTO image (id, manifest, config, parent, layers, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (id) DO UPDATE SET layers = excluded.layers`,
+    `INSERT INTO image (id, manifest, config, parent, form, content_bytes, layers, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET layers = excluded.layers, form = excluded.form`,
     image.id,
     image.manifestDigest,
     JSON.stringify(image.config),
     image.parent ?? null,
+    image.form,
+    image.contentBytes,
     JSON.stringify(image.layers),
     createdAtMs,
   );
   for (const digest of image.blobs)
     database.run('INSERT OR IGNORE INTO image_blob (image, digest) VALUES (?, ?)', image.id, digest);
   for (const name of digests) writeDigest(database, name, image.id);
+}
+
+export function writeUnpacked(database: Database, id: ImageId, layers: readonly StoredLayer[]): void {
+  database.run(`UPDATE image SET form = 'unpacked', layers = ? WHERE id = ?`, JSON.stringify(layers), id);
+}
+
+export function removeBlobRow(database: Database, image: ImageId, digest: Digest): void {
+  database.run('DELETE FROM image_blob WHERE image = ? AND digest = ?', image, digest);
 }
 
 export function writeDigest(database: Database, name: string, image: ImageId): void {

@@ -1,8 +1,8 @@
 import { contentPadding, endOfArchive, formatMember } from '../../foundation/archive/tar-writer.ts';
 import { throwIfAborted } from '../../foundation/base/deadline.ts';
 import { invalid, isKind } from '../../foundation/base/errors.ts';
-import type { Descriptor } from '../../foundation/oci/descriptor.ts';
-import { type Digest, digestAlgorithm, digestHex, type ImageId } from '../../foundation/oci/digest.ts';
+import type { Descriptor, Platform } from '../../foundation/oci/descriptor.ts';
+import { type Digest, digestAlgorithm, digestHex } from '../../foundation/oci/digest.ts';
 import { mediaTypes } from '../../foundation/oci/media-types.ts';
 import {
   familiarName,
@@ -14,37 +14,36 @@ import {
 import { announceImage } from './announce.ts';
 import type { Context } from './context.ts';
 import type { ImageRecord, SaveRequest } from './image.ts';
-import { holdOutgoing, type OutgoingImage, requireBlob, requireImagePlatform } from './outgoing.ts';
-import { findImage } from './resolve.ts';
+import type { Lease } from './lease.ts';
+import { holdOutgoing, type OutgoingImage, requireBlob } from './outgoing.ts';
+import { holdIndex, type OutgoingIndex } from './outgoing-index.ts';
+import { type FoundImage, findImage, resolveImage } from './resolve.ts';
 import { noSuchImage } from './texts.ts';
 
-/** An image and the names that go with it. */
+/** An image, the names that go with it, and the index that they mean. */
 interface Selection {
   image: ImageRecord;
+  target: Digest | undefined;
   names: Reference[];
 }
 
 /**
  * One tar that is Docker's archive (`manifest.json`, `repositories`) and an OCI image layout (`index.json`, `oci-layout`) of the same blobs. They are
- * the bytes that came in, so digests stay; the same images give the same archive. Everything is looked up, and missing layers are brought, before the
- * first byte.
+ * the bytes that came in, so digests stay; the same images give the same archive. Of an index everything that is here is saved, below the index itself.
+ * Everything is looked up, and missing layers are brought, before the first byte.
  */
 export async function* saveImages(context: Context, request: SaveRequest): AsyncGenerator<Uint8Array> {
   const { signal = new AbortController().signal, platform } = request;
   using lease = context.leases.open();
-  const chosen: { outgoing: OutgoingImage; names: Reference[] }[] = [];
+  const chosen: Chosen[] = [];
   const blobs = new Map<Digest, number>();
-  for (const { image, names } of select(context, request.names)) {
-    requireImagePlatform(image, names[0] ? familiarName(names[0]) : image.id, platform);
-    const outgoing = await holdOutgoing(context, lease, image);
-    chosen.push({ outgoing, names });
-    const { config } = outgoing.manifest;
-    for (const descriptor of [config, ...outgoing.layers.map((layer) => layer.descriptor)]) {
-      if (blobs.has(descriptor.digest)) continue;
-      await requireBlob(context, lease, { image, descriptor, signal });
-      blobs.set(descriptor.digest, descriptor.size);
-    }
-    blobs.set(outgoing.digest, outgoing.bytes.byteLength);
+  for (const selection of select(context, request.names, platform)) {
+    const one = await hold(context, lease, selection);
+    chosen.push(one);
+    for (const part of one.index?.manifests ?? [one.outgoing])
+      await addBlobs(context, lease, part, { blobs, signal });
+    for (const { digest, bytes } of one.index ? [...one.index.nested, one.index.root] : [])
+      blobs.set(digest, bytes.byteLength);
   }
   yield* folder('blobs');
   for (const algorithm of new Set([...blobs.keys()].map(digestAlgorithm)))
@@ -58,38 +57,76 @@ export async function* saveImages(context: Context, request: SaveRequest): Async
     yield contentPadding(size);
   }
   yield* document('index.json', indexOf(chosen));
-  yield* document(
-    'manifest.json',
-    chosen.map(({ outgoing, names }) => dockerEntry(outgoing, names)),
-  );
+  const runnable = chosen.filter(({ outgoing }) => outgoing.image.form !== 'artifact');
+  // Docker's archive has no form for an artifact.
+  if (runnable.length > 0)
+    yield* document(
+      'manifest.json',
+      runnable.map(({ outgoing, names }) => dockerEntry(outgoing, names)),
+    );
   yield* document('oci-layout', { imageLayoutVersion: '1.0.0' });
-  yield* document('repositories', repositoriesOf(chosen));
+  if (runnable.length > 0) yield* document('repositories', repositoriesOf(runnable));
   yield endOfArchive;
   for (const { outgoing } of chosen) announceImage(context, 'save', outgoing.image);
 }
 
+async function hold(context: Context, lease: Lease, { image, target, names }: Selection): Promise<Chosen> {
+  const index = target && (await holdIndex(context, lease, image, target));
+  const outgoing = await holdOutgoing(context, lease, image, target);
+  // Alone, the manifest says more than an index of which nothing else is here.
+  return index && (index.isWhole || index.manifests.length > 1)
+    ? { outgoing, names, index }
+    : { outgoing, names };
+}
+
+/** The manifest and its parts; a foreign layer that is not here is left out, as the standard allows. */
+async function addBlobs(
+  context: Context,
+  lease: Lease,
+  { image, manifest, digest: own, bytes, layers }: OutgoingImage,
+  { blobs, signal }: { blobs: Map<Digest, number>; signal: AbortSignal },
+): Promise<void> {
+  const foreign = new Set(
+    layers.filter((layer) => layer.isForeign).map(({ descriptor }) => descriptor.digest),
+  );
+  for (const descriptor of [manifest.config, ...manifest.layers]) {
+    const { digest, size } = descriptor;
+    if (blobs.has(digest)) continue;
+    if (foreign.has(digest) && !(await context.content.find(digest))) continue;
+    await requireBlob(context, lease, { image, descriptor, signal });
+    blobs.set(digest, size);
+  }
+  blobs.set(own, bytes.byteLength);
+}
+
 /** As Docker takes names: a repository without tag means all its tags, an id brings no name. */
-function select({ store }: Context, names: readonly string[]): Selection[] {
+function select({ store }: Context, names: readonly string[], platform: Platform | undefined): Selection[] {
   if (names.length === 0) throw invalid('no image was named to save', { code: 'no-image-name' });
-  const selected = new Map<ImageId, Selection>();
-  const add = (image: ImageRecord, name?: Reference): void => {
-    const entry = selected.get(image.id) ?? { image, names: [] };
-    selected.set(image.id, entry);
-    if (name && !entry.names.some((each) => familiarName(each) === familiarName(name)))
+  const selected = new Map<string, Selection>();
+  const add = (found: FoundImage, typed: string): void => {
+    const image = platform ? resolveImage(store, typed, platform) : found.image;
+    const target = platform ? undefined : found.target;
+    const key = `${image.id} ${target ?? ''}`;
+    const entry = selected.get(key) ?? { image, target, names: [] };
+    selected.set(key, entry);
+    const { name } = found;
+    if (
+      name?.digest === undefined &&
+      name &&
+      !entry.names.some((each) => familiarName(each) === familiarName(name))
+    )
       entry.names.push(name);
   };
   for (const typed of names) {
     const all = tagsOf(store.list(), typed);
-    for (const { image, name } of all) add(image, name);
-    if (all.length > 0) continue;
-    const { image, name } = findTyped(store, typed);
-    add(image, name?.digest === undefined ? name : undefined);
+    for (const name of all) add(findImage(store, name), name);
+    if (all.length === 0) add(findTyped(store, typed), typed);
   }
   return [...selected.values()];
 }
 
 /** As `findImage`, but what is not there is named as it was typed, without a default tag. */
-function findTyped(store: Context['store'], typed: string): ReturnType<typeof findImage> {
+function findTyped(store: Context['store'], typed: string): FoundImage {
   try {
     return findImage(store, typed);
   } catch (error) {
@@ -97,30 +134,27 @@ function findTyped(store: Context['store'], typed: string): ReturnType<typeof fi
   }
 }
 
-function tagsOf(images: readonly ImageRecord[], typed: string): { image: ImageRecord; name: Reference }[] {
+/** Canonical names of all tags of a repository; none when it is named otherwise. */
+function tagsOf(images: readonly ImageRecord[], typed: string): string[] {
   if (/^(?:sha256:)?[0-9a-f]{64}$/.test(typed)) return [];
   const wanted = parseReference(typed);
   if (wanted.tag !== undefined || wanted.digest !== undefined) return [];
   return images
-    .flatMap((image) => image.tags.map((tag) => ({ image, name: parseReference(tag) })))
-    .filter(({ name }) => repositoryName(name) === repositoryName(wanted));
+    .flatMap((image) => image.tags)
+    .filter((tag) => repositoryName(parseReference(tag)) === repositoryName(wanted));
 }
 
 interface Chosen {
+  /** The name's own. */
   outgoing: OutgoingImage;
   names: Reference[];
+  index?: OutgoingIndex;
 }
 
 /** One entry a name. containerd's annotation holds the whole name, the standard one the tag. */
 function indexOf(chosen: readonly Chosen[]): unknown {
-  const manifests = chosen.flatMap(({ outgoing: { image, manifest, bytes, digest }, names }) => {
-    const { os, architecture, variant } = image.config;
-    const descriptor: Descriptor = {
-      mediaType: manifest.mediaType,
-      digest,
-      size: bytes.byteLength,
-      ...(os === '' ? {} : { platform: { architecture, os, ...(variant ? { variant } : {}) } }),
-    };
+  const manifests = chosen.flatMap(({ outgoing, index, names }) => {
+    const descriptor = index ? bare(index.descriptor) : manifestDescriptor(outgoing);
     const named = names.map((name) => ({
       ...descriptor,
       annotations: {
@@ -131,6 +165,19 @@ function indexOf(chosen: readonly Chosen[]): unknown {
     return named.length > 0 ? named : [descriptor];
   });
   return { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
+}
+
+/** Annotations of the index itself are not those of an entry that points at it. */
+const bare = ({ mediaType, digest, size }: Descriptor): Descriptor => ({ mediaType, digest, size });
+
+function manifestDescriptor({ image, manifest, bytes, digest }: OutgoingImage): Descriptor {
+  const { os, architecture, variant } = image.config;
+  return {
+    mediaType: manifest.mediaType,
+    digest,
+    size: bytes.byteLength,
+    ...(os === '' ? {} : { platform: { architecture, os, ...(variant ? { variant } : {}) } }),
+  };
 }
 
 function dockerEntry({ manifest, layers }: OutgoingImage, names: readonly Reference[]): unknown {

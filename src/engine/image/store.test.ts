@@ -22,6 +22,8 @@ function newImage(seed: string, created = '2024-05-01T00:00:00Z'): NewImage {
       rootfs: { type: 'layers', diff_ids: [diffId] },
       history: Array.from({ length: 10 }, (_, step) => ({ created, created_by: `RUN step ${step}` })),
     },
+    form: 'unpacked',
+    contentBytes: 50,
     layers: chainIds([diffId]).map((chainId) => ({ chainId, sizeBytes: 100 })),
     blobs: [sha256(`${seed} config`), sha256(`${seed} manifest`), diffId],
   };
@@ -41,8 +43,8 @@ test('what was published is there after the database is opened again', () => {
   {
     using database = openDatabase(path);
     const store = createImageStore(database);
-    store.publish(a, { tags: ['docker.io/library/x:1'], digests: [digest] }, 5);
-    store.publish(b, { tags: ['docker.io/library/x:2'], digests: [] }, 6);
+    store.publish([a], { tags: ['docker.io/library/x:1'], digests: [digest] }, 5);
+    store.publish([b], { tags: ['docker.io/library/x:2'], digests: [] }, 6);
     store.setTag('docker.io/library/x:1', { image: b.id, target: b.manifestDigest }, 7);
   }
   using database = openDatabase(path);
@@ -68,7 +70,7 @@ test('a thousand images are read in a moment', () => {
     const store = createImageStore(database);
     database.transaction(() => {
       for (let i = 0; i < 1000; i++)
-        store.publish(newImage(`${i}`), { tags: [`docker.io/library/n:${i}`], digests: [] }, i);
+        store.publish([newImage(`${i}`)], { tags: [`docker.io/library/n:${i}`], digests: [] }, i);
     });
   }
   using database = openDatabase(path);
@@ -86,7 +88,7 @@ test('names, ids and beginnings of ids are resolved in Docker’s order', () => 
   const hex = image.id.slice('sha256:'.length);
   const digest = `docker.io/library/app@${image.manifestDigest}`;
   store.publish(
-    image,
+    [image],
     { tags: ['docker.io/library/app:latest', 'docker.io/library/app:1'], digests: [digest] },
     1,
   );
@@ -105,7 +107,7 @@ test('names, ids and beginnings of ids are resolved in Docker’s order', () => 
   }
   // A name counts more than the beginning of an id.
   const other = newImage('b');
-  store.publish(other, { tags: [`docker.io/library/${hex.slice(0, 5)}:latest`], digests: [] }, 2);
+  store.publish([other], { tags: [`docker.io/library/${hex.slice(0, 5)}:latest`], digests: [] }, 2);
   expect(resolveImage(store, hex.slice(0, 5)).id).toBe(other.id);
 });
 

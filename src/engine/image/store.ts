@@ -2,7 +2,16 @@ import type { Database } from '../../foundation/db/database.ts';
 import type { ImageConfig } from '../../foundation/oci/image-config.ts';
 import { createImageMemory } from './memory.ts';
 import type { ImageStore } from './records.ts';
-import { readRows, removeRows, tables, writeDigest, writeImage, writeTag } from './rows.ts';
+import {
+  readRows,
+  removeBlobRow,
+  removeRows,
+  tables,
+  writeDigest,
+  writeImage,
+  writeTag,
+  writeUnpacked,
+} from './rows.ts';
 
 export function createImageStore(database: Database): ImageStore {
   database.migrate('image', tables);
@@ -18,18 +27,30 @@ export function createImageStore(database: Database): ImageStore {
     findByPrefix: memory.findByPrefix,
     findName: (name) => memory.findTag(name),
     findDigest: memory.findDigest,
-    publish(image, names, nowMs) {
-      const target = { image: image.id, target: names.target ?? image.manifestDigest };
-      const createdAtMs = createdAt(image.config);
+    publish(published, names, nowMs) {
+      const [first] = published;
+      const target = { image: first.id, target: names.target ?? first.manifestDigest };
+      const images = published.map((image) => memory.joined(image));
       database.transaction(() => {
-        writeImage(database, image, createdAtMs, names.digests);
+        for (const image of images) writeImage(database, image, createdAt(image.config), names.digests);
         for (const tag of names.tags) writeTag(database, tag, target, nowMs);
       });
-      const record = memory.put(image, createdAtMs);
+      for (const image of images) memory.put(image, createdAt(image.config));
       for (const tag of names.tags) memory.setTag(tag, target, nowMs);
-      for (const name of names.digests) memory.addDigest(name, image.id);
-      return memory.find(image.id) ?? record;
+      // The first last: it is what the digest means.
+      for (const name of names.digests)
+        for (const image of images.toReversed()) memory.addDigest(name, image.id);
+      return memory.get(first.id);
     },
+    setUnpacked(id, layers) {
+      writeUnpacked(database, id, layers);
+      memory.setUnpacked(id, layers);
+    },
+    removeBlob(id, digest) {
+      removeBlobRow(database, id, digest);
+      memory.removeBlob(id, digest);
+    },
+    withBlob: memory.withBlob,
     setTag(name, target, nowMs) {
       database.transaction(() => writeTag(database, name, target, nowMs));
       memory.setTag(name, target, nowMs);

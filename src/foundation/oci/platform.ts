@@ -116,6 +116,21 @@ export function platformMatches(wanted: Platform, offered: Platform): boolean {
   return rankOf(runnablePlatforms(wanted), offered) !== undefined;
 }
 
+/** The offer whose programs run best on `wanted`; the first of equals. */
+export function bestFor<T>(
+  wanted: Platform,
+  offers: readonly T[],
+  platformOf: (offer: T) => Platform,
+): T | undefined {
+  const runnable = runnablePlatforms(wanted);
+  let best: { offer: T; rank: number } | undefined;
+  for (const offer of offers) {
+    const rank = rankOf(runnable, platformOf(offer));
+    if (rank !== undefined && rank < (best?.rank ?? Infinity)) best = { offer, rank };
+  }
+  return best?.offer;
+}
+
 /**
  * The entry of the index that suits best; the first of equals. Entries without a platform come last, attestations never.
  * Kind `not-found`, with the platforms that there are.
@@ -142,7 +157,7 @@ export function choosePlatform(index: ImageIndex, wanted: Platform): Descriptor 
 }
 
 /** BuildKit's attestations stand in the index as entries for the platform `unknown/unknown`. */
-function isAttestation(entry: Descriptor): boolean {
+export function isAttestation(entry: Descriptor): boolean {
   return (
     entry.annotations?.['vnd.docker.reference.type'] === 'attestation-manifest' ||
     (entry.platform?.os === 'unknown' && entry.platform.architecture === 'unknown')

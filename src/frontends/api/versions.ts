@@ -40,6 +40,10 @@ export const since = {
   noExpectedCommit: 49,
   /** The configuration of an image has no fields of containers. */
   noContainerFields: 50,
+  /** Lists of images tell the manifests below them. */
+  listedManifests: 47,
+  /** Images have descriptors, and inspect tells manifests. */
+  imageDescriptors: 48,
   noKernelMemoryTcp: 46,
   firewallBackend: 49,
   /** `BridgeNfIptables` and its twin are gone. */

@@ -17,6 +17,8 @@ export interface RegistryClient {
     descriptor: Descriptor,
     options: { offset: number; signal?: AbortSignal },
   ): Promise<OpenedBlob>;
+  /** All tags of the repository. */
+  tags(reference: Reference, signal?: AbortSignal): Promise<string[]>;
   /**
    * Whether a registry takes the credentials: it answers `/v2/` with them. `unauthorized` otherwise. Resolves to the identity token that its token
    * server gave instead of the password, where it gives such.

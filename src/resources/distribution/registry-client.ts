@@ -18,6 +18,7 @@ import { type Exchange, createExchange } from './exchange.ts';
 import { searchRegistry } from './search.ts';
 import { isHtml, notARegistry, sizeMismatch } from './registry-errors.ts';
 import { type RetryPolicy, defaultRetry } from './retry.ts';
+import { listTags } from './list-tags.ts';
 import type { HttpReply, Transport } from './transport.ts';
 
 export interface RegistryClientOptions {
@@ -59,6 +60,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     },
     blob: (reference, descriptor, { offset, signal }) =>
       openBlob(exchange, { reference, descriptor, offset, signal }),
+    tags: (reference, signal) => listTags(exchange, { reference, signal, bodyDeadlineMs }),
     search: (host, query) => searchRegistry(exchange, host, { ...query, bodyDeadlineMs }),
     async check(host, signal) {
       await checkCredentials(exchange, host, signal);

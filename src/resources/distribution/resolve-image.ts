@@ -23,6 +23,8 @@ export async function resolveImage(options: {
   client: Pick<RegistryClient, 'manifest' | 'manifestBy'>;
   reference: Reference;
   platform: Platform;
+  /** Manifests of charts, signatures and the like are resolved too. */
+  artifacts?: boolean;
   signal?: AbortSignal | undefined;
 }): Promise<ResolvedImage> {
   const { client, reference, platform, signal } = options;
@@ -33,7 +35,7 @@ export async function resolveImage(options: {
     // What the document is, where the server was vague (`application/json`).
     current.mediaType = document.kind === 'manifest' ? document.manifest.mediaType : document.index.mediaType;
     if (document.kind === 'manifest') {
-      requireImageManifest(document.manifest);
+      if (!options.artifacts) requireImageManifest(document.manifest);
       const { mediaType } = document.manifest;
       const descriptor = { mediaType, digest: current.digest, size: current.bytes.byteLength };
       return { documents, manifest: document.manifest, descriptor };

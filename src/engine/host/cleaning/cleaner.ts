@@ -108,6 +108,8 @@ function candidates({ images, containers, uses, now }: CleanerDeps): ImageRecord
     .filter(
       (image) =>
         !used.has(image.id) &&
+        // Further platforms of a name go with it.
+        (image.tags.length > 0 || image.variantOf.length === 0) &&
         !uses.isPinned(image.id) &&
         image.config.config?.Labels?.[pinLabel] !== 'true' &&
         // A time in the future is of a clock that jumped.

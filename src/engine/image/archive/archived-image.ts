@@ -1,17 +1,21 @@
 import type { Descriptor } from '../../../foundation/oci/descriptor.ts';
 import type { Digest } from '../../../foundation/oci/digest.ts';
 import { parseReference, type Reference, withDefaultTag } from '../../../foundation/oci/reference.ts';
+import type { CheckedImage } from '../publish.ts';
 
-/** An image that an archive describes; its layers may be there already. */
-export interface ArchivedImage {
+/** What one entry of an archive describes: an image, or those of an index that are there, the one to run here first. */
+export interface ArchivedImages {
+  images: readonly [CheckedImage, ...CheckedImage[]];
+  /** What the names mean: an index; the first image's manifest when absent. */
+  target?: Digest;
+  references: Reference[];
+}
+
+/** An image of an archive that has no manifests. Its layers may be here already. */
+export interface PlainImage {
   config: Digest;
-  /** The image's own manifest; one is made for archives that have none. */
-  manifest?: Digest;
   /** Lowest first; a layer that the archive left out is known by its place only. */
   layers: (Descriptor | undefined)[];
-  /** Indexes above the manifest. */
-  above: Digest[];
-  references: Reference[];
 }
 
 /** A name with a tag. */

@@ -1,6 +1,35 @@
 import type { GraphDriverJson } from './container.ts';
 import type { HealthConfigJson } from './container-config.ts';
 
+export interface PlatformJson {
+  architecture: string;
+  os: string;
+  'os.version'?: string;
+  'os.features'?: string[];
+  variant?: string;
+}
+
+export interface DescriptorJson {
+  mediaType: string;
+  digest: string;
+  size: number;
+  urls?: string[];
+  annotations?: Record<string, string>;
+  platform?: PlatformJson;
+  artifactType?: string;
+}
+
+/** One entry of a multi-platform image. */
+export interface ImageManifestJson {
+  ID: string;
+  Descriptor: DescriptorJson;
+  Available: boolean;
+  Size: { Total: number; Content: number };
+  Kind: 'image' | 'attestation' | 'unknown';
+  ImageData?: { Platform: PlatformJson; Containers: string[]; Size: { Unpacked: number } };
+  AttestationData?: { For: string };
+}
+
 export interface ImageSummaryJson {
   Id: string;
   ParentId: string;
@@ -16,6 +45,10 @@ export interface ImageSummaryJson {
   Labels: Record<string, string> | null;
   /** Number of containers that use it; -1 when it was not computed. */
   Containers: number;
+  /** When asked for, since API 1.47. */
+  Manifests?: ImageManifestJson[];
+  /** Of what the name means; since API 1.48. */
+  Descriptor?: DescriptorJson;
 }
 
 export interface ImageInspectJson {
@@ -38,6 +71,10 @@ export interface ImageInspectJson {
   GraphDriver: GraphDriverJson;
   RootFS: { Type: string; Layers?: string[] };
   Metadata: { LastTagTime: string };
+  /** Of what the name means; since API 1.48. */
+  Descriptor?: DescriptorJson;
+  /** When asked for, since API 1.48. */
+  Manifests?: ImageManifestJson[];
 }
 
 export interface ImageConfigJson {

@@ -26,12 +26,17 @@ export function createImageFilter(
   const until = (filters.get('until') ?? []).map((text) => parseMoment(text, Date.now()));
   const patterns = filters.get('reference')?.map(compileGlob);
   return (image) =>
-    (dangling === undefined || dangling === (image.tags.length === 0)) &&
+    (dangling === undefined || dangling === isDangling(image)) &&
     before.every((moment) => image.createdAtMs < moment) &&
     since.every((moment) => image.createdAtMs > moment) &&
     until.every((moment) => image.createdAtMs < moment) &&
     matchesLabels(filters, image.config.config?.Labels ?? {}) &&
     (patterns === undefined || patterns.some((matches) => namesToMatch(image).some(matches)));
+}
+
+/** Nothing with a tag means it, not even as a further platform. */
+export function isDangling({ tags, variantOf }: ImageRecord): boolean {
+  return tags.length === 0 && variantOf.length === 0;
 }
 
 /** Docker matches patterns with the name alone and with its tag. */

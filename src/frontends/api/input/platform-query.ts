@@ -8,7 +8,17 @@ export function queryPlatform(query: URLSearchParams): Platform | undefined {
   const all = query.getAll('platform').filter((text) => text !== '');
   if (all.length > 1) throw invalid('multiple platform parameters not supported', { code: 'many-platforms' });
   const text = queryText(query, 'platform');
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : readPlatform(text);
+}
+
+/** The parameter `platforms` of a removal: each an OCI platform as JSON. */
+export function queryPlatforms(query: URLSearchParams): Platform[] {
+  const all = query.getAll('platforms').filter((text) => text !== '');
+  if (all.length > 100) throw invalid('too many platforms', { code: 'many-platforms' });
+  return all.map(readPlatform);
+}
+
+function readPlatform(text: string): Platform {
   if (!text.trimStart().startsWith('{')) return parsePlatform(text);
   if (text.length > 4096) throw badPlatform(text);
   let value: unknown;

@@ -24,6 +24,12 @@ export function createPushReporter(
       const { tag, digest, sizeBytes } = progress;
       lines.write({ status: `${tag}: digest: ${digest} size: ${sizeBytes}` });
       lines.write({ progressDetail: {}, aux: { Tag: tag, Digest: digest, Size: sizeBytes } });
+    } else if (progress.kind === 'partial') {
+      const { index, manifest } = progress;
+      lines.write({
+        progressDetail: {},
+        aux: { manifestPushedInsteadOfIndex: true, originalIndex: index, selectedManifest: manifest },
+      });
     } else {
       const { id, phase, currentBytes, totalBytes, from = '' } = progress;
       const status = phase === 'mounted' ? `Mounted from ${from}` : words[phase];

@@ -42,6 +42,8 @@ export function sampleImage(changes: Partial<ImageRecord> = {}): ImageRecord {
   return {
     id: parseDigest(`sha256:${'1'.repeat(64)}`),
     manifestDigest: parseDigest(`sha256:${'2'.repeat(64)}`),
+    variantOf: [],
+    form: 'unpacked',
     tags: ['docker.io/library/busybox:latest'],
     digests: [`docker.io/library/busybox@sha256:${'2'.repeat(64)}`],
     config: {

@@ -5,7 +5,9 @@ import { importImage } from './import.ts';
 import { pullImage } from './pull.ts';
 
 /** Docker's one verb for two things: `fromSrc` imports a root file system, otherwise `fromImage` is pulled. */
-export function createImage(engine: { images: Pick<Engine['images'], 'pull' | 'import'> }): Route {
+export function createImage(engine: {
+  images: Pick<Engine['images'], 'pull' | 'remoteTags' | 'import'>;
+}): Route {
   return {
     method: 'POST',
     path: '/images/create',

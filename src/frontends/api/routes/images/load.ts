@@ -1,11 +1,11 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
 import { answered, type Route } from '../../call.ts';
 import { readingArchive } from '../../input/archive-body.ts';
-import { queryFlag, queryText } from '../../input/query.ts';
+import { queryPlatform } from '../../input/platform-query.ts';
+import { queryFlag } from '../../input/query.ts';
 import { streamMessages } from '../../output/json-lines.ts';
 import { createLoadReporter } from '../../output/transfer-progress.ts';
 import { familiarNames } from '../../translate/image-json.ts';
-import { refuseUnless } from '../../translate/refuse.ts';
 
 export function loadImages(engine: { images: Pick<Engine['images'], 'load'> }): Route {
   return {
@@ -13,11 +13,12 @@ export function loadImages(engine: { images: Pick<Engine['images'], 'load'> }): 
     path: '/images/load',
     async handle(call) {
       const { query, exchange } = call;
-      refuseUnless(queryText(query, 'platform') === undefined, 'the parameter platform');
+      const platform = queryPlatform(query);
       await streamMessages(call, 'application/json', async (lines) => {
         const report = createLoadReporter(lines, { quiet: queryFlag(query, 'quiet', true) });
         const loaded = await readingArchive(
           engine.images.load(exchange.body, {
+            ...(platform ? { platform } : {}),
             onProgress: report,
             signal: exchange.signal,
           }),

@@ -4,7 +4,7 @@ import { isKind } from '../../../../foundation/base/errors.ts';
 import type { ImageDeleteJson, ImagesPruneResponse } from '../../../../foundation/wire/docker/image.ts';
 import { ok, type Route } from '../../call.ts';
 import { booleanFilter, type Filters, parseFilters, untilFilter } from '../../input/filters.ts';
-import { createImageFilter } from '../../input/image-filters.ts';
+import { createImageFilter, isDangling } from '../../input/image-filters.ts';
 import { toImageDelete } from '../../translate/image-json.ts';
 import { announcePrune, createPruneTurns } from '../prune-turns.ts';
 
@@ -54,9 +54,13 @@ async function removeAll(
   const { dangling: _, ...others } = Object.fromEntries(filters);
   const isWanted = createImageFilter(new Map(Object.entries(others)), engine.images);
   const inUse = new Set(engine.containers.list().map(({ imageId }) => imageId));
-  const doomed = engine.images
-    .list()
-    .filter((image) => !inUse.has(image.id) && isWanted(image) && (!danglingOnly || image.tags.length === 0));
+  const doomed = engine.images.list().filter(
+    (image) =>
+      !inUse.has(image.id) &&
+      isWanted(image) &&
+      // Further platforms go with their name.
+      (danglingOnly ? isDangling(image) : image.tags.length > 0 || isDangling(image)),
+  );
   const deleted: ImageDeleteJson[] = [];
   for (const { id, tags } of doomed) {
     for (const name of tags.length > 0 ? tags : [id]) {

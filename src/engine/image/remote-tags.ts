@@ -1,0 +1,17 @@
+import { invalid } from '../../foundation/base/errors.ts';
+import type { Context } from './context.ts';
+import type { ImageTransfers } from './image.ts';
+
+/** What a pull of all tags goes through. */
+export async function listRemoteTags(
+  context: Context,
+  { reference, credentials, signal }: Parameters<ImageTransfers['remoteTags']>[0],
+): Promise<string[]> {
+  if (reference.tag !== undefined || reference.digest !== undefined)
+    throw invalid("tag can't be used with --all-tags/-a", { code: 'tag-with-all-tags' });
+  const client = context.registry({
+    insecure: context.settings.insecureRegistries,
+    ...(credentials ? { credentials } : {}),
+  });
+  return client.tags(reference, signal);
+}
