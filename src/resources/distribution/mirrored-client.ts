@@ -91,6 +91,8 @@ export function createMirroredClient(options: MirroredOptions): RegistryClient {
         });
         return { startsAt: opened.startsAt, body, distrust };
       }),
+    // A mirror knows some of the tags only.
+    tags: (reference, signal) => origin.tags(reference, signal),
     check: (host, signal) => origin.check(host, signal),
     search: (host, query) => origin.search(host, query),
   };
