@@ -15,6 +15,7 @@ import { publishedPort } from './published-port.ts';
 import { pull } from './pull.ts';
 import { ready10000 } from './ready-10000.ts';
 import { push } from './push.ts';
+import { registryCases } from './registry.ts';
 import { runBridge } from './run-bridge.ts';
 import { runNone } from './run-none.ts';
 import { statsOneShot } from './stats-one-shot.ts';
@@ -33,6 +34,7 @@ export const cases: readonly Case[] = [
   pull,
   load,
   push,
+  ...registryCases,
   logsWrite,
   logsRead,
   cpIn,
