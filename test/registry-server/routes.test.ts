@@ -142,7 +142,7 @@ describe('uploads', () => {
     const location = await startUpload('up/takeover');
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     const writer = writable.getWriter();
-    const slow = fetch(location, { method: 'PATCH', body: readable, duplex: 'half' } as RequestInit).then(
+    const slow = fetch(location, { method: 'PATCH', body: readable }).then(
       (answer) => answer.status,
       () => 'cut',
     );

@@ -1,0 +1,151 @@
+import { expect, test } from 'bun:test';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  codeOf,
+  digestOf,
+  type LocalRegistry,
+  makeManifest,
+  ociIndex,
+  ociManifest,
+  pushBlob,
+  putManifest,
+  startLocalRegistry,
+} from './harness.ts';
+
+/** A registry whose clock the test turns. */
+async function startWithClock(graceMs = 60_000): Promise<LocalRegistry & { pass: (ms: number) => void }> {
+  let shiftMs = 0;
+  const local = await startLocalRegistry({ graceMs, now: () => Date.now() + shiftMs });
+  return Object.assign(local, { pass: (ms: number) => void (shiftMs += ms) });
+}
+
+const exists = async (url: string, repository: string, digest: string): Promise<boolean> =>
+  (await fetch(`${url}/v2/${repository}/blobs/${digest}`, { method: 'HEAD' })).status === 200;
+
+test('what nothing refers to is freed after the grace period, and not before; what is referred to stays', async () => {
+  await using local = await startWithClock();
+  const { url, registry } = local;
+  const document = await makeManifest(url, 'gc/app', { layer: 'kept' });
+  await putManifest(url, { repository: 'gc/app', reference: '1' }, document);
+  const { digest } = await pushBlob(url, 'gc/app', 'garbage');
+  expect(await registry.upkeep.collectGarbage()).toMatchObject({ blobs: 0 });
+  local.pass(61_000);
+  expect(await registry.upkeep.collectGarbage({ dryRun: true })).toMatchObject({ blobs: 1, freedBytes: 7 });
+  expect(await registry.upkeep.collectGarbage()).toMatchObject({ blobs: 1, freedBytes: 7 });
+  expect(await exists(url, 'gc/app', digest)).toBe(false);
+  expect(await exists(url, 'gc/app', digestOf('kept'))).toBe(true);
+  const pool = await readdir(join(local.root, '.silo/blobs/sha256'));
+  expect(pool).not.toContain(digest.replace('sha256:', ''));
+});
+
+test('a blob that a client saw or mounted waits for its manifest', async () => {
+  await using local = await startWithClock();
+  const { url, registry } = local;
+  await putManifest(url, { repository: 'gc/app', reference: '1' }, await makeManifest(url, 'gc/app'));
+  const seen = await pushBlob(url, 'gc/app', 'seen');
+  const unseen = await pushBlob(url, 'gc/app', 'unseen');
+  local.pass(61_000);
+  expect(await exists(url, 'gc/app', seen.digest)).toBe(true);
+  await registry.upkeep.collectGarbage();
+  expect(await exists(url, 'gc/app', unseen.digest)).toBe(false);
+  const document = JSON.stringify({ schemaVersion: 2, config: seen, layers: [] });
+  expect((await putManifest(url, { repository: 'gc/app', reference: '2' }, document)).status).toBe(201);
+  local.pass(61_000);
+  await registry.upkeep.collectGarbage();
+  expect(await exists(url, 'gc/app', seen.digest)).toBe(true);
+});
+
+test('untagged manifests go only when asked, and never those of an index or those that belong to one that stays', async () => {
+  await using local = await startWithClock();
+  const { url, registry } = local;
+  const put = async (
+    reference: string | undefined,
+    document: string,
+    type = ociManifest,
+  ): Promise<string> => {
+    const answer = await putManifest(
+      url,
+      { repository: 'gc/multi', reference: reference ?? digestOf(document) },
+      document,
+      type,
+    );
+    expect(answer.status).toBe(201);
+    return digestOf(document);
+  };
+  const describe = (document: string): object => ({
+    mediaType: ociManifest,
+    digest: digestOf(document),
+    size: document.length,
+  });
+  const child = await makeManifest(url, 'gc/multi', { layer: 'child' });
+  await put(undefined, child);
+  const index = JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests: [describe(child)] });
+  await put('multi', index, ociIndex);
+  const signature = await makeManifest(url, 'gc/multi', { layer: 'signature', subject: describe(child) });
+  await put(undefined, signature);
+  const loose = await makeManifest(url, 'gc/multi', { layer: 'loose' });
+  await put(undefined, loose);
+  local.pass(61_000);
+  expect(await registry.upkeep.collectGarbage()).toMatchObject({ manifests: 0, blobs: 0 });
+  expect(await registry.upkeep.collectGarbage({ untagged: true })).toMatchObject({ manifests: 1 });
+  const status = async (document: string): Promise<number> =>
+    (await fetch(`${url}/v2/gc/multi/manifests/${digestOf(document)}`)).status;
+  expect(await Promise.all([child, index, signature, loose].map(status))).toEqual([200, 200, 200, 404]);
+  expect(await exists(url, 'gc/multi', digestOf('loose'))).toBe(false);
+  expect(await exists(url, 'gc/multi', digestOf('signature'))).toBe(true);
+});
+
+test('a manifest that cannot be read stops every deletion in its repository', async () => {
+  await using local = await startWithClock();
+  const document = await makeManifest(local.url, 'gc/hurt');
+  await putManifest(local.url, { repository: 'gc/hurt', reference: '1' }, document);
+  await pushBlob(local.url, 'gc/hurt', 'garbage');
+  const path = join(local.root, 'gc/hurt/blobs/sha256', digestOf(document).replace('sha256:', ''));
+  await Bun.write(path, 'damaged');
+  // Only who has not read it yet notices.
+  await using again = await startAgain(local, 61_000);
+  expect(await again.registry.upkeep.collectGarbage()).toMatchObject({ blobs: 0 });
+});
+
+async function startAgain(local: LocalRegistry, ageMs: number): Promise<LocalRegistry> {
+  await local[Symbol.asyncDispose]();
+  return startLocalRegistry({
+    root: local.root,
+    graceMs: 60_000,
+    now: () => Date.now() + ageMs,
+    servedSinceMs: 0,
+  });
+}
+
+test('pushes that race with the collector are never acknowledged without their blobs', async () => {
+  // No grace at all: only the check within the lock is left.
+  await using local = await startLocalRegistry({ graceMs: -1, servedSinceMs: 0 });
+  const { url, registry } = local;
+  await putManifest(url, { repository: 'gc/race', reference: 'base' }, await makeManifest(url, 'gc/race'));
+  const outcomes = { acknowledged: 0, refused: 0 };
+  for (let round = 0; round < 40; round++) {
+    const config = await pushBlob(url, 'gc/race', `config ${round}`);
+    const layers = [await pushBlob(url, 'gc/race', `layer ${round}`)];
+    const document = JSON.stringify({ schemaVersion: 2, config, layers });
+    const put = (): Promise<Response> =>
+      putManifest(url, { repository: 'gc/race', reference: `r${round}` }, document);
+    // Each in its turn has the start, so that both orders happen.
+    const [answer] =
+      round % 2 === 0
+        ? await Promise.all([put(), registry.upkeep.collectGarbage()])
+        : await Promise.all([registry.upkeep.collectGarbage().then(put), registry.upkeep.collectGarbage()]);
+    if (answer.status !== 201) {
+      outcomes.refused++;
+      expect(await codeOf(answer)).toBe('404 MANIFEST_BLOB_UNKNOWN');
+      continue;
+    }
+    outcomes.acknowledged++;
+    await registry.upkeep.collectGarbage();
+    for (const { digest } of [config, ...layers]) expect(await exists(url, 'gc/race', digest)).toBe(true);
+    const back = await fetch(`${url}/v2/gc/race/manifests/r${round}`);
+    expect(await back.text()).toBe(document);
+  }
+  // Those that begin after a collection always find their blobs gone.
+  expect(outcomes.refused).toBeGreaterThanOrEqual(20);
+});
