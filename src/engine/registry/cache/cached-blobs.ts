@@ -1,0 +1,154 @@
+import { Readable } from 'node:stream';
+import { toSiloError } from '../../../foundation/base/errors.ts';
+import type { Digest } from '../../../foundation/oci/digest.ts';
+import type { RepositoryName } from '../../../foundation/oci/repository-name.ts';
+import { type BlobFetch, fetchBlob } from '../../../resources/distribution/fetch-blob.ts';
+import type { OpenBlob } from '../../../resources/registry/store.ts';
+import type { RegistryBlobs } from '../registry.ts';
+import { readOnly } from './cached-manifests.ts';
+import { type CacheContext, fromUpstream } from './context.ts';
+
+const mediaType = 'application/octet-stream';
+
+export interface CachedBlobs extends RegistryBlobs {
+  /** Digests that are being fetched: not to be removed. */
+  isBusy(digest: Digest): boolean;
+  fetchedBytes(): number;
+}
+
+/**
+ * Blobs of another registry. The first client that wants one makes it be fetched; all who come meanwhile read the same growing file at their own pace.
+ * A client that leaves stops nothing: the next one will want it.
+ */
+export function createCachedBlobs(context: CacheContext): CachedBlobs {
+  const fetches = new Map<Digest, BlobFetch>();
+  let fetchedBytes = 0;
+
+  /** Its size, once the upstream has shown that this repository has it. */
+  const confirm = async (repository: RepositoryName, digest: Digest): Promise<number> => {
+    const member = context.index.member(repository, digest);
+    if (member?.confirmed === true) return member.sizeBytes;
+    const { questions, reference } = context.upstreamOf(repository);
+    try {
+      const sizeBytes = await questions.blobSize(reference, digest);
+      context.index.confirm(repository, { digest, sizeBytes });
+      return sizeBytes;
+    } catch (error) {
+      throw fromUpstream(error, 'blob-unknown', context.log);
+    }
+  };
+  const fetch = (repository: RepositoryName, digest: Digest, sizeBytes: number): BlobFetch => {
+    const running = fetches.get(digest);
+    if (running) return running;
+    const { client, reference } = context.upstreamOf(repository);
+    let before: number | undefined;
+    const started = fetchBlob({
+      client,
+      reference,
+      descriptor: { mediaType, digest, size: sizeBytes },
+      content: context.content,
+      onProgress(bytes) {
+        // The first report is what an earlier run had left.
+        if (before !== undefined && bytes > before) fetchedBytes += bytes - before;
+        before = bytes;
+      },
+    });
+    fetches.set(digest, started);
+    const finished = started.done.then(
+      () => context.index.stored(digest, sizeBytes, context.now()),
+      (error: unknown) =>
+        context.log.warn('a blob did not come from the upstream registry', {
+          repository,
+          digest,
+          reason: toSiloError(error).message,
+        }),
+    );
+    void finished.then(() => {
+      fetches.delete(digest);
+      context.trim();
+    });
+    return started;
+  };
+  return {
+    isBusy: (digest) => fetches.has(digest),
+    fetchedBytes: () => fetchedBytes,
+    async info(repository, digest) {
+      return { digest, sizeBytes: await confirm(repository, digest) };
+    },
+    async open(repository, digest) {
+      const sizeBytes = await confirm(repository, digest);
+      const stored = await context.content.find(digest);
+      if (stored?.sizeBytes === sizeBytes) {
+        context.count('blob', 'hit');
+        context.index.used(digest, context.now());
+        return openBlob({ digest, sizeBytes }, (start, end) => readStored(context, digest, { start, end }));
+      }
+      context.count('blob', fetches.has(digest) ? 'hit' : 'miss');
+      const running = fetch(repository, digest, sizeBytes);
+      try {
+        // A refusal is told as such: once the answer's head was sent, only its breaking off could tell.
+        await running.stream().then((stream) => stream.destroy());
+      } catch (error) {
+        throw fromUpstream(error, 'blob-unknown', context.log);
+      }
+      return openBlob({ digest, sizeBytes }, (start, end) => follow(context, running, { digest, start, end }));
+    },
+    mount: async () => false,
+    remove: () => Promise.reject(readOnly()),
+  };
+}
+
+function openBlob(
+  blob: { digest: Digest; sizeBytes: number },
+  read: (start: number, end: number) => AsyncGenerator<Uint8Array>,
+): OpenBlob {
+  return {
+    ...blob,
+    changedMs: 0,
+    content: {
+      kind: 'stream',
+      read: (start, end) => Readable.from(read(start, end), { objectMode: false, highWaterMark: 1 << 20 }),
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+async function* readStored(
+  { content }: CacheContext,
+  digest: Digest,
+  range: { start: number; end: number },
+): AsyncGenerator<Uint8Array> {
+  yield* (await content.read(digest, range)) as AsyncIterable<Uint8Array>;
+}
+
+/** The wanted part of what comes, but for its last piece, which waits until the whole was found right: an answer that ends is the right blob. */
+async function* follow(
+  context: CacheContext,
+  running: BlobFetch,
+  { digest, start, end }: { digest: Digest; start: number; end: number },
+): AsyncGenerator<Uint8Array> {
+  let position = 0;
+  let sent = start;
+  let held: Uint8Array | undefined;
+  try {
+    for await (const chunk of (await running.stream()) as AsyncIterable<Uint8Array>) {
+      const from = Math.max(start - position, 0);
+      const piece = chunk.subarray(from, Math.max(from, end - position));
+      position += chunk.byteLength;
+      if (piece.byteLength > 0) {
+        if (held) yield held;
+        sent += held?.byteLength ?? 0;
+        held = piece;
+      }
+      if (position >= end) break;
+    }
+  } catch (error) {
+    // The download began again: what was sent so far may be wrong, so it must prove right before more is sent.
+    if (toSiloError(error).code !== 'blob-restarted' || sent > start) throw error;
+    await running.done;
+    yield* readStored(context, digest, { start, end });
+    return;
+  }
+  await running.done;
+  if (held) yield held;
+}
