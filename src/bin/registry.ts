@@ -1,54 +1,51 @@
 import { createRegistry } from '../engine/registry/create-registry.ts';
+import { defaultRegistryRoot, resolveRegistrySettings } from '../engine/registry/settings.ts';
 import { toSiloError } from '../foundation/base/errors.ts';
 import { createLog } from '../foundation/base/log.ts';
-import { parseListenAddress } from '../foundation/http/listen.ts';
 import { requestThreadPoolSize } from '../foundation/kernel/thread-pool.ts';
 import type { RegistryCollectOptions, RegistryServeOptions } from '../frontends/cli/deps.ts';
-import { createRegistryServer } from '../frontends/registry/registry-server.ts';
 import { openFolderStore } from '../resources/registry/folder-store.ts';
+import { openRegistryServer } from './registry-server.ts';
 
-const defaultRoot = '/var/lib/silo-registry';
 /** How long a request may go on after a signal to stop. */
 const graceMs = 30_000;
-const collectEveryMs = 3_600_000;
 /** Reading and writing of blobs runs on the pool. */
 const poolThreads = 16;
 
-/** `silo registry serve`: until SIGTERM or SIGINT, the second of which does not wait for running requests. Resolves to the exit code. */
+/**
+ * `silo registry serve`: until SIGTERM or SIGINT, the second of which does not wait for running requests; SIGHUP reads certificates again and opens the
+ * access log anew. Resolves to the exit code.
+ */
 export async function serveRegistry(options: RegistryServeOptions): Promise<number> {
   requestThreadPoolSize(poolThreads);
   const log = createLog((line) => void process.stderr.write(line));
   const stop = signals();
-  const address = parseListenAddress(`tcp://${options.addr}`);
-  await using store = await openFolderStore(options.root ?? defaultRoot);
-  const registry = createRegistry(store, { log });
-  const server = createRegistryServer(registry, { log });
-  const bound = await server.listen(address);
-  const host = bound.kind === 'tcp' ? `${bound.host}:${bound.port}` : bound.path;
+  const settings = resolveRegistrySettings(options.given);
+  await using server = await openRegistryServer(settings, log);
+  process.on('SIGHUP', () => {
+    server
+      .reload()
+      .catch((error: unknown) => log.error('not reloaded', { reason: toSiloError(error).message }));
+  });
+  const { host, metricsHost } = server;
   process.stdout.write(
     [
-      `A registry listens on ${host}; it keeps its images below ${options.root ?? defaultRoot}.`,
+      `A registry listens on ${host}; it keeps its images below ${settings.root}.`,
       `  silo tag IMAGE ${host}/NAME:TAG && silo push ${host}/NAME:TAG`,
+      ...(settings.page ? [`  ${server.secure ? 'https' : 'http'}://${host}/ shows what is there`] : []),
+      ...(metricsHost === undefined ? [] : [`  http://${metricsHost}/metrics for Prometheus`]),
       '',
     ].join('\n'),
   );
-  const collecting = setInterval(() => {
-    registry.upkeep.collectGarbage().then(
-      ({ blobs, freedBytes }) => log.info('collected', { blobs, freedBytes }),
-      (error: unknown) => log.error('garbage was not collected', { reason: toSiloError(error).message }),
-    );
-  }, collectEveryMs);
   await stop.first;
-  clearInterval(collecting);
-  await Promise.race([server.close({ graceMs }), stop.second]);
-  await server.close();
+  await Promise.race([server.close(graceMs), stop.second]);
   return 0;
 }
 
 /** `silo registry gc`. Resolves to the exit code. */
 export async function collectRegistry(options: RegistryCollectOptions): Promise<number> {
   const log = createLog((line) => void process.stderr.write(line));
-  await using store = await openFolderStore(options.root ?? defaultRoot);
+  await using store = await openFolderStore(options.root ?? defaultRegistryRoot);
   // Nobody was served since the opening: the age of files alone protects them.
   const registry = createRegistry(store, { log, servedSinceMs: 0 });
   const { manifests, blobs, freedBytes } = await registry.upkeep.collectGarbage(options);

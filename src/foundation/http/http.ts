@@ -81,6 +81,8 @@ export type ListenAddress =
   | { kind: 'tcp'; host: string; port: number };
 
 export interface HttpServer {
+  /** Connections from now on see this identity; running ones go on. Kind `invalid`, and nothing changes, when it is none. */
+  renew(identity: TlsIdentity): void;
   /** Resolves when connections are accepted; the result names what was bound (a port 0 is replaced). */
   listen(address: ListenAddress): Promise<ListenAddress>;
   /** Refuses new connections, cuts the open ones; those on which a request is being answered after `graceMs` at the latest. */
@@ -93,4 +95,17 @@ export interface HttpServerOptions {
    * may do what.
    */
   audience?: 'engine' | 'anybody';
+  /** TLS instead of plain HTTP. */
+  tls?: TlsIdentity;
+  /** Connections on which nothing moves either way for this long are cut; never when absent. */
+  idleMs?: number;
+}
+
+/** Who a server is, in PEM form. */
+export interface TlsIdentity {
+  /** With the chain up to an authority that clients know. */
+  cert: string;
+  key: string;
+  /** Clients must have a certificate of one of these authorities. */
+  clientCa?: string;
 }

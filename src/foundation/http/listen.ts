@@ -1,6 +1,5 @@
 import { chmod, chown, lstat, mkdir, unlink } from 'node:fs/promises';
-import { createConnection } from 'node:net';
-import type { Server } from 'node:http';
+import { type Server, createConnection } from 'node:net';
 import { dirname } from 'node:path';
 import { conflict, invalid } from '../base/errors.ts';
 import type { ListenAddress } from './http.ts';

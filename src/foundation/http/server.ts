@@ -7,6 +7,7 @@ import { isForeignPage } from './browser.ts';
 import { exchangeOfRequest, exchangeOfUpgrade } from './exchange.ts';
 import type { Exchange, HttpHandler, HttpServer, HttpServerOptions } from './http.ts';
 import { listenOn } from './listen.ts';
+import { type TlsDoor, createTlsDoor } from './tls-door.ts';
 
 /** Time for a client to send a request's head; bodies and answers may take as long as they need (uploads, `logs -f`, `wait`). */
 const headTimeoutMs = 60_000;
@@ -17,9 +18,11 @@ const upgrades = new Set(['tcp', 'websocket']);
 export function createHttpServer(
   handler: HttpHandler,
   log: Log,
-  { audience = 'engine' }: HttpServerOptions = {},
+  { audience = 'engine', tls, idleMs }: HttpServerOptions = {},
 ): HttpServer {
   const servers = new Set<Server>();
+  const doors = new Set<TlsDoor>();
+  let identity = tls;
   const upgraded = new Set<Socket>();
   const unanswered = createCount();
   return {
@@ -27,21 +30,36 @@ export function createHttpServer(
       const guarded = address.kind === 'tcp' && audience === 'engine' ? refusingBrowsers(handler) : handler;
       const server = createOne(guarded, log, upgraded);
       server.on('request', (_, response) => unanswered.add(response));
+      if (identity !== undefined) {
+        const door = createTlsDoor(server, identity, idleMs);
+        const bound = await listenOn(door.server, address, audience);
+        doors.add(door);
+        return bound;
+      }
+      cutIdle(server, idleMs);
       const bound = await listenOn(server, address, audience);
       servers.add(server);
       return bound;
     },
+    renew(next) {
+      for (const door of doors) door.renew(next);
+      identity = next;
+    },
     async close({ graceMs = 0 } = {}) {
       const refused = Promise.all(
-        Array.from(servers, (server) => new Promise<void>((resolve) => server.close(() => resolve()))),
+        [...servers, ...Array.from(doors, (door) => door.server)].map(
+          (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+        ),
       );
       if (graceMs > 0) await unanswered.none(graceMs);
       const closed = refused;
       for (const server of servers) server.closeAllConnections();
+      for (const door of doors) door.cut();
       // Upgraded connections are no longer the servers', which yet wait for them.
       for (const socket of upgraded) socket.destroy();
       await closed;
       servers.clear();
+      doors.clear();
     },
   };
 }
@@ -80,6 +98,11 @@ function createOne(handler: HttpHandler, log: Log, upgraded: Set<Socket>): Serve
       socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   return server;
+}
+
+function cutIdle(server: Server, idleMs = 0): void {
+  server.timeout = idleMs;
+  server.on('timeout', (socket: Socket) => socket.destroy());
 }
 
 /** A web page in a browser on this machine reaches loopback ports too; it must not reach the engine. */

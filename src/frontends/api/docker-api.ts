@@ -14,7 +14,7 @@ import { showMetrics } from './routes/system/metrics.ts';
 import { volumeRoutes } from './routes/volumes/index.ts';
 import type { BuildVersion } from './translate/system-json.ts';
 
-export interface DockerApi extends HttpServer {
+export interface DockerApi extends Omit<HttpServer, 'renew'> {
   /** Serves `/metrics` alone, on an address of its own. */
   listenForMetrics(address: ListenAddress): Promise<ListenAddress>;
 }

@@ -1,3 +1,5 @@
+import type { GivenOptions } from '../../engine/registry/settings.ts';
+
 /** What the entry point gives to the CLI: things that only `bin` may touch. */
 export interface CliDeps {
   version: CliVersion;
@@ -65,9 +67,8 @@ export interface DoctorOptions {
 }
 
 export interface RegistryServeOptions {
-  root?: string;
-  /** `127.0.0.1:5000` */
-  addr: string;
+  /** What was on the command line, by the names of the options. */
+  given: GivenOptions;
 }
 
 export interface RegistryCollectOptions {

@@ -7,6 +7,7 @@ import {
 } from '../../foundation/base/errors.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import type { Exchange, HttpHandler } from '../../foundation/http/http.ts';
+import { paced } from '../../foundation/http/paced.ts';
 import { createRouter } from '../../foundation/http/router.ts';
 import { parseRepositoryName, type RepositoryName } from '../../foundation/oci/repository-name.ts';
 import type { Access, Authorize, Observe } from './access.ts';
@@ -18,6 +19,8 @@ export interface DispatchOptions {
   log: Log;
   authorize?: Authorize;
   observe?: Observe;
+  /** Bodies that come more slowly are given up. */
+  slowest?: { bytes: number; perMs: number };
 }
 
 /** What is found out about a request on its way, for its record. */
@@ -86,7 +89,7 @@ function toCall(
       if (progress.repository === undefined) throw internal('the route has no repository');
       return progress.repository;
     },
-    body: counted(exchange.body as AsyncIterable<Uint8Array>, progress),
+    body: counted(atPace(exchange.body as AsyncIterable<Uint8Array>, options.slowest), progress),
     async allows(access) {
       try {
         await options.authorize?.(exchange, access);
@@ -103,6 +106,11 @@ function toCall(
 function toAccess(action: Access['action'], call: RegistryCall): Access {
   return action === 'catalog' || action === 'ping' ? { action } : { action, repository: call.repository };
 }
+
+const atPace = (
+  body: AsyncIterable<Uint8Array>,
+  slowest: DispatchOptions['slowest'],
+): AsyncIterable<Uint8Array> => (slowest === undefined ? body : paced(body, slowest));
 
 async function* counted(source: AsyncIterable<Uint8Array>, progress: Progress): AsyncGenerator<Uint8Array> {
   for await (const chunk of source) {

@@ -60,6 +60,7 @@ const byCode: Record<string, ErrorAnswer> = {
   'tag-invalid': { status: 400, code: 'TAG_INVALID' },
   'page-invalid': { status: 400, code: 'PAGINATION_NUMBER_INVALID' },
   'quota-exceeded': { status: 403, code: 'DENIED' },
+  'too-slow': { status: 408, code: 'BLOB_UPLOAD_INVALID' },
   'too-many-requests': { status: 429, code: 'TOOMANYREQUESTS' },
 };
 

@@ -1,5 +1,5 @@
 import type { Registry } from '../../engine/registry/registry.ts';
-import type { HttpServer } from '../../foundation/http/http.ts';
+import type { HttpServer, TlsIdentity } from '../../foundation/http/http.ts';
 import { createHttpServer } from '../../foundation/http/server.ts';
 import type { Route } from './call.ts';
 import { createDispatcher, type DispatchOptions } from './dispatch.ts';
@@ -12,6 +12,9 @@ import { uploadRoutes } from './routes/uploads.ts';
 export interface RegistryServerOptions extends DispatchOptions {
   /** Further pages, such as metrics; they come before the registry's own. */
   routes?: readonly Route[];
+  tls?: TlsIdentity;
+  /** Connections on which nothing moves for this long are cut. */
+  idleMs?: number;
 }
 
 /** The OCI distribution specification 1.1 in front of a registry. Without `authorize` everybody may do everything. */
@@ -26,5 +29,10 @@ export function createRegistryServer(registry: Registry, options: RegistryServer
     ...uploadRoutes(registry),
     ...blobRoutes(registry),
   ];
-  return createHttpServer(createDispatcher(routes, options), options.log, { audience: 'anybody' });
+  const { tls, idleMs } = options;
+  return createHttpServer(createDispatcher(routes, options), options.log, {
+    audience: 'anybody',
+    ...(tls === undefined ? {} : { tls }),
+    ...(idleMs === undefined ? {} : { idleMs }),
+  });
 }

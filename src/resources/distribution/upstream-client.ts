@@ -17,7 +17,11 @@ export interface UpstreamClient {
   tagDigest(reference: Reference, signal?: AbortSignal): Promise<Digest | undefined>;
   /** Kind `not-found` when the repository has no such blob. */
   blobSize(reference: Reference, digest: Digest, signal?: AbortSignal): Promise<number>;
-  tags(reference: Reference, page: { limit: number; after?: string }, signal?: AbortSignal): Promise<string[]>;
+  tags(
+    reference: Reference,
+    page: { limit: number; after?: string },
+    signal?: AbortSignal,
+  ): Promise<string[]>;
   /** None where the registry does not know the question. */
   referrers(reference: Reference, subject: Digest, signal?: AbortSignal): Promise<Descriptor[]>;
 }
@@ -59,7 +63,10 @@ export function createUpstreamClient(options: RegistryClientOptions): UpstreamCl
       return size;
     },
     async tags(reference, { limit, after }, signal) {
-      const query = new URLSearchParams({ n: String(limit), ...(after === undefined ? {} : { last: after }) });
+      const query = new URLSearchParams({
+        n: String(limit),
+        ...(after === undefined ? {} : { last: after }),
+      });
       const bytes = await get(reference, `${reference.path}/tags/list?${query.toString()}`, signal);
       const tags = parseJsonDocument(bytes, 'list of tags', tagsLimitBytes).strings('tags', 100_000) ?? [];
       return tags.filter(isTag);

@@ -16,7 +16,10 @@ export interface CacheIndex {
   /** What a manifest says of its parts: their size, not yet that the repository has them. */
   expect(repository: RepositoryName, parts: readonly { digest: Digest; sizeBytes: number }[]): void;
   /** The repository upstream showed that it has it. */
-  confirm(repository: RepositoryName, member: { digest: Digest; sizeBytes: number; mediaType?: string }): void;
+  confirm(
+    repository: RepositoryName,
+    member: { digest: Digest; sizeBytes: number; mediaType?: string },
+  ): void;
   usage(repository: RepositoryName): { blobs: number; sizeBytes: number };
   stored(digest: Digest, sizeBytes: number, usedMs: number): void;
   used(digest: Digest, usedMs: number): void;
@@ -89,12 +92,19 @@ export function openCacheIndex(db: Database): CacheIndex {
         repository,
         digest,
       );
-      return row && { sizeBytes: row.size, mediaType: row.media_type ?? undefined, confirmed: row.confirmed === 1 };
+      return (
+        row && { sizeBytes: row.size, mediaType: row.media_type ?? undefined, confirmed: row.confirmed === 1 }
+      );
     },
     expect: (repository, parts) =>
       db.transactionRelaxed(() => {
         for (const { digest, sizeBytes } of parts)
-          db.run('INSERT OR IGNORE INTO cached_members VALUES (?, ?, ?, NULL, 0)', repository, digest, sizeBytes);
+          db.run(
+            'INSERT OR IGNORE INTO cached_members VALUES (?, ?, ?, NULL, 0)',
+            repository,
+            digest,
+            sizeBytes,
+          );
       }),
     confirm: (repository, { digest, sizeBytes, mediaType }) =>
       void db.runRelaxed(
@@ -119,12 +129,17 @@ export function openCacheIndex(db: Database): CacheIndex {
         sizeBytes,
         usedMs,
       ),
-    used: (digest, usedMs) => void db.runRelaxed('UPDATE cached_blobs SET used_ms = ? WHERE digest = ?', usedMs, digest),
+    used: (digest, usedMs) =>
+      void db.runRelaxed('UPDATE cached_blobs SET used_ms = ? WHERE digest = ?', usedMs, digest),
     removed: (digest) => void db.runRelaxed('DELETE FROM cached_blobs WHERE digest = ?', digest),
-    storedBytes: () => db.first<{ sum: number | null }>('SELECT sum(size) AS sum FROM cached_blobs')?.sum ?? 0,
+    storedBytes: () =>
+      db.first<{ sum: number | null }>('SELECT sum(size) AS sum FROM cached_blobs')?.sum ?? 0,
     leastUsed: (limit) =>
       db
-        .all<{ digest: Digest; size: number }>('SELECT digest, size FROM cached_blobs ORDER BY used_ms LIMIT ?', limit)
+        .all<{ digest: Digest; size: number }>(
+          'SELECT digest, size FROM cached_blobs ORDER BY used_ms LIMIT ?',
+          limit,
+        )
         .map(({ digest, size }) => ({ digest, sizeBytes: size })),
   };
 }

@@ -91,7 +91,9 @@ export function createCachedBlobs(context: CacheContext): CachedBlobs {
       } catch (error) {
         throw fromUpstream(error, 'blob-unknown', context.log);
       }
-      return openBlob({ digest, sizeBytes }, (start, end) => follow(context, running, { digest, start, end }));
+      return openBlob({ digest, sizeBytes }, (start, end) =>
+        follow(context, running, { digest, start, end }),
+      );
     },
     mount: async () => false,
     remove: () => Promise.reject(readOnly()),

@@ -22,7 +22,11 @@ export function createCachedLists(context: CacheContext): RegistryLists {
       const { questions, reference } = upstreamOf(repository);
       const wanted = options?.artifactType;
       try {
-        const all = await withDeadline(questions.referrers(reference, subject), patienceMs, 'the list of referrers');
+        const all = await withDeadline(
+          questions.referrers(reference, subject),
+          patienceMs,
+          'the list of referrers',
+        );
         return wanted === undefined ? all : all.filter(({ artifactType }) => artifactType === wanted);
       } catch (error) {
         if (!isOutOfReach(error)) throw fromUpstream(error, 'manifest-unknown', log);

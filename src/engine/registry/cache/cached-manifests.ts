@@ -95,7 +95,11 @@ async function fetchTag(context: CacheContext, repository: RepositoryName, tag: 
   return keep(context, repository, await client.manifest({ ...reference, tag }));
 }
 
-async function byDigest(context: CacheContext, repository: RepositoryName, digest: Digest): Promise<Document> {
+async function byDigest(
+  context: CacheContext,
+  repository: RepositoryName,
+  digest: Digest,
+): Promise<Document> {
   const stored = await findStored(context, repository, digest);
   if (stored !== undefined) {
     context.count('manifest', 'hit');

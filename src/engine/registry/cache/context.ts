@@ -46,7 +46,11 @@ export function isOutOfReach(thrown: unknown): boolean {
  * A failure upstream in the words of our own clients. That the upstream wants a login, or refuses ours, is the operator's affair: a 401 of ours would
  * make clients send their passwords again.
  */
-export function fromUpstream(thrown: unknown, unknown: 'manifest-unknown' | 'blob-unknown', log: Log): SiloError {
+export function fromUpstream(
+  thrown: unknown,
+  unknown: 'manifest-unknown' | 'blob-unknown',
+  log: Log,
+): SiloError {
   const error = toSiloError(thrown);
   if (error.kind === 'unauthorized' || error.kind === 'forbidden')
     log.warn('the upstream registry refuses its cache', { reason: error.message });
@@ -55,7 +59,10 @@ export function fromUpstream(thrown: unknown, unknown: 'manifest-unknown' | 'blo
     case 'unauthorized':
     case 'forbidden':
     case 'invalid':
-      return notFound(`${unknown.replace('-', ' ')} to the upstream registry`, { code: unknown, cause: error });
+      return notFound(`${unknown.replace('-', ' ')} to the upstream registry`, {
+        code: unknown,
+        cause: error,
+      });
     case 'unavailable':
     case 'timeout':
     case 'corrupt':

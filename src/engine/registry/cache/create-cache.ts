@@ -56,7 +56,7 @@ export async function openCachingRegistry(local: Registry, options: CacheOptions
   const upstreamOf = createUpstreams(options);
   let trimming: Promise<void> | undefined;
   const trim = async (): Promise<void> => {
-    for (let excess = index.storedBytes() - limitBytes; excess > 0; ) {
+    for (let excess = index.storedBytes() - limitBytes; excess > 0;) {
       const candidates = index.leastUsed(100).filter(({ digest }) => !blobs.isBusy(digest));
       if (candidates.length === 0) return;
       for (const { digest, sizeBytes } of candidates) {
@@ -82,7 +82,9 @@ export async function openCachingRegistry(local: Registry, options: CacheOptions
     },
     trim() {
       trimming ??= trim()
-        .catch((error: unknown) => log.warn('the cache was not trimmed', { reason: toSiloError(error).message }))
+        .catch((error: unknown) =>
+          log.warn('the cache was not trimmed', { reason: toSiloError(error).message }),
+        )
         .finally(() => (trimming = undefined));
     },
   };
@@ -141,7 +143,8 @@ function route(local: Registry, upstreams: readonly Upstream[], cached: CachedPa
     manifests: {
       info: (repository, reference) => reader(repository).manifests.info(repository, reference),
       get: (repository, reference) => reader(repository).manifests.get(repository, reference),
-      put: (repository, reference, document) => reader(repository).manifests.put(repository, reference, document),
+      put: (repository, reference, document) =>
+        reader(repository).manifests.put(repository, reference, document),
       remove: (repository, reference) => reader(repository).manifests.remove(repository, reference),
     },
     blobs: {
@@ -155,18 +158,21 @@ function route(local: Registry, upstreams: readonly Upstream[], cached: CachedPa
       start: async (repository, options) => uploads(repository).start(repository, options),
       status: async (repository, id) => uploads(repository).status(repository, id),
       append: async (repository, id, chunk) => uploads(repository).append(repository, id, chunk),
-      finish: async (repository, id, digest, chunk) => uploads(repository).finish(repository, id, digest, chunk),
+      finish: async (repository, id, digest, chunk) =>
+        uploads(repository).finish(repository, id, digest, chunk),
       cancel: async (repository, id) => uploads(repository).cancel(repository, id),
     },
     lists: {
       repositories: async (page) =>
         merge(await local.lists.repositories(page), await cached.lists.repositories(page), page?.limit),
       tags: (repository, page) => reader(repository).lists.tags(repository, page),
-      referrers: (repository, subject, options) => reader(repository).lists.referrers(repository, subject, options),
+      referrers: (repository, subject, options) =>
+        reader(repository).lists.referrers(repository, subject, options),
     },
     upkeep: {
       ...local.upkeep,
-      usage: (repository) => (isCached(repository) ? cached.usage(repository) : local.upkeep.usage(repository)),
+      usage: (repository) =>
+        isCached(repository) ? cached.usage(repository) : local.upkeep.usage(repository),
     },
   };
 }

@@ -33,7 +33,10 @@ export function parseUpstream(text: string): Upstream {
 }
 
 /** The upstream for a repository, the longest prefix first. */
-export function findUpstream(upstreams: readonly Upstream[], repository: RepositoryName): Upstream | undefined {
+export function findUpstream(
+  upstreams: readonly Upstream[],
+  repository: RepositoryName,
+): Upstream | undefined {
   return upstreams
     .filter(({ prefix }) => prefix === '' || repository.startsWith(`${prefix}/`))
     .toSorted((a, b) => b.prefix.length - a.prefix.length)[0];

@@ -45,7 +45,9 @@ test('a token carries what the rules give of what was asked for', async () => {
 
 test('nobody in particular gets what everyone may, where there is any such thing', async () => {
   const scope = query('scope=repository:public/app:pull,push');
-  expect(await endpoint().tokens.get(scope, undefined)).toMatchObject({ scope: 'repository:public/app:pull' });
+  expect(await endpoint().tokens.get(scope, undefined)).toMatchObject({
+    scope: 'repository:public/app:pull',
+  });
   const closed = endpoint('allow ali ** all').tokens;
   expect(closed.get(scope, undefined)).rejects.toMatchObject({ kind: 'unauthorized' });
 });
@@ -89,7 +91,8 @@ test('the token server is where the client found us, or where the operator says'
   const at = (host: string | undefined) => realmFor({ externalUrl: undefined, secure: true, host });
   expect(at('reg.example:5000')).toBe('https://reg.example:5000/token');
   expect(at('[::1]:5000')).toBe('https://[::1]:5000/token');
-  for (const bad of [undefined, '', 'a/b', 'a@b', 'a b', 'a"b', 'x'.repeat(300)]) expect(at(bad)).toBeUndefined();
+  for (const bad of [undefined, '', 'a/b', 'a@b', 'a b', 'a"b', 'x'.repeat(300)])
+    expect(at(bad)).toBeUndefined();
   expect(realmFor({ externalUrl: 'https://r.example/x/', secure: false, host: 'h' })).toBe(
     'https://r.example/x/token',
   );

@@ -66,13 +66,26 @@ export function createRegistryMetrics(options: RegistryMetricsOptions): Registry
       out.sample(sentBytes);
       out.family('silo_registry_logins_refused_total', 'counter', 'Passwords and tokens that proved nothing');
       out.sample(refusedLogins);
-      out.family('silo_registry_uploads_under_way', 'gauge', 'Uploads that are neither finished nor given up');
+      out.family(
+        'silo_registry_uploads_under_way',
+        'gauge',
+        'Uploads that are neither finished nor given up',
+      );
       out.sample(options.uploadsUnderWay?.());
-      out.family('silo_registry_cache_requests_total', 'counter', 'What the cache of another registry answered');
-      for (const { kind, result, count } of options.cache?.() ?? []) out.sample(count, formatLabels({ kind, result }));
+      out.family(
+        'silo_registry_cache_requests_total',
+        'counter',
+        'What the cache of another registry answered',
+      );
+      for (const { kind, result, count } of options.cache?.() ?? [])
+        out.sample(count, formatLabels({ kind, result }));
       out.family('silo_registry_cache_fetched_bytes_total', 'counter', 'Bytes from the other registry');
       out.sample(options.fetchedBytes?.());
-      out.family('silo_registry_repository_bytes', 'gauge', 'Stored bytes by repository, shared ones in each');
+      out.family(
+        'silo_registry_repository_bytes',
+        'gauge',
+        'Stored bytes by repository, shared ones in each',
+      );
       for (const row of rows) out.sample(row.sizeBytes, formatLabels({ repository: row.repository }));
       out.family('silo_registry_repository_blobs', 'gauge', 'Stored blobs by repository');
       for (const row of rows) out.sample(row.blobs, formatLabels({ repository: row.repository }));
@@ -93,7 +106,11 @@ function observe(timings: Map<string, Timing>, { route = 'none', milliseconds }:
 }
 
 function writeTimings(out: ReturnType<typeof createMetricsText>, timings: ReadonlyMap<string, Timing>): void {
-  out.family('silo_registry_request_duration_seconds', 'histogram', 'Time until the end of the answer, by route');
+  out.family(
+    'silo_registry_request_duration_seconds',
+    'histogram',
+    'Time until the end of the answer, by route',
+  );
   for (const [route, { buckets, count, sumSeconds }] of timings) {
     const labels = formatLabels({ route });
     for (const [index, bound] of boundsSeconds.entries())

@@ -7,7 +7,9 @@ type Part = Html | string | number | undefined | readonly (Html | undefined)[];
 
 /** A template whose values are escaped unless they are markup themselves: the only way to make any. */
 export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
-  const markup = strings.map((text, index) => (index === 0 ? text : `${render(parts[index - 1])}${text}`)).join('');
+  const markup = strings
+    .map((text, index) => (index === 0 ? text : `${render(parts[index - 1])}${text}`))
+    .join('');
   return { markup };
 }
 
@@ -18,11 +20,20 @@ function render(part: Part): string {
   return 'markup' in part ? part.markup : part.map((each) => each?.markup ?? '').join('');
 }
 
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;', '`': '&#96;' };
+const entities: Record<string, string> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+  '`': '&#96;',
+};
 
 /** Also takes what would turn the direction of text around or hide it. */
 function escape(text: string): string {
   return text
     .replace(/[&<>"'`]/g, (character) => entities[character] ?? '')
-    .replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, (character) => (character === '\n' || character === '\t' ? ' ' : '\u{fffd}'));
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, (character) =>
+      character === '\n' || character === '\t' ? ' ' : '\u{fffd}',
+    );
 }

@@ -45,11 +45,21 @@ export function formatPage(frame: Frame, body: Html): string {
       : html` · ${frame.user}`;
   const trail = frame.trail.map(({ text, href }) => html`<a href="${href}">${text}</a> / `);
   const page = html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${frame.title}</title><style>${{ markup: style }}</style></head>
-<body><nav>${trail}${who}</nav><h1>${frame.title}</h1>
-${body}
-</body></html>
-`;
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width" />
+        <title>${frame.title}</title>
+        <style>
+          ${{ markup: style }}
+        </style>
+      </head>
+      <body>
+        <nav>${trail}${who}</nav>
+        <h1>${frame.title}</h1>
+        ${body}
+      </body>
+    </html> `;
   return page.markup;
 }
 

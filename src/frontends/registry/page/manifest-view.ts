@@ -37,24 +37,57 @@ export async function viewManifest(
   const isImage = configTypes.includes(config.mediaType);
   const kind = artifactType ?? (isImage ? undefined : config.mediaType);
   return html`${kind === undefined ? undefined : html`<p>Artifact of type <code>${shorten(kind)}</code></p>`}
-${isImage ? await viewConfig(registry, repository, { config, layers: layers.length }) : undefined}
-<h2>Layers: ${layers.length}, ${formatBytes(total)}</h2>
-${descriptorTable(layers)}${annotationTable(annotations)}`;
+    ${isImage ? await viewConfig(registry, repository, { config, layers: layers.length }) : undefined}
+    <h2>Layers: ${layers.length}, ${formatBytes(total)}</h2>
+    ${descriptorTable(layers)}${annotationTable(annotations)}`;
 }
 
 function platforms(repository: RepositoryName, manifests: readonly Descriptor[]): Html {
   const rows = manifests.slice(0, shownRows).map(
-    ({ platform, digest, size, mediaType, annotations }) => html`<tr><td><a href="${linkTo({ repository, reference: digest })}">${platform ? shorten([platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined).join('/'), 80) : shorten(annotations?.['vnd.docker.reference.type'] ?? mediaType, 80)}</a></td><td><code>${digest}</code></td><td class="number">${formatBytes(size)}</td></tr>`,
+    ({ platform, digest, size, mediaType, annotations }) =>
+      html`<tr>
+        <td>
+          <a href="${linkTo({ repository, reference: digest })}"
+            >${platform ? shorten([platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined).join('/'), 80) : shorten(annotations?.['vnd.docker.reference.type'] ?? mediaType, 80)}</a
+          >
+        </td>
+        <td><code>${digest}</code></td>
+        <td class="number">${formatBytes(size)}</td>
+      </tr>`,
   );
-  return html`<h2>Platforms</h2><table><tr><th>platform</th><th>manifest</th><th class="number">size</th></tr>${rows}</table>${rest(manifests.length)}`;
+  return html`<h2>Platforms</h2>
+    <table>
+      <tr>
+        <th>platform</th>
+        <th>manifest</th>
+        <th class="number">size</th>
+      </tr>
+      ${rows}
+    </table>
+    ${rest(manifests.length)}`;
 }
 
 function descriptorTable(descriptors: readonly Descriptor[]): Html {
   const rows = descriptors.slice(0, shownRows).map(
     ({ digest, size, mediaType, annotations }) =>
-      html`<tr><td><code>${digest}</code><br><span class="dim">${shorten(mediaType, 120)} ${shorten(annotations?.['org.opencontainers.image.title'] ?? '', 120)}</span></td><td class="number">${formatBytes(size)}</td></tr>`,
+      html`<tr>
+        <td>
+          <code>${digest}</code><br /><span class="dim"
+            >${shorten(mediaType, 120)}
+            ${shorten(annotations?.['org.opencontainers.image.title'] ?? '', 120)}</span
+          >
+        </td>
+        <td class="number">${formatBytes(size)}</td>
+      </tr>`,
   );
-  return html`<table><tr><th>digest</th><th class="number">size</th></tr>${rows}</table>${rest(descriptors.length)}`;
+  return html`<table>
+      <tr>
+        <th>digest</th>
+        <th class="number">size</th>
+      </tr>
+      ${rows}
+    </table>
+    ${rest(descriptors.length)}`;
 }
 
 const rest = (count: number): Html | undefined =>
@@ -63,9 +96,16 @@ const rest = (count: number): Html | undefined =>
 function annotationTable(annotations: Readonly<Record<string, string>> | undefined): Html | undefined {
   const entries = Object.entries(annotations ?? {}).slice(0, shownAnnotations);
   if (entries.length === 0) return undefined;
-  return html`<h2>Annotations</h2><table>${entries.map(
-    ([name, value]) => html`<tr><td>${shorten(name, 120)}</td><td>${shorten(value)}</td></tr>`,
-  )}</table>`;
+  return html`<h2>Annotations</h2>
+    <table>
+      ${entries.map(
+        ([name, value]) =>
+          html`<tr>
+            <td>${shorten(name, 120)}</td>
+            <td>${shorten(value)}</td>
+          </tr>`,
+      )}
+    </table>`;
 }
 
 async function viewConfig(
@@ -80,7 +120,10 @@ async function viewConfig(
     const image = parseImageConfig(await readWhole(open), layers);
     const run = image.config;
     const facts: [string, string | undefined][] = [
-      ['platform', [image.os, image.architecture, image.variant].filter((part) => part !== undefined).join('/')],
+      [
+        'platform',
+        [image.os, image.architecture, image.variant].filter((part) => part !== undefined).join('/'),
+      ],
       ['created', image.created],
       ['entrypoint', run?.Entrypoint?.join(' ')],
       ['command', run?.Cmd?.join(' ')],
@@ -90,13 +133,31 @@ async function viewConfig(
     ];
     const rows = facts
       .filter(([, value]) => value !== undefined && value !== '')
-      .map(([name, value]) => html`<tr><th>${name}</th><td>${shorten(value ?? '')}</td></tr>`);
+      .map(
+        ([name, value]) =>
+          html`<tr>
+            <th>${name}</th>
+            <td>${shorten(value ?? '')}</td>
+          </tr>`,
+      );
     const steps = (image.history ?? []).slice(0, shownRows).map(
-      (step) => html`<tr><td class="dim">${shorten(step.created ?? '', 30)}</td><td><code>${shorten(step.created_by ?? step.comment ?? '')}</code></td></tr>`,
+      (step) =>
+        html`<tr>
+          <td class="dim">${shorten(step.created ?? '', 30)}</td>
+          <td><code>${shorten(step.created_by ?? step.comment ?? '')}</code></td>
+        </tr>`,
     );
-    return html`<table>${rows}</table>${annotationTable(run?.Labels)}${
-      steps.length === 0 ? undefined : html`<h2>History</h2><table>${steps}</table>`
-    }`;
+    return html`<table>
+        ${rows}
+      </table>
+      ${annotationTable(run?.Labels)}${
+        steps.length === 0
+          ? undefined
+          : html`<h2>History</h2>
+              <table>
+                ${steps}
+              </table>`
+      }`;
   } catch {
     // A configuration that is missing or strange leaves the manifest, which is what was asked for.
     return html`<p class="dim">The image's configuration cannot be shown.</p>`;

@@ -105,7 +105,9 @@ const manifest = {
 };
 
 test('repositories, tags and what a tag holds are shown', async () => {
-  const registry = fakeRegistry({ 'team/app': { v1: manifest }, tools: { a: manifest, b: manifest } }, [config]);
+  const registry = fakeRegistry({ 'team/app': { v1: manifest }, tools: { a: manifest, b: manifest } }, [
+    config,
+  ]);
   const home = await show(registry, '');
   expect(home.text).toContain('<a href="/?repository=team%2Fapp">team/app</a>');
   const tags = await show(registry, 'repository=tools');
@@ -124,11 +126,16 @@ test('repositories, tags and what a tag holds are shown', async () => {
 
 test('platforms of an index lead to their manifests', async () => {
   const digest = sha256(JSON.stringify(manifest));
-  const entry = { ...pointer(manifest, manifest.mediaType), platform: { os: 'linux', architecture: 'arm64', variant: 'v8' } };
+  const entry = {
+    ...pointer(manifest, manifest.mediaType),
+    platform: { os: 'linux', architecture: 'arm64', variant: 'v8' },
+  };
   const index = { schemaVersion: 2, mediaType: `${oci}.index.v1+json`, manifests: [entry] };
   const registry = fakeRegistry({ app: { v1: index, arm: manifest } }, [config]);
   const { text } = await show(registry, 'repository=app&reference=v1');
-  expect(text).toContain(`<a href="/?repository=app&amp;reference=${encodeURIComponent(digest)}">linux/arm64/v8</a>`);
+  expect(text).toContain(
+    `<a href="/?repository=app&amp;reference=${encodeURIComponent(digest)}">linux/arm64/v8</a>`,
+  );
   expect((await show(registry, `repository=app&reference=${digest}`)).status).toBe(200);
 });
 
@@ -160,7 +167,9 @@ test('documents that are no manifests are told, not fatal', async () => {
   const odd = { mediaType: `${oci}.manifest.v1+json`, schemaVersion: 2, layers: 'no' };
   const registry = fakeRegistry({ app: { odd, gone: manifest } });
   expect((await show(registry, 'repository=app&reference=odd')).text).toContain('cannot be shown');
-  expect((await show(registry, 'repository=app&reference=gone')).text).toContain('configuration cannot be shown');
+  expect((await show(registry, 'repository=app&reference=gone')).text).toContain(
+    'configuration cannot be shown',
+  );
 });
 
 test('10,000 tags come in pages that lead through all of them', async () => {
@@ -182,7 +191,10 @@ test('only what may be pulled is shown, and the others learn nothing', async () 
   const visible = (name: string) => name === 'mine';
   expect((await show(registry, '', { visible })).text).not.toContain('theirs');
   const refused = await show(registry, 'repository=theirs', { visible });
-  expect(refused).toEqual({ ...(await show(registry, 'repository=nothing', { visible })), kind: 'page' } as never);
+  expect(refused).toEqual({
+    ...(await show(registry, 'repository=nothing', { visible })),
+    kind: 'page',
+  } as never);
   expect(refused.status).toBe(404);
   const caller = { kind: 'anonymous' } as const;
   expect((await show(registry, 'repository=theirs', { caller, visible })).status).toBe(401);
@@ -195,7 +207,9 @@ test('the policy of the page allows its own style and nothing else', async () =>
   const { text } = await show(fakeRegistry({ app: {} }), '');
   const style = /<style>([\s\S]*)<\/style>/.exec(text)?.[1] ?? '';
   const digest = createHash('sha256').update(style).digest('base64');
-  expect(pageHeaders['Content-Security-Policy']).toContain(`default-src 'none'; style-src 'sha256-${digest}'`);
+  expect(pageHeaders['Content-Security-Policy']).toContain(
+    `default-src 'none'; style-src 'sha256-${digest}'`,
+  );
   expect(text).not.toMatch(/style=|<script|javascript:|https?:/);
 });
 

@@ -1,9 +1,10 @@
 import type { Caller } from '../../../engine/registry/access/gate.ts';
-import type { PageOf, Registry } from '../../../engine/registry/registry.ts';
+import type { Registry } from '../../../engine/registry/registry.ts';
 import { SiloError, toSiloError } from '../../../foundation/base/errors.ts';
 import { isDigest } from '../../../foundation/oci/digest.ts';
 import { isTag } from '../../../foundation/oci/reference.ts';
 import { type RepositoryName, isRepositoryName } from '../../../foundation/oci/repository-name.ts';
+import { visibleRepositories } from '../visible-repositories.ts';
 import { html } from './html.ts';
 import { type Frame, formatPage, linkTo } from './layout.ts';
 import { viewManifest } from './manifest-view.ts';
@@ -33,8 +34,6 @@ export interface WebPageOptions {
 }
 
 const pageSize = 100;
-/** Repositories that are looked at for one page, when most of them are not the reader's. */
-const lookedAtMost = 5000;
 
 export function createWebPage(options: WebPageOptions): WebPage {
   return {
@@ -74,41 +73,31 @@ const home = { text: 'repositories', href: '/' };
 
 async function repositoriesPage(options: WebPageOptions, request: PageRequest): Promise<PageAnswer> {
   const after = request.query.get('after') ?? undefined;
-  const { items, more } = await visibleRepositories(options, request.caller, after);
+  const { items, more } = await visibleRepositories(
+    options.registry.lists,
+    (name) => options.mayPull(request.caller, name),
+    { limit: pageSize, ...(after === undefined ? {} : { after }) },
+  );
   if (items.length === 0 && request.caller.kind === 'anonymous' && options.canLogIn && after === undefined)
     return { kind: 'login' };
-  const rows = items.map((name) => html`<tr><td><a href="${linkTo({ repository: name })}">${name}</a></td></tr>`);
+  const rows = items.map(
+    (name) =>
+      html`<tr>
+        <td><a href="${linkTo({ repository: name })}">${name}</a></td>
+      </tr>`,
+  );
   const last = items.at(-1);
   const body = html`${
     rows.length === 0
-      ? html`<p>No repositories${after === undefined ? ' yet' : ' after this one'}. Push one with <code>silo push ${request.host ?? 'HOST'}/NAME</code>.</p>`
-      : html`<table>${rows}</table>`
+      ? html`<p>
+          No repositories${after === undefined ? ' yet' : ' after this one'}. Push one with
+          <code>silo push ${request.host ?? 'HOST'}/NAME</code>.
+        </p>`
+      : html`<table>
+          ${rows}
+        </table>`
   }${more && last !== undefined ? html`<p><a href="${linkTo({ after: last })}">next</a></p>` : undefined}`;
   return { kind: 'page', status: 200, text: formatPage(frame(options, request, 'Repositories'), body) };
-}
-
-async function visibleRepositories(
-  { registry, mayPull }: WebPageOptions,
-  caller: Caller,
-  after: string | undefined,
-): Promise<PageOf<RepositoryName>> {
-  const items: RepositoryName[] = [];
-  let position = after;
-  for (let looked = 0; looked < lookedAtMost; ) {
-    const page = await registry.lists.repositories({
-      limit: 1000,
-      ...(position === undefined ? {} : { after: position }),
-    });
-    for (const name of page.items) {
-      looked++;
-      position = name;
-      if (!(await mayPull(caller, name))) continue;
-      if (items.length === pageSize) return { items, more: true };
-      items.push(name);
-    }
-    if (!page.more || page.items.length === 0) return { items, more: false };
-  }
-  return { items, more: true };
 }
 
 async function tagsPage(
@@ -126,14 +115,26 @@ async function tagsPage(
   const rows = await Promise.all(
     items.map(async (tag) => {
       const info = await manifests.info(repository, { kind: 'tag', tag }).catch(() => undefined);
-      return html`<tr><td><a href="${linkTo({ repository, reference: tag })}">${tag}</a></td><td><code>${info?.digest ?? ''}</code></td></tr>`;
+      return html`<tr>
+        <td><a href="${linkTo({ repository, reference: tag })}">${tag}</a></td>
+        <td><code>${info?.digest ?? ''}</code></td>
+      </tr>`;
     }),
   );
   const last = items.at(-1);
   const body = html`<p class="dim">${usage.blobs} blobs, ${formatBytes(usage.sizeBytes)}</p>
-<table><tr><th>tag</th><th>digest</th></tr>${rows}</table>${
-    more && last !== undefined ? html`<p><a href="${linkTo({ repository, after: last })}">next</a></p>` : undefined
-  }${pullCommands(request.host, repository, items[0] === undefined ? undefined : `:${items[0]}`)}`;
+    <table>
+      <tr>
+        <th>tag</th>
+        <th>digest</th>
+      </tr>
+      ${rows}
+    </table>
+    ${
+      more && last !== undefined
+        ? html`<p><a href="${linkTo({ repository, after: last })}">next</a></p>`
+        : undefined
+    }${pullCommands(request.host, repository, items[0] === undefined ? undefined : `:${items[0]}`)}`;
   const shown = { ...frame(options, request, repository), trail: [home] };
   return { kind: 'page', status: 200, text: formatPage(shown, body) };
 }
@@ -150,10 +151,20 @@ async function manifestPage(
       : undefined;
   if (parsed === undefined) return notFoundPage(options, request);
   const document = await options.registry.manifests.get(repository, parsed);
-  const title = parsed.kind === 'tag' ? `${repository}:${reference}` : `${repository}@${reference.slice(0, 19)}…`;
-  const body = html`<table><tr><th>digest</th><td><code>${document.digest}</code></td></tr><tr><th>media type</th><td>${document.mediaType.slice(0, 200)}</td></tr></table>
-${pullCommands(request.host, repository, parsed.kind === 'tag' ? `:${reference}` : `@${reference}`)}
-${await viewManifest(options.registry, repository, document)}`;
+  const title =
+    parsed.kind === 'tag' ? `${repository}:${reference}` : `${repository}@${reference.slice(0, 19)}…`;
+  const body = html`<table>
+      <tr>
+        <th>digest</th>
+        <td><code>${document.digest}</code></td>
+      </tr>
+      <tr>
+        <th>media type</th>
+        <td>${document.mediaType.slice(0, 200)}</td>
+      </tr>
+    </table>
+    ${pullCommands(request.host, repository, parsed.kind === 'tag' ? `:${reference}` : `@${reference}`)}
+    ${await viewManifest(options.registry, repository, document)}`;
   const trail = [home, { text: repository, href: linkTo({ repository }) }];
   return { kind: 'page', status: 200, text: formatPage({ ...frame(options, request, title), trail }, body) };
 }
@@ -161,7 +172,9 @@ ${await viewManifest(options.registry, repository, document)}`;
 function pullCommands(host: string | undefined, repository: string, suffix: string | undefined) {
   if (host === undefined || suffix === undefined) return undefined;
   const name = `${host}/${repository}${suffix}`;
-  return html`<h2>Pull</h2><pre>silo pull ${name}
+  return html`<h2>Pull</h2>
+    <pre>
+silo pull ${name}
 docker pull ${name}</pre>`;
 }
 
