@@ -84,7 +84,7 @@ export async function openRegistryServer(settings: RegistrySettings, log: Log): 
     observe,
     slowest,
     idleMs,
-    authorize: edge.authorize,
+    authorize: (exchange, wanted) => edge.authorize(exchange, wanted),
     routes: [
       healthRoute,
       ...(settings.metrics ? [metricsRoute(metrics, edge)] : []),

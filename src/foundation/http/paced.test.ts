@@ -28,11 +28,11 @@ test('a body that drips or stops is ended', async () => {
       yield new Uint8Array(1);
     }
   })();
-  await expect(lengthOf(paced(drips, { bytes: 1000, perMs: 50 }))).rejects.toMatchObject({
+  expect(lengthOf(paced(drips, { bytes: 1000, perMs: 50 }))).rejects.toMatchObject({
     code: 'too-slow',
   });
   const never: AsyncIterable<Uint8Array> = {
     [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }),
   };
-  await expect(lengthOf(paced(never, { bytes: 1, perMs: 20 }))).rejects.toMatchObject({ kind: 'timeout' });
+  expect(lengthOf(paced(never, { bytes: 1, perMs: 20 }))).rejects.toMatchObject({ kind: 'timeout' });
 });

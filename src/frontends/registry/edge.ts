@@ -79,7 +79,9 @@ export function createEdge({ access, ...options }: EdgeOptions): Edge {
         if (caller.kind === 'anonymous' && !(await access.rules()).openToAnonymous)
           throw refuse(exchange, {});
         return;
-      default: {
+      case 'pull':
+      case 'push':
+      case 'delete': {
         const { repository, action } = wanted;
         const actions = action === 'push' ? (['pull', 'push'] as const) : [action];
         switch (await gate.judge(caller, repository, action)) {

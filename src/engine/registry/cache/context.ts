@@ -1,5 +1,5 @@
 import type { SingleFlight } from '../../../foundation/base/single-flight.ts';
-import { SiloError, notFound, toSiloError, unavailable } from '../../../foundation/base/errors.ts';
+import { type SiloError, notFound, toSiloError, unavailable } from '../../../foundation/base/errors.ts';
 import type { Log } from '../../../foundation/base/log.ts';
 import type { Reference } from '../../../foundation/oci/reference.ts';
 import type { RepositoryName } from '../../../foundation/oci/repository-name.ts';
@@ -54,23 +54,12 @@ export function fromUpstream(
   const error = toSiloError(thrown);
   if (error.kind === 'unauthorized' || error.kind === 'forbidden')
     log.warn('the upstream registry refuses its cache', { reason: error.message });
-  switch (error.kind) {
-    case 'not-found':
-    case 'unauthorized':
-    case 'forbidden':
-    case 'invalid':
-      return notFound(`${unknown.replace('-', ' ')} to the upstream registry`, {
-        code: unknown,
-        cause: error,
-      });
-    case 'unavailable':
-    case 'timeout':
-    case 'corrupt':
-      return unavailable(`the upstream registry does not serve it: ${error.message}`, {
-        code: 'upstream-unavailable',
-        cause: error,
-      });
-    default:
-      return error;
-  }
+  if (['not-found', 'unauthorized', 'forbidden', 'invalid'].includes(error.kind))
+    return notFound(`${unknown.replace('-', ' ')} to the upstream registry`, { code: unknown, cause: error });
+  if (['unavailable', 'timeout', 'corrupt'].includes(error.kind))
+    return unavailable(`the upstream registry does not serve it: ${error.message}`, {
+      code: 'upstream-unavailable',
+      cause: error,
+    });
+  return error;
 }

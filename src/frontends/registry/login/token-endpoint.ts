@@ -1,7 +1,7 @@
 import type { Gate } from '../../../engine/registry/access/gate.ts';
 import { type Grant, formatScope, parseScopes } from '../../../engine/registry/access/scopes.ts';
 import type { TokenIssuer } from '../../../engine/registry/access/tokens.ts';
-import { SiloError, invalid, unauthorized } from '../../../foundation/base/errors.ts';
+import { type SiloError, invalid, unauthorized } from '../../../foundation/base/errors.ts';
 
 /**
  * The server as its own token server: distribution's docs/spec/auth/token.md (GET with basic credentials) and oauth.md (POST with a password or a
@@ -73,6 +73,7 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
           const user = await issuer.readRefresh(given, sealOf);
           return { ...(await issue(user, wanted, false)), refresh_token: given };
         }
+        case null:
         default:
           throw invalid('want grant_type password or refresh_token', { code: 'unsupported-grant' });
       }

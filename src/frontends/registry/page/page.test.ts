@@ -52,7 +52,7 @@ function fakeRegistry(content: Record<string, Record<string, object>>, blobs: (o
         if (!found) throw notFound('manifest unknown', { code: 'manifest-unknown' });
         return documentOf(found);
       },
-      info: (repository, reference) => registry.manifests.get(repository, reference) as never,
+      info: (repository, reference) => registry.manifests.get(repository, reference),
     },
     blobs: {
       async open(_, digest: Digest) {

@@ -1,6 +1,6 @@
 import type { Caller } from '../../../engine/registry/access/gate.ts';
 import type { Registry } from '../../../engine/registry/registry.ts';
-import { SiloError, toSiloError } from '../../../foundation/base/errors.ts';
+import { type SiloError, toSiloError } from '../../../foundation/base/errors.ts';
 import { isDigest } from '../../../foundation/oci/digest.ts';
 import { isTag } from '../../../foundation/oci/reference.ts';
 import { type RepositoryName, isRepositoryName } from '../../../foundation/oci/repository-name.ts';

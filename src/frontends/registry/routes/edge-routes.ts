@@ -114,7 +114,11 @@ export function pageRoute(
   options: { edge: Edge; hasUsers: boolean },
 ): Route {
   const { edge, hasUsers } = options;
-  const page = createWebPage({ registry, mayPull: edge.mayPull, canLogIn: hasUsers });
+  const page = createWebPage({
+    registry,
+    mayPull: (caller, name) => edge.mayPull(caller, name),
+    canLogIn: hasUsers,
+  });
   const render = async (exchange: Exchange): Promise<Answer> => {
     const caller = await edge.identify(exchange, 'people');
     const host = shownHost(exchange.headers.host);
