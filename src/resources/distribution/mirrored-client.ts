@@ -70,6 +70,7 @@ export function createMirroredClient(options: MirroredOptions): RegistryClient {
     return work(origin, reference, undefined);
   };
   return {
+    ...origin,
     manifest: (reference, signal) =>
       ask(reference, { needsTags: reference.digest === undefined, signal }, (client, name) =>
         client.manifest(name, signal),
@@ -91,10 +92,6 @@ export function createMirroredClient(options: MirroredOptions): RegistryClient {
         });
         return { startsAt: opened.startsAt, body, distrust };
       }),
-    // A mirror knows some of the tags only.
-    tags: (reference, signal) => origin.tags(reference, signal),
-    check: (host, signal) => origin.check(host, signal),
-    search: (host, query) => origin.search(host, query),
   };
 }
 
