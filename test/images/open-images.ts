@@ -27,6 +27,8 @@ export interface OpenImages extends AsyncDisposable {
   /** Containers that the engine believes in; tests fill it. */
   users: { -readonly [K in keyof ImageUsers]: ImageUsers[K] };
   unpacks: () => number;
+  /** Most of them at one time. */
+  peak: () => number;
 }
 
 export async function openImages(at?: string, settings: { downloads?: number } = {}): Promise<OpenImages> {
@@ -44,6 +46,8 @@ export async function openImages(at?: string, settings: { downloads?: number } =
   undo.use(bus.subscribe((event) => events.push(event)));
   const users: OpenImages['users'] = { usersOf: () => [], layersInUse: () => [] };
   let unpacks = 0;
+  let running = 0;
+  let peak = 0;
   const images = createImageEngine({
     database,
     content,
@@ -52,9 +56,14 @@ export async function openImages(at?: string, settings: { downloads?: number } =
       createRegistryClient({ transport, access, retry: { attempts: 3, baseMs: 1, maximumWaitMs: 50 } }),
     publisher: (access) =>
       createRegistryPublisher({ transport, access, retry: { attempts: 3, baseMs: 1, maximumWaitMs: 50 } }),
-    unpack(request) {
+    async unpack(request) {
       unpacks++;
-      return unpackLayer({ ...request, command: helperCommands.unpack });
+      peak = Math.max(peak, ++running);
+      try {
+        return await unpackLayer({ ...request, command: helperCommands.unpack });
+      } finally {
+        running--;
+      }
     },
     users: { usersOf: (id) => users.usersOf(id), layersInUse: () => users.layersInUse() },
     events: bus,
@@ -76,6 +85,7 @@ export async function openImages(at?: string, settings: { downloads?: number } =
     events,
     users,
     unpacks: () => unpacks,
+    peak: () => peak,
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
 }

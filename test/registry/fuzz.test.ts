@@ -44,7 +44,7 @@ const show = (input: unknown): string =>
   (input instanceof Uint8Array ? Buffer.from(input).toString('latin1') : JSON.stringify(input)).slice(0, 500);
 
 const letters = [
-  ...'aZ09._-/:@[]%?#\\"\'=, \t\n\0é☃',
+  ...'aZ09._-/:@[]%?#\\"\'=, \t\n\0é☃'.split(''),
   'sha256:',
   'localhost',
   '127.0.0.1',

@@ -61,6 +61,8 @@ export interface Context extends ImageDeps {
   downloadTurns: Limiter;
   unpackTurns: Limiter;
   uploadTurns: Limiter;
+  /** Unpackers that follow a download: an image may hold one layer a hundred times. */
+  streamTurns: Limiter;
   /** Under way, by digest of the blob. */
   downloads: SharedWork<void, DownloadNote>;
   /** Under way, by chain id. */
@@ -100,6 +102,7 @@ export function createContext(deps: ImageDeps): Context {
     downloadTurns: createLimiter(deps.settings.downloads),
     unpackTurns: createLimiter(deps.settings.unpacks),
     uploadTurns: createLimiter(uploads),
+    streamTurns: createLimiter(Math.max(deps.settings.downloads, deps.settings.unpacks)),
     downloads: createSharedWork('the download'),
     unpacks: createSharedWork('unpacking the layer'),
   };

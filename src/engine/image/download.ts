@@ -68,7 +68,9 @@ async function streamLayer(
     fetch.done.catch(() => {
       fetchFailed = true;
     });
-    unpacking = unpackStream(context, layer, fetch, signal);
+    unpacking = runInTurn(context.streamTurns, signal, 'unpacking a layer', () =>
+      unpackStream(context, layer, fetch, signal),
+    );
     // A layer that cannot be unpacked need not be fetched to its end, unless another chain wants it.
     unpacking.catch((error: unknown) => {
       if (!fetchFailed) stop.abort(error);
