@@ -18,6 +18,10 @@ chaos: ## random verbs, kills and full disks for CHAOS_SECONDS (600), from CHAOS
 	@sh install/setup.sh test
 	@$(BUN) test/chaos/chaos.ts
 
+big-pull: ## pull 4 GB with the network cut and the engine killed three times each (root)
+	@sh install/setup.sh test
+	@$(BUN) test/chaos/big-pull.ts
+
 fresh: ## prove quickstart and test on a fresh Debian in a chroot (root, some minutes)
 	@sh install/setup.sh test
 	@sh test/install/fresh-machine.sh $(FRESH_WORDS)

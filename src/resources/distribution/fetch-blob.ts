@@ -6,7 +6,7 @@ import { type Digest, digestAlgorithm } from '../../foundation/oci/digest.ts';
 import type { Reference } from '../../foundation/oci/reference.ts';
 import type { RegistryClient } from './distribution.ts';
 import { type Progress, createProgress, readGrowingFile } from './growing-file.ts';
-import { type RetryPolicy, backOffMs, defaultRetry, pause } from './retry.ts';
+import { type RetryPolicy, backOffMs, pause } from './retry.ts';
 
 /** The part of the content store that a download needs. */
 export interface BlobSink {
@@ -56,6 +56,8 @@ export interface BlobFetch {
   startOver(): boolean;
 }
 
+/** An outage of a quarter of a minute is waited for; after a longer one the next pull goes on. */
+const resumption: RetryPolicy = { attempts: 7, baseMs: 250, maximumWaitMs: 30_000 };
 const writeBytes = 512 * 1024;
 /** Less than this between two breaks counts as no progress, or a server could keep us busy for ever. */
 const progressBytes = 1024 * 1024;
@@ -205,7 +207,7 @@ async function transfer(
   { state, progress }: { state: FetchState; progress: Progress },
 ): Promise<void> {
   const { client, reference, descriptor, signal } = options;
-  const retry = options.retry ?? defaultRetry;
+  const retry = options.retry ?? resumption;
   const begun = ingest.offset;
   let failures = 0;
   while (ingest.offset < descriptor.size) {
@@ -233,10 +235,13 @@ async function transfer(
   }
 }
 
-/** Refused connections count only once this run has got something: a registry that restarts, not one that is not there. */
+/**
+ * A refused connection is that of a registry which restarts, since it has just named the blob. What takes long to fail, or may be a wrong address of a
+ * redirect, counts only once this run has got something.
+ */
 function isResumable(error: SiloError, receiving: boolean): boolean {
-  if (error.code === 'connection-lost' || error.code === 'connection-stalled') return true;
-  return receiving && (error.code === 'connection-refused' || error.code === 'no-answer');
+  if (['connection-lost', 'connection-stalled', 'connection-refused'].includes(error.code)) return true;
+  return receiving && (error.code === 'no-answer' || error.code === 'no-such-host');
 }
 
 interface Append {
