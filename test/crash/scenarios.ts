@@ -8,6 +8,8 @@ import { changes } from './changes.ts';
 import { expectOneOf, hasEnded, runsAndEnds, runsWith, type Scenario, startSubject } from './subject.ts';
 import { createSubject, pull, staying, upload, type World } from './world.ts';
 
+const allImages = encodeURIComponent(JSON.stringify({ dangling: ['false'] }));
+
 export const scenarios = {
   ...changes,
   create: {
@@ -157,6 +159,17 @@ export const scenarios = {
   removeImage: {
     prepare: pull,
     act: ({ engine, reference }) => ask(engine, 'DELETE', `/images/${reference}`),
+    async verify(world) {
+      const { engine, reference } = world;
+      if (await exists(engine, `/images/${reference}/json`)) await imageRuns(world, reference);
+      await pull(world);
+      await imageRuns(world, reference);
+    },
+  },
+  /** The sweep through everything: layers go one by one, their files in the background. */
+  pruneImages: {
+    prepare: pull,
+    act: ({ engine }) => ask(engine, 'POST', `/images/prune?filters=${allImages}`),
     async verify(world) {
       const { engine, reference } = world;
       if (await exists(engine, `/images/${reference}/json`)) await imageRuns(world, reference);

@@ -16,7 +16,7 @@ export interface FrozenWorld extends AsyncDisposable {
   /** Ends all that hangs. */
   relieve(): void;
   /** A folder of a file system that answers nothing (FUSE without a server) until disposed. */
-  stuckFolder(): Disposable & { path: string };
+  stuckFolder(path?: string): Disposable & { path: string };
 }
 
 /** Whether the machine has FUSE, which needs no program: the kernel waits for the answer to its first message. */
@@ -47,7 +47,7 @@ export async function openFrozenWorld(): Promise<FrozenWorld> {
       writeFileSync(flag, how);
       return remember({ [Symbol.dispose]: () => rmSync(flag, { force: true }) });
     },
-    stuckFolder: () => remember(mountStuck(join(engine.directory, 'stuck-files'))),
+    stuckFolder: (path = join(engine.directory, 'stuck-files')) => remember(mountStuck(path)),
     relieve() {
       for (const what of hanging) what[Symbol.dispose]();
       hanging = [];

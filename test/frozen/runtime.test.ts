@@ -161,4 +161,26 @@ describe.skipIf(skipReason !== undefined)('while something hangs, others live', 
     await copying.answer.catch(() => undefined);
     await eventually(async () => (await engine.api('DELETE', '/containers/victim?force=1')).status !== 409);
   });
+
+  test.skipIf(!hasFuse)(
+    'a container with a part of a volume whose file system stopped answering',
+    async () => {
+      const { engine } = world;
+      const volume = await ask<{ Mountpoint: string }>(engine, 'POST', '/volumes/create', { Name: 'partly' });
+      await create(engine, 'victim', {
+        Cmd: ['true'],
+        HostConfig: {
+          Mounts: [{ Type: 'volume', Source: 'partly', Target: '/data', VolumeOptions: { Subpath: 'a/b' } }],
+        },
+      });
+      const folder = world.stuckFolder(volume.Mountpoint);
+      const starting = watched(engine.api('POST', '/containers/victim/start'));
+      await lifeOfAnother(engine);
+      expect(starting.isOver()).toBe(false);
+      expect((await starting.answer).status).toBe(504);
+      folder[Symbol.dispose]();
+      await remove(engine, 'victim');
+      await ask(engine, 'DELETE', '/volumes/partly');
+    },
+  );
 });

@@ -4,12 +4,11 @@ import { dirname, join } from 'node:path';
 import { invalid, toSiloError } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { ContainerId } from '../../foundation/base/ids.ts';
-import { closeDescriptor, openat } from '../../foundation/kernel/at.ts';
-import { AT_FDCWD, O_PATH } from '../../foundation/kernel/flags.ts';
+import { closeDescriptor } from '../../foundation/kernel/at.ts';
 import { isMountPoint, type MountInfo, mountInfo } from '../../foundation/kernel/mount-info.ts';
 import { attachMount, bindMount, makePrivate, openOverlay, unmount } from '../../foundation/kernel/mount.ts';
-import { openRoot } from '../../foundation/kernel/rooted.ts';
-import { isDirectory, statDescriptor } from '../../foundation/kernel/stat.ts';
+import { openPlaceBelow } from '../../foundation/kernel/rooted.ts';
+import { isDirectory, knownStatus } from '../../foundation/kernel/stat.ts';
 import { isErrno } from '../../foundation/kernel/syscall-error.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import type { Context } from './context.ts';
@@ -93,8 +92,7 @@ async function lookAt({ source, createSource }: ResolvedMount): Promise<string> 
 
 /** What is there inside of the base now, mounted at the place. */
 async function pin(base: string, subpath: string, place: string): Promise<string> {
-  using root = openRoot(base);
-  const found = openInside(() => root.open(subpath, O_PATH), join(base, subpath));
+  const found = await openInside(base, subpath);
   try {
     await showAt(found, place);
   } finally {
@@ -106,7 +104,7 @@ async function pin(base: string, subpath: string, place: string): Promise<string
 
 /** A source without the mounts below it: runtimes take those along whatever they are told (crun 1.8). Events go in and out as at the source. */
 async function showAlone(source: string, place: string): Promise<string> {
-  const found = openat(AT_FDCWD, source, O_PATH);
+  const found = await openPlaceBelow('/', source);
   try {
     await showAt(found, place);
   } finally {
@@ -116,15 +114,16 @@ async function showAlone(source: string, place: string): Promise<string> {
 }
 
 async function showAt(fd: number, place: string): Promise<void> {
-  if (isDirectory(statDescriptor(fd))) await mkdir(place, { recursive: true, mode: 0o700 });
+  if (isDirectory(knownStatus.descriptor(fd))) await mkdir(place, { recursive: true, mode: 0o700 });
   else closeSync(openSync(place, 'a', 0o600));
   bindMount({ source: fd, target: place, recursive: false });
 }
 
-function openInside(open: () => number, path: string): number {
+async function openInside(base: string, subpath: string): Promise<number> {
   try {
-    return open();
+    return await openPlaceBelow(base, subpath);
   } catch (error) {
+    const path = join(base, subpath);
     if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'))
       throw invalid(`cannot access path ${path}: lstat ${path}: ${describe(error)}`, {
         code: 'missing-subpath',

@@ -1,4 +1,12 @@
-import { AT_REMOVEDIR, AT_FDCWD, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, O_CLOEXEC } from './flags.ts';
+import {
+  AT_REMOVEDIR,
+  AT_FDCWD,
+  AT_SYMLINK_FOLLOW,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_PATH,
+} from './flags.ts';
 import {
   EBADF,
   cString,
@@ -69,6 +77,13 @@ const c = {
 export function openat(dirfd: number, path: Path, flags: number, mode = 0): number {
   const name = cString(path, 'openat');
   return checkRetry(() => c.openat(dirfd, name, flags | O_CLOEXEC, mode), 'openat', path);
+}
+
+/** The directory as a place (`O_PATH`), found on the thread pool: the way there may lead through a file system that does not answer. */
+export async function openDirectoryLater(path: string): Promise<number> {
+  const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  const { result, errno } = await c.openat.async(AT_FDCWD, cString(path, 'openat'), flags, 0);
+  return result >= 0 ? result : fail(errno, 'openat', path);
 }
 
 /** mkdirat(2). */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { AT_FDCWD } from './flags.ts';
-import { statAt } from './stat.ts';
+import { knownStatus } from './stat.ts';
 import { isErrno } from './syscall-error.ts';
 
 /** One line of proc_pid_mountinfo(5). */
@@ -37,7 +37,7 @@ export function parseMountInfo(text: string): MountInfo[] {
 /** Whether something is mounted exactly here (statx(2), `STATX_ATTR_MOUNT_ROOT`). False when the path does not exist. */
 export function isMountPoint(path: string): boolean {
   try {
-    return statAt(AT_FDCWD, path).isMountRoot;
+    return knownStatus.at(AT_FDCWD, path).isMountRoot;
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
     throw error;

@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
 import { invalid } from '../base/errors.ts';
-import { closeDescriptor, mkdirat, openat } from './at.ts';
+import { closeDescriptor, mkdirat, openat, openDirectoryLater } from './at.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from './flags.ts';
 import {
   EAGAIN,
@@ -9,6 +9,7 @@ import {
   declare,
   fail,
   lastErrno,
+  stableBytes,
   syscallNumbers,
   type CString,
   type Path,
@@ -41,13 +42,11 @@ export interface Parent extends Disposable {
   readonly name: string;
 }
 
-const openat2Call = declare<[number, number, CString, BigUint64Array, number]>('syscall', 'int64', [
+const openat2Call = declare<[number, number, CString, BigUint64Array | Uint8Array, number]>(
+  'syscall',
   'int64',
-  'int64',
-  'str',
-  'void*',
-  'size_t',
-]);
+  ['int64', 'int64', 'str', 'void*', 'size_t'],
+);
 const RESOLVE_NO_MAGICLINKS = 0x02n;
 const RESOLVE_IN_ROOT = 0x10n;
 /** The kernel asks to try again when a rename passed while it climbed `..`; only an attacker makes that happen this often. */
@@ -84,6 +83,33 @@ export function rootAt(fd: number): Root {
       using(open(path, O_PATH), (place) => readRegular(place, path, limitBytes)),
     [Symbol.dispose]: () => closeDescriptor(fd),
   };
+}
+
+/**
+ * A place (`O_PATH`) below a directory, found as `openRoot(directory).open` finds it, but on the thread pool: for a file system that may not answer. The caller
+ * closes. A caller who does not wait any longer is no problem: what is found later must be closed by whoever holds the promise.
+ */
+export async function openPlaceBelow(directory: string, path: string): Promise<number> {
+  const rootFd = await openDirectoryLater(directory);
+  try {
+    const name = cString(path === '' ? '/' : path, 'openat2');
+    const how = stableBytes(24);
+    how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC), 0);
+    how.writeBigUInt64LE(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, 16);
+    for (let races = 0; ; races++) {
+      const { result, errno } = await openat2Call.async(
+        syscallNumbers.openat2,
+        rootFd,
+        name,
+        how,
+        how.length,
+      );
+      if (result >= 0) return result;
+      if (errno !== EINTR && (errno !== EAGAIN || races >= maximumRaces)) fail(errno, 'openat2', path);
+    }
+  } finally {
+    closeDescriptor(rootFd);
+  }
 }
 
 /** openat2(2) with `RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS`. */

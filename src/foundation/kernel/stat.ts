@@ -8,6 +8,7 @@ const statxCall = declare<[number, CString, number, number, Uint8Array]>('statx'
   'uint32',
   'void*',
 ]);
+const AT_STATX_DONT_SYNC = 0x4000;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_ATTR_MOUNT_ROOT = 0x2000;
 
@@ -36,6 +37,12 @@ export interface FileStatus {
 export function statAt(dirfd: number, path: Path): FileStatus {
   return statx(dirfd, path, AT_SYMLINK_NOFOLLOW);
 }
+
+/** What the kernel knows without asking the server of the file system: what kind of thing it is, and whether it is a mount point; times and sizes may be old. */
+export const knownStatus = {
+  at: (dirfd: number, path: Path): FileStatus => statx(dirfd, path, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC),
+  descriptor: (fd: number): FileStatus => statx(fd, '', AT_EMPTY_PATH | AT_STATX_DONT_SYNC),
+};
 
 /** statx(2) of an open descriptor, `O_PATH` ones too. */
 export function statDescriptor(fd: number): FileStatus {

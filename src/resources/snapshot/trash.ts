@@ -40,6 +40,7 @@ export async function openTrash(directory: string, log: Log): Promise<Trash> {
 }
 
 async function deleteTree(path: string, log: Log): Promise<void> {
+  faultPoint('snapshot.trash.deleting');
   try {
     await rm(path, { recursive: true, force: true });
   } catch (error) {
