@@ -104,8 +104,6 @@ const known: Known[] = [
       'processes with a bad word',
       'a network with an unknown option',
       'disconnection of one that is not there',
-      'another name on the default network',
-      'an address of letters on a network',
     ],
     what: /^message/,
   },
@@ -123,26 +121,8 @@ const known: Known[] = [
     at: ['paths for all'],
   },
   {
-    reason: 'whether a network can give the address is asked when it must',
-    at: [
-      'an address of another network',
-      'an address on the default network',
-      'an endpoint with the network of the host',
-      'a network by endpoint alone',
-    ],
-  },
-  {
-    reason: 'settings of networks are refused in other words',
-    at: [
-      'a network of the host',
-      'a network for a swarm',
-      'a network with a bad subnet',
-      'a network with a bad gateway',
-      'a network with a bad range',
-      'a network with a gateway elsewhere',
-      'a network with a subnet that has host bits',
-      'connection of nothing',
-    ],
+    reason: 'a network without settings is one with none asked for',
+    at: ['a network by endpoint alone'],
   },
   {
     reason: 'a registry that does not answer is not a failure of the engine',

@@ -62,8 +62,13 @@ export async function play(target: Target, scenario: Scenario): Promise<Outcomes
 async function clean(target: Target, scenario: Scenario): Promise<void> {
   const containers = (await ask(target, 'GET', '/containers/json?all=1')) as { Id: string }[];
   await Promise.all(containers.map(({ Id }) => ask(target, 'DELETE', `/containers/${Id}?force=1&v=1`)));
-  await ask(target, 'POST', `/volumes/prune?filters=${encodeURIComponent('{"all":["1"]}')}`);
+  const { Volumes } = (await ask(target, 'GET', '/volumes')) as { Volumes: { Name: string }[] | null };
+  await Promise.all((Volumes ?? []).map(({ Name }) => ask(target, 'DELETE', `/volumes/${Name}?force=1`)));
   await ask(target, 'POST', '/networks/prune');
+  // Prune leaves those that only hold a configuration.
+  const custom = encodeURIComponent('{"type":["custom"]}');
+  const networks = (await ask(target, 'GET', `/networks?filters=${custom}`)) as { Id: string }[];
+  for (const { Id } of networks) await ask(target, 'DELETE', `/networks/${Id}`);
   if (scenario.changesImages) await resetImages(target);
 }
 

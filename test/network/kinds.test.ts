@@ -12,6 +12,7 @@ interface Network {
   Driver: string;
   Internal: boolean;
   EnableIPv6: boolean;
+  EnableIPv4: boolean;
   IPAM: { Config: { Subnet: string; Gateway: string; IPRange?: string }[] };
   Options: Record<string, string>;
   Containers: Record<string, { Name: string; IPv4Address: string; IPv6Address: string }>;
@@ -74,7 +75,7 @@ describe.skipIf(skipReason !== undefined)('kinds of networks', () => {
         Gateway: '198.18.0.254',
         AuxiliaryAddresses: { router: '198.18.7.0' },
       },
-      { Subnet: 'fd00:211::/64', Gateway: 'fd00:211::1' },
+      { Subnet: 'fd00:211::/64' },
     ] as never);
     await run('one', '--network', 'asked');
     await run('two', '--network', 'asked', '--ip', '198.18.99.9', '--ip6', 'fd00:211::99');
@@ -194,14 +195,32 @@ describe.skipIf(skipReason !== undefined)('kinds of networks', () => {
       [['--opt', 'nosuch=1', 'x3'], 'is not supported by the bridge driver'],
       [['--subnet', '10.215.0.0/33', 'x4'], 'invalid'],
       [['--subnet', '10.215.0.0/24', '--subnet', '10.216.0.0/24', 'x5'], `doesn't support multiple subnets`],
+      [['--driver', 'macvlan', '--opt', 'parent=nosuch0', 'x6'], 'invalid subinterface vlan name nosuch0'],
       [['bridge'], 'operation is not permitted on predefined bridge network'],
     ];
     for (const [words, text] of refused) {
       const { code, stderr } = await engine.silo('network', 'create', ...words);
       expect({ words, code, stderr }).toEqual({ words, code: 1, stderr: expect.stringContaining(text) });
     }
-    await said('network', 'create', '--driver', 'macvlan', '--opt', 'parent=nosuch0', 'adrift');
-    const start = await engine.silo('run', '--rm', '--network', 'adrift', 'busybox', 'true');
-    expect(start.stderr).toContain('missing parent interface: nosuch0');
+  });
+
+  test('a network has IPv6 alone: addresses, names, the way out and ports are of one family', async () => {
+    await said('network', 'create', '--ipv4=false', 'six');
+    const { IPAM, EnableIPv4, EnableIPv6 } = await network('six');
+    expect([EnableIPv4, EnableIPv6, IPAM.Config.length]).toEqual([false, true, 1]);
+    await run('web', '--network', 'six', '-p', '80');
+    await run('client', '--network', 'six');
+    const routes = 'ip -4 route | wc -l; ip -6 route show default | wc -l; ip -4 addr show eth0 | wc -l';
+    expect(await inside('client', routes)).toBe('0\n1\n0\n');
+    const ping = 'nslookup -type=aaaa web; ping -6 -c 1 -w 10 "$(hostname)"';
+    expect(await inside('client', ping)).toContain('1 packets received');
+    expect(await said('port', 'web')).toMatch(/^80\/tcp -> \[::\]:\d+\n$/);
+    const wanted = ['--network', 'six', '--ip', '10.9.9.9', 'busybox', 'true'];
+    expect((await engine.silo('run', '--rm', ...wanted)).stderr).toContain('user configured subnets');
+    const neither = await engine.silo('network', 'create', '--ipv4=false', '--ipv6=false', 'neither');
+    expect(neither.stderr).toContain('IPv4 or IPv6 must be enabled');
+    await engine.kill();
+    await engine.start();
+    expect(await inside('client', ping)).toContain('1 packets received');
   });
 });

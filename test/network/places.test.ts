@@ -115,10 +115,8 @@ describe.skipIf(skipReason !== undefined)('a container on several networks', () 
 
   test('a stopped container joins with its next start', async () => {
     await said('create', '--name', 'later', '--network', 'front', 'busybox', 'sleep', '600');
-    await said('network', 'connect', '--ip', '10.255.77.9', 'back', 'later');
-    const refused = await engine.silo('start', 'later');
-    expect(refused.stderr).toContain('invalid address 10.255.77.9: it is not in the subnet');
-    await said('network', 'disconnect', 'back', 'later');
+    const refused = await engine.silo('network', 'connect', '--ip', '10.255.77.9', 'back', 'later');
+    expect(refused.stderr).toContain('only when connecting to networks with user configured subnets');
     await said('network', 'connect', 'inner', 'later');
     await said('start', 'later');
     expect(await inside('later', interfaces)).toBe('eth0 eth1 lo ');

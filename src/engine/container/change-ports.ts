@@ -1,7 +1,8 @@
 import { conflict, notFound } from '../../foundation/base/errors.ts';
 import type { ContainerConfig } from './config.ts';
 import type { PublishChange } from './container.ts';
-import { parsePort, usesNetwork } from './networking.ts';
+import { parsePort } from './networking.ts';
+import { usesNetwork } from './places.ts';
 
 type Ports = ContainerConfig['network']['ports'];
 type Binding = Ports[string][number];

@@ -110,6 +110,8 @@ export interface NetworkRequest {
   extraHosts: string[];
   /** `--link` on the default network: `container:alias`. */
   links: string[];
+  /** It left the network `none` of its mode, and may join others. */
+  leftNone?: boolean;
   /**
    * The networks that it joins, by the name or id that was asked for, the one of `mode` first; empty for modes without a place on a network. `connect` and
    * `disconnect` change it.
@@ -129,6 +131,10 @@ export interface EndpointRequest {
   driverOptions: Record<string, string>;
   /** The highest leads the container out. */
   gatewayPriority: number;
+  /** When `connect` made it; absent when it was asked for with the container. */
+  joinedAtMs?: number;
+  /** What the request had, but empty: inspect shows that, and null for what was left out. */
+  empty?: ('aliases' | 'addresses' | 'driverOptions')[];
 }
 
 export interface SecurityRequest {

@@ -1,11 +1,13 @@
 import { forbidden, isKind, toSiloError } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { NetworkInfo } from '../../resources/network/network.ts';
-import type { EndpointRequest } from './config.ts';
+import type { EndpointRequest, NetworkRequest } from './config.ts';
 import type { ContainerNetworks, ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
 import { addToHostsFile, removeFromHostsFile, switchToResolver } from './etc-files.ts';
-import { publishNetwork, reserveEndpoint, usesNetwork } from './networking.ts';
+import { checkHasPlaces, checkPlace } from './check-place.ts';
+import { publishNetwork, reserveEndpoint } from './networking.ts';
+import { bareNetwork, findNetwork, isNamed, liveOn, usesNetwork } from './places.ts';
 import { isRunning } from './state.ts';
 
 /**
@@ -19,13 +21,18 @@ export const createConnect =
     const { id } = context.store.get(nameOrId);
     await context.locks.run(id, async () => {
       const record = context.store.get(id);
+      if (network.name === 'none' && isNowhere(record)) return joinNone(context, record, network);
       checkJoinable(record, network);
+      checkPlace(network.name, network, request);
       if (keyOn(context, record, network) !== undefined)
         throw forbidden(`endpoint with name ${record.name} already exists in network ${network.name}`, {
           code: 'already-connected',
         });
       const { endpoints } = record.config.network;
-      const joined = setEndpoints(context, record, { ...endpoints, [network.name]: request });
+      const joined = setEndpoints(context, record, {
+        ...endpoints,
+        [network.name]: { ...request, joinedAtMs: context.now() },
+      });
       faultPoint('container.connect.recorded');
       if (!isRunning(joined.state)) return;
       try {
@@ -41,34 +48,77 @@ export const createConnect =
 export const createDisconnect =
   (context: Context): ContainerNetworks['disconnect'] =>
   async (networkName, nameOrId, { force }) => {
-    const network = context.networks.get(networkName);
     const found = findContainer(context, nameOrId, force);
     if (!found) return;
     await context.locks.run(found.id, async () => {
       const record = context.store.get(found.id);
-      if (record.config.network.mode === 'host')
+      const { name, network } = leavable(context, record, networkName);
+      if (isRunning(record.state) && record.config.network.mode === 'host')
         throw forbidden('container cannot be disconnected from host network or connected to host network', {
           code: 'host-network',
         });
-      const key = keyOn(context, record, network);
-      if (key === undefined)
-        throw forbidden(`container ${record.id} is not connected to network ${network.name}`, {
-          code: 'not-connected',
-        });
+      if (network && network.id === bareNetwork(context, record.config)?.id)
+        return leaveBare(context, record, network);
+      const key = usesNetwork(record.config)
+        ? Object.keys(record.config.network.endpoints).find((word) => isOn(context, word, { name, network }))
+        : undefined;
+      if (key === undefined) throw notConnected(record, name);
       const { [key]: _left, ...others } = record.config.network.endpoints;
-      const endpoint = context.endpoints.find(record.id).find(({ networkId }) => networkId === network.id);
+      const endpoint = liveOn(context.endpoints.find(record.id), key);
       const changed = setEndpoints(context, record, others);
       faultPoint('container.disconnect.recorded');
-      if (!isRunning(changed.state) || !endpoint) return;
-      await context.endpoints.detach({
-        containerId: record.id,
-        networkId: network.id,
-        pid: changed.state.pid,
-      });
-      await removeFromHostsFile(context, record, endpoint);
-      publishNetwork(context, 'disconnect', network, record.id);
+      if (isRunning(changed.state) && endpoint) {
+        const { networkId } = endpoint;
+        await context.endpoints.detach({ containerId: record.id, networkId, pid: changed.state.pid });
+        await removeFromHostsFile(context, record, endpoint);
+      }
+      if (network) publishNetwork(context, 'disconnect', network, record.id);
     });
   };
+
+/** A container that does not run may leave a network that is gone. */
+function leavable(
+  context: Context,
+  { state }: ContainerRecord,
+  networkName: string,
+): { name: string; network?: NetworkInfo } {
+  try {
+    const network = context.networks.get(networkName);
+    return { name: network.name, network };
+  } catch (error) {
+    if (isRunning(state) || !isKind(error, 'not-found')) throw error;
+    return { name: networkName };
+  }
+}
+
+const isOn = (
+  context: Context,
+  key: string,
+  { name, network }: { name: string; network: NetworkInfo | undefined },
+): boolean => (network ? findNetwork(context, key)?.id === network.id : key === name);
+
+function notConnected({ id, state }: ContainerRecord, network: string): Error {
+  const which = isRunning(state) ? 'network' : 'the network';
+  return forbidden(`container ${id} is not connected to ${which} ${network}`, { code: 'not-connected' });
+}
+
+/** It left `none` and joined nothing since. */
+function isNowhere({ config }: ContainerRecord): boolean {
+  const { mode, leftNone, endpoints } = config.network;
+  return mode === 'none' && leftNone === true && Object.keys(endpoints).length === 0;
+}
+
+/** `none` has no interface: membership is a word in the record. */
+function joinNone(context: Context, record: ContainerRecord, network: NetworkInfo): void {
+  setNetwork(context, record, { leftNone: false });
+  if (isRunning(record.state)) publishNetwork(context, 'connect', network, record.id);
+}
+
+function leaveBare(context: Context, record: ContainerRecord, network: NetworkInfo): void {
+  if (network.name !== 'none') throw notConnected(record, network.name);
+  setNetwork(context, record, { leftNone: true });
+  publishNetwork(context, 'disconnect', network, record.id);
+}
 
 async function join(
   context: Context,
@@ -101,11 +151,11 @@ export async function reconcilePlaces(context: Context, record: ContainerRecord)
   const live = context.endpoints.find(record.id);
   const wanted = Object.entries(record.config.network.endpoints);
   for (const { networkId, networkName } of live)
-    if (!wanted.some(([key]) => key === networkName || key === networkId))
+    if (!wanted.some(([key]) => isNamed(key, { id: networkId, name: networkName })))
       await context.endpoints.detach({ containerId: record.id, networkId, pid });
   for (const [key, request] of wanted) {
-    if (live.some(({ networkName, networkId }) => key === networkName || key === networkId)) continue;
-    const network = context.networks.list().find(({ name, id }) => name === key || id === key);
+    if (liveOn(live, key)) continue;
+    const network = findNetwork(context, key);
     if (network) await join(context, record, { network, request, pid });
   }
 }
@@ -121,6 +171,7 @@ function findContainer(context: Context, nameOrId: string, force: boolean): Cont
 
 function checkJoinable(record: ContainerRecord, network: NetworkInfo): void {
   const { mode } = record.config.network;
+  if (isRunning(record.state)) checkHasPlaces(network);
   if (network.driver === 'host')
     throw forbidden('container cannot be disconnected from host network or connected to host network', {
       code: 'host-network',
@@ -131,7 +182,7 @@ function checkJoinable(record: ContainerRecord, network: NetworkInfo): void {
       'container sharing network namespace with another container or host cannot be connected to any other network',
       { code: 'shared-namespace' },
     );
-  if (mode === 'none' || network.driver === 'null')
+  if (!usesNetwork(record.config) || network.name === 'none')
     throw forbidden(
       'container cannot be connected to multiple networks with one of the networks in private (none) mode',
       {
@@ -143,14 +194,12 @@ function checkJoinable(record: ContainerRecord, network: NetworkInfo): void {
 
 /** The word by which the container's record knows the network. */
 function keyOn(
-  { networks }: Pick<Context, 'networks'>,
-  { config }: ContainerRecord,
+  context: Pick<Context, 'networks'>,
+  record: ContainerRecord,
   network: NetworkInfo,
 ): string | undefined {
-  if (!usesNetwork(config)) return undefined;
-  const all = networks.list();
-  return Object.keys(config.network.endpoints).find(
-    (key) => all.find(({ name, id }) => name === key || id === key)?.id === network.id,
+  return Object.keys(record.config.network.endpoints).find(
+    (key) => findNetwork(context, key)?.id === network.id,
   );
 }
 
@@ -159,8 +208,13 @@ function setEndpoints(
   record: ContainerRecord,
   endpoints: Record<string, EndpointRequest>,
 ): ContainerRecord {
-  const { config } = record;
-  return context.store.update(record.id, {
-    config: { ...config, network: { ...config.network, endpoints } },
-  });
+  return setNetwork(context, record, { endpoints });
+}
+
+function setNetwork(
+  context: Context,
+  { id, config }: ContainerRecord,
+  change: Partial<NetworkRequest>,
+): ContainerRecord {
+  return context.store.update(id, { config: { ...config, network: { ...config.network, ...change } } });
 }

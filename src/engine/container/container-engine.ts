@@ -30,7 +30,7 @@ import { createCommit } from './files/commit.ts';
 import { createExport } from './files/export.ts';
 import type { ContainerChanges, ContainerCommit } from './files/files.ts';
 import { readLogs } from './logs.ts';
-import { describeNetwork } from './networking.ts';
+import { describeNetwork } from './places.ts';
 import { createPause, createResume } from './pause.ts';
 import { recoverContainers, startByPolicy } from './recover.ts';
 import { createRemove } from './remove.ts';

@@ -7,7 +7,9 @@ import type { Platform } from '../../foundation/oci/descriptor.ts';
 import { formatPlatform, normalizePlatform, parsePlatform } from '../../foundation/oci/platform.ts';
 import { type ContainerId, parseContainerId, randomHexId, shortId } from '../../foundation/base/ids.ts';
 import type { ChainId } from '../../foundation/oci/digest.ts';
+import type { NetworkInfo } from '../../resources/network/network.ts';
 import type { ImageRecord } from '../image/image.ts';
+import { checkFirstPlace } from './check-place.ts';
 import type { ContainerConfig } from './config.ts';
 import type { ContainerLifecycle, ContainerRecord, CreateRequest } from './container.ts';
 import { type Context, publish } from './context.ts';
@@ -17,6 +19,7 @@ import { hasTest } from './health/health-check.ts';
 import { resolveMounts } from './mounts.ts';
 import { checkLogConfig, mergeLogConfig } from '../../resources/logs/log-config.ts';
 import { parseContainerName, randomContainerName } from './names.ts';
+import { usesNetwork } from './places.ts';
 import { limitWarnings } from './limits.ts';
 import { resolveSecurity } from './security.ts';
 import { seedVolumes } from './seed-volumes.ts';
@@ -131,7 +134,7 @@ function settle(
   const usesHostName = merged.network.mode === 'host' || merged.namespaces.uts === 'host';
   const name = merged.hostname || (usesHostName ? hostname() : shortId(id));
   checkFailureAction(merged);
-  const network = { ...merged.network, endpoints: byName(context, merged.network.endpoints) };
+  const network = { ...merged.network, endpoints: settlePlaces(context, merged.network) };
   return {
     config: { ...merged, network, hostname: name, log: mergeLogConfig(merged.log, context.settings.log) },
     warnings: limitWarnings(merged, context.settings),
@@ -139,21 +142,25 @@ function settle(
 }
 
 /** Networks that exist are kept by name, however they were asked for; the others may come until the start. */
-function byName(
+function settlePlaces(
   { networks }: Pick<Context, 'networks'>,
-  endpoints: ContainerConfig['network']['endpoints'],
+  { mode, endpoints }: ContainerConfig['network'],
 ): ContainerConfig['network']['endpoints'] {
-  return Object.fromEntries(
-    Object.entries(endpoints).map(([word, request]) => [nameOf(networks, word), request]),
-  );
+  const places = Object.entries(endpoints).map(([word, request]) => {
+    const network = findByWord(networks, word);
+    const name = network?.name ?? word;
+    checkFirstPlace(name, network, request);
+    return [name, request] as const;
+  });
+  return usesNetwork({ network: { mode } }) ? Object.fromEntries(places) : {};
 }
 
-function nameOf(networks: Context['networks'], word: string): string {
+function findByWord(networks: Context['networks'], word: string): NetworkInfo | undefined {
   try {
-    return networks.get(word).name;
+    return networks.get(word);
   } catch (error) {
     if (!isKind(error, 'not-found')) throw error;
-    return word;
+    return undefined;
   }
 }
 

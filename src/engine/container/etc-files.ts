@@ -1,7 +1,7 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hostsLine, renderHostsFile } from '../../resources/network/hosts-file.ts';
-import type { Endpoint } from '../../resources/network/network.ts';
+import { addressesOf, type Endpoint } from '../../resources/network/network.ts';
 import { readHostResolvConf, renderResolvConf } from '../../resources/network/resolv-conf.ts';
 import type { MountInput } from '../../resources/spec/spec.ts';
 import type { ContainerRecord } from './container.ts';
@@ -68,11 +68,9 @@ export async function removeFromHostsFile(
   await writeFile(path, kept.join(''));
 }
 
-function hostsLines({ config }: ContainerRecord, { ipv4, ipv6 }: Endpoint): string[] {
+function hostsLines({ config }: ContainerRecord, endpoint: Endpoint): string[] {
   const { hostname, domainname } = config;
-  return [ipv4.address, ...(ipv6 ? [ipv6.address] : [])].map((address) =>
-    hostsLine(address, { hostname, domainname }),
-  );
+  return addressesOf(endpoint).map(({ address }) => hostsLine(address, { hostname, domainname }));
 }
 
 async function hostsFile(
@@ -83,11 +81,11 @@ async function hostsFile(
   const { config } = record;
   const { mode, extraHosts } = config.network;
   if (mode === 'host' && extraHosts.length === 0) return readFile('/etc/hosts', 'utf8').catch(() => '');
-  const hostGateway = mode === 'host' ? '127.0.0.1' : gateway?.ipv4.gateway;
+  const hostGateway = mode === 'host' ? '127.0.0.1' : (gateway?.ipv4 ?? gateway?.ipv6)?.gateway;
   return renderHostsFile({
     hostname: config.hostname,
     domainname: config.domainname,
-    addresses: endpoints.flatMap(({ ipv4, ipv6 }) => [ipv4.address, ...(ipv6 ? [ipv6.address] : [])]),
+    addresses: endpoints.flatMap(addressesOf).map(({ address }) => address),
     extraHosts,
     ...(hostGateway ? { hostGateway } : {}),
   });

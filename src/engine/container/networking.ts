@@ -1,16 +1,12 @@
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { Endpoint, NetworkInfo, PortRequest } from '../../resources/network/network.ts';
 import { invalid } from '../../foundation/base/errors.ts';
-import { type ContainerId, shortId } from '../../foundation/base/ids.ts';
+import type { ContainerId } from '../../foundation/base/ids.ts';
+import { checkHasPlaces } from './check-place.ts';
 import type { ContainerConfig, EndpointRequest } from './config.ts';
-import type { ContainerNetwork, ContainerRecord } from './container.ts';
+import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
-
-/** Whether the container has places on networks, rather than sharing someone's namespace or having none. */
-export function usesNetwork(config: Pick<ContainerConfig, 'network'>): boolean {
-  const { mode } = config.network;
-  return mode !== 'none' && mode !== 'host' && !mode.startsWith('container:');
-}
+import { bareNetwork, findNetwork, namesOn, usesNetwork } from './places.ts';
 
 /** Name of the network for Docker's `default`. */
 export function networkName(context: Pick<Context, 'settings'>, mode: string): string {
@@ -32,6 +28,7 @@ export function reserveEndpoint(
   network: NetworkInfo,
   request: EndpointRequest,
 ): Promise<Endpoint> {
+  checkHasPlaces(network);
   const { macAddress, ipv4Address, ipv6Address, gatewayPriority, driverOptions } = request;
   const interfaceName = driverOptions[interfaceNameOption];
   return context.endpoints.reserve({
@@ -53,17 +50,6 @@ export function reserveEndpoint(
 /** Docker's driver option for the name of the interface inside. */
 export const interfaceNameOption = 'com.docker.network.endpoint.ifname';
 
-/** Docker's `DNSNames`: on the default network containers have none. */
-export function namesOn(
-  context: Pick<Context, 'settings'>,
-  record: ContainerRecord,
-  network: Pick<NetworkInfo, 'name'>,
-  request: EndpointRequest,
-): string[] {
-  if (network.name === context.settings.defaultNetwork) return [];
-  return [...new Set([record.name, ...request.aliases, shortId(record.id), record.config.hostname])];
-}
-
 /** `container:alias` words; without an alias the name itself. */
 function linksOf({ links }: EndpointRequest): Record<string, string> {
   return Object.fromEntries(
@@ -81,9 +67,12 @@ export function hasResolver(context: Pick<Context, 'settings'>, { network }: Con
 
 export async function attachNetwork(
   context: Context,
+  record: ContainerRecord,
   endpoints: readonly Endpoint[],
   pid: number,
 ): Promise<void> {
+  const bare = bareNetwork(context, record.config);
+  if (bare) publishNetwork(context, 'connect', bare, record.id);
   for (const endpoint of endpoints) {
     await context.endpoints.attach(endpoint, pid);
     faultPoint('container.start.attached');
@@ -93,10 +82,11 @@ export async function attachNetwork(
 
 /** After the end of a run. A network that was removed meanwhile has nobody to tell. */
 export function publishDisconnects(context: Context, record: ContainerRecord): void {
+  const bare = bareNetwork(context, record.config);
+  if (bare) publishNetwork(context, 'disconnect', bare, record.id);
   if (!usesNetwork(record.config)) return;
-  const all = context.networks.list();
-  for (const name of Object.keys(record.config.network.endpoints)) {
-    const network = all.find((known) => known.name === name || known.id === name);
+  for (const key of Object.keys(record.config.network.endpoints)) {
+    const network = findNetwork(context, key);
     if (network) publishNetwork(context, 'disconnect', network, record.id);
   }
 }
@@ -152,30 +142,4 @@ export function parsePort(key: string): Pick<PortRequest, 'containerPort' | 'pro
       code: 'invalid-port',
     });
   return { containerPort, protocol };
-}
-
-/** What was asked for, with what is there while it runs. */
-export function describeNetwork(context: Context, record: ContainerRecord): ContainerNetwork {
-  const live = context.endpoints.find(record.id);
-  const asked = usesNetwork(record.config) ? Object.entries(record.config.network.endpoints) : [];
-  return {
-    networks: asked.map(([name, request]) => {
-      const endpoint = live.find(({ networkName, networkId }) => networkName === name || networkId === name);
-      return {
-        name: endpoint?.networkName ?? name,
-        request,
-        names: endpoint?.names ?? [],
-        networkId: endpoint?.networkId ?? '',
-        endpointId: endpoint?.endpointId ?? '',
-        macAddress: endpoint?.macAddress ?? '',
-        gateway: endpoint?.ipv4.gateway ?? '',
-        address: endpoint?.ipv4.address ?? '',
-        prefixLength: endpoint?.ipv4.prefixLength ?? 0,
-        ipv6Gateway: endpoint?.ipv6?.gateway ?? '',
-        ipv6Address: endpoint?.ipv6?.address ?? '',
-        ipv6PrefixLength: endpoint?.ipv6?.prefixLength ?? 0,
-      };
-    }),
-    ports: live.flatMap((endpoint) => endpoint.ports),
-  };
 }

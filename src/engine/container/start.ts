@@ -143,7 +143,7 @@ async function launch(
   });
   await closeSources(context, id);
   faultPoint('container.start.created');
-  await attachNetwork(context, endpoints, pid);
+  await attachNetwork(context, record, endpoints, pid);
   faultPoint('container.start.networked');
   await handOverParked(context, record);
   publishVolumeUse(context, record, 'mount');

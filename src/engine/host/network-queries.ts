@@ -1,6 +1,7 @@
 import { forbidden } from '../../foundation/base/errors.ts';
-import type { Endpoints, Networks } from '../../resources/network/network.ts';
+import type { Networks } from '../../resources/network/network.ts';
 import type { ContainerNetworks, ContainerQueries } from '../container/container.ts';
+import { isRunning } from '../container/state.ts';
 import type { Events } from '../events/events.ts';
 import type { NetworkQueries } from './engine.ts';
 
@@ -8,26 +9,28 @@ import type { NetworkQueries } from './engine.ts';
 export function createNetworkQueries(deps: {
   places: ContainerNetworks;
   networks: Networks;
-  endpoints: Endpoints;
-  containers: Pick<ContainerQueries, 'list'>;
+  containers: Pick<ContainerQueries, 'list' | 'networkOf'>;
   events: Events;
   repair: NetworkQueries['repair'];
 }): NetworkQueries {
-  const { networks, endpoints, containers, events, places } = deps;
+  const { networks, containers, events, places } = deps;
   const members: NetworkQueries['members'] = (id) =>
-    containers.list().flatMap((container) =>
-      endpoints
-        .find(container.id)
-        .filter((endpoint) => endpoint.networkId === id)
-        .map((endpoint) => ({
-          containerId: container.id,
-          name: container.name,
-          endpointId: endpoint.endpointId,
-          macAddress: endpoint.macAddress,
-          ipv4: `${endpoint.ipv4.address}/${endpoint.ipv4.prefixLength}`,
-          ipv6: endpoint.ipv6 ? `${endpoint.ipv6.address}/${endpoint.ipv6.prefixLength}` : '',
-        })),
-    );
+    containers
+      .list()
+      .filter(({ state }) => isRunning(state))
+      .flatMap((container) =>
+        containers
+          .networkOf(container.id)
+          .networks.filter((place) => place.networkId === id && place.endpointId !== '')
+          .map((place) => ({
+            containerId: container.id,
+            name: container.name,
+            endpointId: place.endpointId,
+            macAddress: place.macAddress,
+            ipv4: place.address === '' ? '' : `${place.address}/${place.prefixLength}`,
+            ipv6: place.ipv6Address === '' ? '' : `${place.ipv6Address}/${place.ipv6PrefixLength}`,
+          })),
+      );
   return {
     ...places,
     list: () => networks.list(),

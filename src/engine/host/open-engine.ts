@@ -225,7 +225,6 @@ export async function openEngine(
     networks: createNetworkQueries({
       places: opened.networks,
       networks: network.networks,
-      endpoints: network.endpoints,
       containers: opened.containers,
       events,
       repair: () => network.repair(),

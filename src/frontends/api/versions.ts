@@ -45,6 +45,8 @@ export const since = {
   /** Images have descriptors, and inspect tells manifests. */
   imageDescriptors: 48,
   noKernelMemoryTcp: 46,
+  /** Networks say whether they have IPv4. */
+  enableIpv4: 48,
   firewallBackend: 49,
   /** `BridgeNfIptables` and its twin are gone. */
   noBridgeNf: 50,

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { exhausted } from '../../foundation/base/errors.ts';
 import {
   subnetSize,
@@ -44,8 +45,8 @@ export interface AddressPool {
 }
 
 /**
- * `reserved` (the gateway) is never handed out; `range` is where free ones are looked for, any other may be taken. Not handed out are the first and last address of an IPv4 block (network and broadcast). Blocks beyond 2^24
- * addresses are used in their first 2^24.
+ * `reserved` (the gateway) is never handed out; `range` is where free ones are looked for, any other may be taken. Nobody gets the first address of a block, nor
+ * the last of an IPv4 block (network and broadcast). Blocks beyond 2^24 addresses are used in their first 2^24.
  */
 export function createAddressPool(
   subnet: IpSubnet,
@@ -60,6 +61,8 @@ export function createAddressPool(
   const first = Math.max(start, size > 2 ? 1 : 0);
   const last = end;
   const indexOf = (address: IpAddress): bigint => address.value - subnet.base;
+  const isHost = (index: bigint): boolean =>
+    size <= 2 || (index > 0n && (subnet.family === 6 || index < subnetSize(subnet) - 1n));
   const fixed = new Set(reserved.map(indexOf));
   const taken = new Set(fixed);
   let next = first;
@@ -76,7 +79,7 @@ export function createAddressPool(
     },
     take(address) {
       const index = indexOf(address);
-      if (taken.has(index)) return false;
+      if (taken.has(index) || !isHost(index)) return false;
       taken.add(index);
       return true;
     },
@@ -95,4 +98,9 @@ export function macFromIpv4(address: IpAddress): string {
       .padStart(2, '0'),
   );
   return `02:42:${bytes.join(':')}`;
+}
+
+/** Where there is no IPv4 address: locally administered and unicast. */
+export function randomMac(): string {
+  return ['02', ...[...randomBytes(5)].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
 }

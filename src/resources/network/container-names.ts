@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import type { Log } from '../../foundation/base/log.ts';
+import { plainAddresses } from './describe-endpoint.ts';
 import type { Endpoint, Networks } from './network.ts';
 import { hostResolvers, readHostResolvConf } from './resolv-conf.ts';
 import type { Resolver, ResolverContainer } from './resolver/resolver.ts';
@@ -84,19 +85,18 @@ async function describe(
     containerId,
     pid,
     namespace: statSync(`/proc/${pid}/ns/net`).ino,
-    places: named.map(({ networkId, networkName, names, links, ipv4, ipv6 }) => ({
-      networkId,
-      networkName,
-      names,
-      links,
-      ipv4: ipv4.address,
-      ...(ipv6 ? { ipv6: ipv6.address } : {}),
-      subnets: networks.get(networkId).ipam.map(({ subnet }) => subnet),
+    places: named.map((place) => ({
+      networkId: place.networkId,
+      networkName: place.networkName,
+      names: place.names,
+      links: place.links,
+      ...plainAddresses(place),
+      subnets: networks.get(place.networkId).ipam.map(({ subnet }) => subnet),
     })),
     ...(gateway
       ? {
           host: {
-            ipv4: gateway.ipv4.gateway,
+            ...(gateway.ipv4 ? { ipv4: gateway.ipv4.gateway } : {}),
             ...(gateway.ipv6 ? { ipv6: gateway.ipv6.gateway } : {}),
           },
           upstreams: asked.length > 0 ? [...new Set(asked)] : hostResolvers(await readHostResolvConf()),

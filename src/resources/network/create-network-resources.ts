@@ -4,6 +4,7 @@ import type { Database } from '../../foundation/db/database.ts';
 import type { SubnetPool } from './address-pool.ts';
 import { diagnoseForwarding, type ForwardingFinding } from './diagnose.ts';
 import { createEndpoints } from './endpoints.ts';
+import { findInterfaceIndex } from '../../foundation/kernel/netlink/interface-index.ts';
 import type { Reactor } from '../../foundation/kernel/reactor.ts';
 import { createFirewall } from './firewall.ts';
 import { watchFirewall } from './firewall-watch.ts';
@@ -136,6 +137,7 @@ export async function createNetworkResources(
   const networks: Networks = createNetworks({
     ...shared,
     pools: (options.pools ?? userPools).map(toPool),
+    hasInterface: (name) => findInterfaceIndex(name) !== undefined,
     members: (id) => endpoints.members(id),
     takeDown: (network) => plumbing.takeDown(network),
   });

@@ -1,9 +1,9 @@
 import { conflict, invalid } from '../../foundation/base/errors.ts';
 import { randomHexId } from '../../foundation/base/ids.ts';
 import { parseIpAddress } from '../../foundation/base/ip-address.ts';
-import { macFromIpv4 } from './address-pool.ts';
+import { macFromIpv4, randomMac } from './address-pool.ts';
 import { interfacePrefixOption, readBridgeOptions } from './driver-options.ts';
-import type { TakenAddresses } from './ipam.ts';
+import type { PlainAddresses, TakenAddresses } from './network-addresses.ts';
 import { checkInterfaceName } from './names.ts';
 import type { Endpoint, NetworkInfo, PortRequest, ReserveEndpoint } from './network.ts';
 import { hasGateway } from './sublinks.ts';
@@ -19,9 +19,7 @@ export function describeEndpoint(
     containerId: request.containerId,
     networkId: network.id,
     networkName: network.name,
-    macAddress: request.macAddress
-      ? checkMac(request.macAddress)
-      : macFromIpv4(parseIpAddress(addresses.ipv4.address)),
+    macAddress: request.macAddress ? checkMac(request.macAddress) : macFor(addresses),
     ...(hasGateway(network) ? addresses : withoutGateways(addresses)),
     interfaceName: request.interfaceName,
     gatewayPriority: request.gatewayPriority ?? 0,
@@ -32,16 +30,20 @@ export function describeEndpoint(
   };
 }
 
+function macFor({ ipv4 }: TakenAddresses): string {
+  return ipv4 ? macFromIpv4(parseIpAddress(ipv4.address)) : randomMac();
+}
+
 function withoutGateways({ ipv4, ipv6 }: TakenAddresses): TakenAddresses {
-  return { ipv4: { ...ipv4, gateway: '' }, ...(ipv6 ? { ipv6: { ...ipv6, gateway: '' } } : {}) };
+  return {
+    ...(ipv4 ? { ipv4: { ...ipv4, gateway: '' } } : {}),
+    ...(ipv6 ? { ipv6: { ...ipv6, gateway: '' } } : {}),
+  };
 }
 
 /** As the address pools take them. */
-export function plainAddresses({ ipv4, ipv6 }: Pick<Endpoint, 'ipv4' | 'ipv6'>): {
-  ipv4: string;
-  ipv6?: string;
-} {
-  return { ipv4: ipv4.address, ...(ipv6 ? { ipv6: ipv6.address } : {}) };
+export function plainAddresses({ ipv4, ipv6 }: Pick<Endpoint, 'ipv4' | 'ipv6'>): PlainAddresses {
+  return { ...(ipv4 ? { ipv4: ipv4.address } : {}), ...(ipv6 ? { ipv6: ipv6.address } : {}) };
 }
 
 /** The network may say where ports are published that name no address. */

@@ -41,7 +41,7 @@ export function readBridgeOptions(options: Options): BridgeOptions {
   const name = options[bridgeKeys.name];
   const hostAddress = options[bridgeKeys.hostAddress] ?? '';
   if (hostAddress !== '' && findIpAddress(hostAddress)?.family !== 4)
-    throw wrong(bridgeKeys.hostAddress, hostAddress, 'an IPv4 address');
+    throw unparsed(bridgeKeys.hostAddress, hostAddress, 'nil ip');
   return {
     ...(name ? { bridgeName: checkInterfaceName(name) } : {}),
     betweenContainers: flag(options, bridgeKeys.betweenContainers),
@@ -58,7 +58,11 @@ export function readMacvlanOptions(options: Options): SublinkOptions {
   refuseUnknown('macvlan', options, ['parent', 'macvlan_mode']);
   return {
     ...parentOf(options),
-    mode: choice(options, 'macvlan_mode', macvlanModes, 'bridge'),
+    mode: choice(options, 'macvlan_mode', macvlanModes, {
+      otherwise: 'bridge',
+      refusal: (word) =>
+        `requested macvlan mode '${word}' is not valid, 'bridge' mode is the macvlan driver default`,
+    }),
     flags: 0,
     ...mtuOf(options),
   };
@@ -72,8 +76,16 @@ export function readIpvlanOptions(options: Options): SublinkOptions {
   refuseUnknown('ipvlan', options, ['parent', 'ipvlan_mode', 'ipvlan_flag']);
   return {
     ...parentOf(options),
-    mode: choice(options, 'ipvlan_mode', ipvlanModes, 'l2'),
-    flags: choice(options, 'ipvlan_flag', ipvlanFlags, 'bridge'),
+    mode: choice(options, 'ipvlan_mode', ipvlanModes, {
+      otherwise: 'l2',
+      refusal: (word) =>
+        `requested ipvlan mode '${word}' is not valid, 'l2' mode is the ipvlan driver default`,
+    }),
+    flags: choice(options, 'ipvlan_flag', ipvlanFlags, {
+      otherwise: 'bridge',
+      refusal: (word) =>
+        `requested ipvlan flag '${word}' is not valid, 'bridge' is the ipvlan driver default`,
+    }),
     ...mtuOf(options),
   };
 }
@@ -102,10 +114,16 @@ function parentOf(options: Options): { parent?: string } {
 function mtuOf(options: Options): { mtu?: number } {
   const text = options[mtuOption];
   if (text === undefined || text === '' || text === '0') return {};
+  if (!/^[-+]?\d{1,15}$/.test(text))
+    throw unparsed(
+      mtuOption,
+      text,
+      `strconv.Atoi: parsing ${JSON.stringify(text.slice(0, 80))}: invalid syntax`,
+    );
   const mtu = Number(text);
+  if (mtu < 0) throw invalid(`invalid MTU number: ${mtu}`, { code: 'network-option' });
   // IPv6 needs 1280 (RFC 8200, 5); the kernel's bridges end at 65535.
-  if (!Number.isInteger(mtu) || mtu < 68 || mtu > 65_535)
-    throw wrong(mtuOption, text, 'a number from 68 to 65535');
+  if (mtu < 68 || mtu > 65_535) throw wrong(mtuOption, text, 'a number from 68 to 65535');
   return { mtu };
 }
 
@@ -113,19 +131,32 @@ function flag(options: Options, key: string): boolean {
   const text = options[key] ?? 'true';
   if (['true', '1', 't', 'T', 'TRUE', 'True'].includes(text)) return true;
   if (['false', '0', 'f', 'F', 'FALSE', 'False'].includes(text)) return false;
-  throw wrong(key, text, 'true or false');
+  throw unparsed(
+    key,
+    text,
+    `strconv.ParseBool: parsing ${JSON.stringify(text.slice(0, 80))}: invalid syntax`,
+  );
 }
 
 function choice(
   options: Options,
   key: string,
   values: Readonly<Record<string, number>>,
-  otherwise: string,
+  { otherwise, refusal }: { otherwise: string; refusal: (word: string) => string },
 ): number {
   const word = options[key] || otherwise;
   const value = Object.hasOwn(values, word) ? values[word] : undefined;
-  if (value === undefined) throw wrong(key, word, `one of ${Object.keys(values).join(', ')}`);
+  if (value === undefined)
+    throw invalid(refusal(word.slice(0, 80)), {
+      code: 'network-option',
+      hint: `${key} is one of ${Object.keys(values).join(', ')}`,
+    });
   return value;
+}
+
+/** In the words of Docker's bridge driver, which are those of Go's parsers. */
+function unparsed(key: string, value: string, why: string): Error {
+  return invalid(`failed to parse ${key} value: ${value.slice(0, 80)} (${why})`, { code: 'network-option' });
 }
 
 function wrong(key: string, value: string, want: string): Error {

@@ -15,7 +15,7 @@ export interface FirewallPlan {
 export interface FilteredNetwork {
   bridge: string;
   /** CIDR. */
-  ipv4: string;
+  ipv4?: string;
   ipv6?: string;
   internal: boolean;
   /** What leaves takes the host's address. */
@@ -64,9 +64,9 @@ export function elementsOf(plan: FirewallPlan): Elements {
     put('bridges', bridge);
     if (network.betweenContainers) put('same', `${bridge} . ${bridge}`);
     if (network.internal) put('internal', bridge);
-    put('local4', `${bridge} . ${network.ipv4}`);
     const translated = network.masquerade && !network.internal;
-    if (translated) put('nat4', network.ipv4);
+    if (network.ipv4) put('local4', `${bridge} . ${network.ipv4}`);
+    if (network.ipv4 && translated) put('nat4', network.ipv4);
     if (network.ipv6) put('local6', `${bridge} . ${network.ipv6}`);
     if (network.ipv6 && translated) put('nat6', network.ipv6);
   }

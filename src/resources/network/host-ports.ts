@@ -21,8 +21,8 @@ export interface PortOwner {
   endpointId: string;
   /** Of the container; for error texts. */
   name: string;
-  ipv4: string;
-  /** Absent: nothing is published on IPv6. */
+  /** Absent: nothing is published on addresses of this family. */
+  ipv4?: string;
   ipv6?: string;
 }
 
@@ -172,11 +172,15 @@ function plainRequest({ lastHostPort: _last, ...port }: PortRequest): PortReques
 }
 
 function hostAddresses(owner: PortOwner, request: PortRequest): string[] {
-  if (request.hostAddress === '') return owner.ipv6 ? ['0.0.0.0', '::'] : ['0.0.0.0'];
-  if (request.hostAddress.includes(':') && !owner.ipv6)
-    throw invalid(`${failed(owner)}: cannot publish on ${request.hostAddress}: the network has no IPv6`, {
-      hint: 'publish on an IPv4 address, or use a network with IPv6',
-    });
+  if (request.hostAddress === '') return [...(owner.ipv4 ? ['0.0.0.0'] : []), ...(owner.ipv6 ? ['::'] : [])];
+  const family = request.hostAddress.includes(':') ? 6 : 4;
+  if (!(family === 6 ? owner.ipv6 : owner.ipv4))
+    throw invalid(
+      `${failed(owner)}: cannot publish on ${request.hostAddress}: the network has no IPv${family}`,
+      {
+        hint: `publish on an IPv${10 - family} address, or use a network with IPv${family}`,
+      },
+    );
   return [request.hostAddress];
 }
 
@@ -244,7 +248,7 @@ function alreadyAllocated(owner: PortOwner, port: PortRequest): SiloError {
 }
 
 function inUse(owner: PortOwner, port: PortRequest, reason: string, cause: unknown): SiloError {
-  const target = port.hostAddress.includes(':') ? (owner.ipv6 ?? '') : owner.ipv4;
+  const target = port.hostAddress.includes(':') ? (owner.ipv6 ?? '') : (owner.ipv4 ?? '');
   const from = joined(port.hostAddress, port.hostPort);
   return conflict(
     `${failed(owner)}: failed to bind host port for ${from}:${joined(target, port.containerPort)}/${port.protocol}: ${reason}`,

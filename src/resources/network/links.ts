@@ -26,12 +26,12 @@ import {
 import { openRouteSocket, type RouteSocket } from '../../foundation/kernel/netlink/socket.ts';
 import { parseIpAddress } from '../../foundation/base/ip-address.ts';
 import { isErrno } from '../../foundation/kernel/syscall-error.ts';
-import { macFromIpv4 } from './address-pool.ts';
+import { macFromIpv4, randomMac } from './address-pool.ts';
 import { bridgedTrafficIsFiltered, prepareContainer } from './host-sysctls.ts';
 import { readBridgeOptions } from './driver-options.ts';
-import { blocksOf } from './ipam.ts';
+import { blocksOf } from './settle-blocks.ts';
 import { vethName, type KernelNames } from './names.ts';
-import { bridgeOf, type Endpoint, type NetworkInfo } from './network.ts';
+import { addressesOf, bridgeOf, type Endpoint, type NetworkInfo } from './network.ts';
 import { createInside, ensureParent, kernelLacks, removeParent } from './sublinks.ts';
 
 /**
@@ -131,9 +131,9 @@ export function createLinks({ names }: { names: KernelNames }): Links {
       const existing = findLink(socket(), name);
       if (existing) checkOurs(existing, names);
       const [ipv4] = blocksOf(network, 4);
-      if (!existing && ipv4) {
+      if (!existing) {
         // A fixed address: otherwise the bridge takes the lowest one of its members, and changes with them.
-        const address = macFromIpv4(parseIpAddress(ipv4.gateway));
+        const address = ipv4 ? macFromIpv4(parseIpAddress(ipv4.gateway)) : randomMac();
         const { mtu } = readBridgeOptions(network.options);
         socket().execute([createBridge({ name, address, ...(mtu === undefined ? {} : { mtu }) })]);
       }
@@ -242,7 +242,7 @@ function setGateways(socket: RouteSocket, link: number, network: NetworkInfo): v
 
 async function configureInside(namespaceFd: number, endpoint: Endpoint, isGateway: boolean): Promise<void> {
   const link = indexInside(namespaceFd, endpoint);
-  const families = familiesOf(endpoint);
+  const families = addressesOf(endpoint);
   using inside = openRouteSocket({ namespaceFd });
   await inside.executeAsync([
     changeLink('lo', { up: true }),
@@ -266,7 +266,7 @@ async function leadThrough(namespaceFd: number, endpoint: Endpoint | undefined):
 
 /** Without a gateway the interface itself leads out (ipvlan in mode l3). */
 function defaultRoutes(endpoint: Endpoint, link: number): Request[] {
-  return familiesOf(endpoint).map(({ address, gateway }) =>
+  return addressesOf(endpoint).map(({ address, gateway }) =>
     gateway === ''
       ? addRoute({ destination: address.includes(':') ? '::/0' : '0.0.0.0/0', link })
       : addDefaultRoute(gateway, link),
@@ -278,10 +278,6 @@ function indexInside(namespaceFd: number, { interfaceName }: Endpoint): number {
   if (link === undefined)
     throw unavailable(`interface ${interfaceName} is missing in the container`, { code: 'link-missing' });
   return link;
-}
-
-function familiesOf(endpoint: Endpoint): { address: string; prefixLength: number; gateway: string }[] {
-  return [endpoint.ipv4, ...(endpoint.ipv6 ? [endpoint.ipv6] : [])];
 }
 
 function isOurs(link: LinkInfo, names: KernelNames): boolean {

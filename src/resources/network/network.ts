@@ -21,12 +21,20 @@ export interface CreateNetwork {
   driver: 'bridge' | 'macvlan' | 'ipvlan';
   internal?: boolean;
   attachable?: boolean;
+  /** Default true. Without it the network has IPv6 alone. */
+  enableIpv4?: boolean;
   /** Default true: with no IPv6 block a unique-local one is chosen. */
   enableIpv6?: boolean;
   /** Blocks; an IPv4 one is chosen from the pools when there is none. */
   ipam?: IpamRequest[];
+  /** Kept for inspect: our address management has no options. */
+  ipamOptions?: Record<string, string>;
   options?: Record<string, string>;
   labels?: Record<string, string>;
+  /** It only holds blocks, options and labels for others. */
+  configOnly?: boolean;
+  /** Name of the network that holds its blocks, options and labels. */
+  configFrom?: string;
 }
 
 export interface IpamRequest {
@@ -40,7 +48,12 @@ export interface IpamRequest {
 }
 
 export type IpamBlock = Required<Pick<IpamRequest, 'subnet' | 'gateway'>> &
-  Pick<IpamRequest, 'ipRange' | 'auxiliary'>;
+  Pick<IpamRequest, 'ipRange' | 'auxiliary'> & {
+    /** We chose the block: nobody may build on its addresses. */
+    automatic?: boolean;
+    /** Of a block that was asked for without its gateway. */
+    automaticGateway?: boolean;
+  };
 
 export interface NetworkInfo {
   id: NetworkId;
@@ -53,6 +66,9 @@ export interface NetworkInfo {
   enableIpv4: boolean;
   enableIpv6: boolean;
   ipam: IpamBlock[];
+  ipamOptions?: Record<string, string>;
+  configOnly?: boolean;
+  configFrom?: string;
   options: Record<string, string>;
   labels: Record<string, string>;
   /** Name of the Linux bridge; absent for host and none. */
@@ -133,15 +149,21 @@ export interface PortChange {
   remove: readonly PortRequest[];
 }
 
+/** An address with what its interface needs to know of the block. The gateway is empty where there is none among neighbours. */
+export interface Located {
+  address: string;
+  prefixLength: number;
+  gateway: string;
+}
+
 export interface Endpoint {
   endpointId: string;
   containerId: ContainerId;
   networkId: NetworkId;
   networkName: string;
   macAddress: string;
-  /** The gateway is empty where there is none among neighbours. */
-  ipv4: { address: string; prefixLength: number; gateway: string };
-  ipv6?: { address: string; prefixLength: number; gateway: string };
+  ipv4?: Located;
+  ipv6?: Located;
   interfaceName: string;
   gatewayPriority: number;
   names: string[];
@@ -149,6 +171,11 @@ export interface Endpoint {
   dns: string[];
   /** With the real host ports; one entry per host address as Docker shows them (`0.0.0.0` and `::`). */
   ports: PortRequest[];
+}
+
+/** The addresses that an endpoint has, IPv4 first. */
+export function addressesOf({ ipv4, ipv6 }: Pick<Endpoint, 'ipv4' | 'ipv6'>): Located[] {
+  return [ipv4, ipv6].filter((located) => located !== undefined);
 }
 
 export function bridgeOf(network: NetworkInfo): string {

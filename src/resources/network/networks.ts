@@ -10,10 +10,13 @@ import {
 } from '../../foundation/base/ip-address.ts';
 import { chooseSubnet, type SubnetPool } from './address-pool.ts';
 import { checkDriverOptions, readBridgeOptions } from './driver-options.ts';
-import { defaultGateway, settleBlocks, uniqueLocalBlock } from './ipam.ts';
+
 import { bridgeName, checkInterfaceName } from './names.ts';
+import { checkParent } from './sublinks.ts';
 import type { CreateNetwork, IpamBlock, NetworkInfo, Networks } from './network.ts';
+import { resolveConfiguration } from './network-configuration.ts';
 import type { NetworkRecord, NetworkRecords } from './records.ts';
+import { defaultGateway, settleBlocks, uniqueLocalBlock } from './settle-blocks.ts';
 
 export interface NetworksDeps {
   records: NetworkRecords;
@@ -27,6 +30,8 @@ export interface NetworksDeps {
   /** Takes bridge and rules away. Absent is fine. */
   takeDown: (network: NetworkInfo) => Promise<void>;
   now: () => number;
+  /** Whether this host has an interface of the name. */
+  hasInterface: (name: string) => boolean;
 }
 
 export interface PredefinedNetworks {
@@ -57,34 +62,35 @@ export function createNetworks(deps: NetworksDeps): Networks {
     return only;
   };
 
-  const usedSubnets = async (): Promise<IpSubnet[]> => [
-    ...[...networks.values()].flatMap((info) => info.ipam.map(({ subnet }) => parseIpSubnet(subnet))),
-    ...(await deps.hostSubnets()),
-  ];
+  /** Blocks of networks that only hold a configuration are nobody's yet. */
+  const ownSubnets = (): IpSubnet[] =>
+    [...networks.values()]
+      .filter(({ configOnly }) => !configOnly)
+      .flatMap(({ ipam }) => ipam.map(({ subnet }) => parseIpSubnet(subnet)));
 
   return {
     list: () => [...networks.values()],
     get,
-    async create(request) {
-      checkRequest(request);
-      const host = await usedSubnets();
+    async create(asked) {
+      checkName(asked.name);
+      const host = await deps.hostSubnets();
       // No `await` from here to the record: two requests cannot get the same name or subnet.
-      if (byName(request.name))
-        throw conflict(`network with name ${request.name} already exists`, { code: 'network-exists' });
-      const mine = [...networks.values()].flatMap((info) =>
-        info.ipam.map(({ subnet }) => parseIpSubnet(subnet)),
-      );
-      const asked = settleBlocks(request.ipam ?? [], {
+      if (byName(asked.name))
+        throw conflict(`network with name ${asked.name} already exists`, { code: 'network-exists' });
+      const request = resolveConfiguration(asked, byName);
+      checkDriverOptions(request.driver, request.options ?? {});
+      const mine = request.configOnly ? [] : ownSubnets();
+      const settled = settleBlocks(request.ipam ?? [], {
         used: mine,
         several: request.driver !== 'bridge',
         driver: request.driver,
       });
-      const automaticSubnet = !asked.some(({ subnet }) => !subnet.includes(':'));
+      const automaticSubnet = wantsSubnet(request, settled);
       const blocks = automaticSubnet
-        ? [automaticBlock(chooseSubnet(deps.pools, [...host, ...mine])), ...asked]
-        : asked;
+        ? [automaticBlock(chooseSubnet(deps.pools, [...host, ...mine])), ...settled]
+        : settled;
       const info = describe(request, blocks, { ipv6: deps.ipv6Available, nowMs: deps.now() });
-      checkParent(request, [...networks.values()]);
+      checkFreeParent(request, [...networks.values()], deps.hasInterface);
       records.putNetwork({ info, automaticSubnet });
       networks.set(info.id, info);
       faultPoint('network.create.recorded');
@@ -94,6 +100,11 @@ export function createNetworks(deps: NetworksDeps): Networks {
       const info = get(id);
       if (predefined.has(info.name))
         throw forbidden(`${info.name} is a pre-defined network and cannot be removed`);
+      if (info.configOnly && [...networks.values()].some(({ configFrom }) => configFrom === info.name))
+        throw forbidden(`error while removing network: configuration network "${info.name}" is in use`, {
+          code: 'network-in-use',
+          hint: 'remove the networks that were made from it first',
+        });
       const members = deps.members(info.id);
       if (members.length > 0)
         throw forbidden(
@@ -165,7 +176,7 @@ async function defaultBridge(
       driver: 'bridge',
       options: { 'com.docker.network.bridge.name': bridge },
     },
-    [{ subnet: formatIpSubnet(subnet), gateway: bip?.gateway ?? defaultGateway(subnet) }],
+    [bip ? { subnet: formatIpSubnet(subnet), gateway: bip.gateway } : automaticBlock(subnet)],
     { ipv6: deps.ipv6Available, nowMs: deps.now() },
   );
   return {
@@ -187,20 +198,29 @@ function parseBip(text: string): { subnet: IpSubnet; gateway: string } {
   return { subnet, gateway: formatIpAddress(gateway) };
 }
 
-function checkRequest(request: CreateNetwork): void {
-  if (predefined.has(request.name) || request.name === 'default')
-    throw forbidden(`operation is not permitted on predefined ${request.name} network`);
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(request.name) || request.name.length > 255)
+function checkName(name: string): void {
+  if (predefined.has(name) || name === 'default')
+    throw forbidden(`operation is not permitted on predefined ${name} network`);
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name) || name.length > 255)
     throw invalid(
-      `invalid network name ${JSON.stringify(request.name.slice(0, 80))}: only [a-zA-Z0-9][a-zA-Z0-9_.-]* are allowed`,
+      `invalid network name ${JSON.stringify(name.slice(0, 80))}: only [a-zA-Z0-9][a-zA-Z0-9_.-]* are allowed`,
     );
-  checkDriverOptions(request.driver, request.options ?? {});
+}
+
+function wantsSubnet(request: CreateNetwork, settled: readonly IpamBlock[]): boolean {
+  if (request.configOnly || request.enableIpv4 === false) return false;
+  return !settled.some(({ subnet }) => !subnet.includes(':'));
 }
 
 /** Two networks on one interface of the host would each think that its addresses are its own. */
-function checkParent(request: CreateNetwork, all: readonly NetworkInfo[]): void {
+function checkFreeParent(
+  request: CreateNetwork,
+  all: readonly NetworkInfo[],
+  exists: (name: string) => boolean,
+): void {
   const parent = request.options?.['parent'];
-  if (request.driver === 'bridge' || !parent) return;
+  if (request.driver === 'bridge' || !parent || request.configOnly) return;
+  checkParent(parent, exists);
   const other = all.find(({ driver, options }) => driver === request.driver && options['parent'] === parent);
   if (other)
     throw forbidden(`network ${other.id} is already using parent interface ${parent}`, {
@@ -214,6 +234,7 @@ const predefined = new Set(['bridge', 'host', 'none']);
 const automaticBlock = (subnet: IpSubnet): IpamBlock => ({
   subnet: formatIpSubnet(subnet),
   gateway: defaultGateway(subnet),
+  automatic: true,
 });
 
 function describe(
@@ -223,26 +244,43 @@ function describe(
 ): NetworkInfo {
   const id = newId();
   const options = request.options ?? {};
-  const hasIpv6 = blocks.some(({ subnet }) => subnet.includes(':'));
-  const ipv6 = host.ipv6 && (hasIpv6 || (request.enableIpv6 ?? request.driver === 'bridge'));
-  if (hasIpv6 && !host.ipv6)
-    throw unsupported('this host has no IPv6', { code: 'no-ipv6', hint: 'leave the IPv6 subnet out' });
-  return {
+  const { configOnly, configFrom, ipamOptions, enableIpv4 = true } = request;
+  const common = {
     id,
     name: request.name,
-    driver: request.driver,
     scope: 'local',
     internal: request.internal ?? false,
     attachable: request.attachable ?? false,
-    enableIpv4: true,
-    enableIpv6: ipv6,
-    ipam: [...blocks, ...(ipv6 && !hasIpv6 ? [uniqueLocalBlock()] : [])],
+    enableIpv4,
     options,
     labels: request.labels ?? {},
+    ...(ipamOptions === undefined ? {} : { ipamOptions }),
+    createdAtMs: host.nowMs,
+  } as const;
+  // It is no network yet: no driver looks at it.
+  if (configOnly)
+    return {
+      ...common,
+      driver: 'null',
+      enableIpv6: request.enableIpv6 ?? false,
+      ipam: [...blocks],
+      configOnly,
+    };
+  const hasIpv6 = blocks.some(({ subnet }) => subnet.includes(':'));
+  const ipv6 = host.ipv6 && (hasIpv6 || (request.enableIpv6 ?? request.driver === 'bridge'));
+  if (!host.ipv6 && (hasIpv6 || !enableIpv4))
+    throw unsupported('this host has no IPv6', { code: 'no-ipv6', hint: 'use an IPv4 subnet' });
+  if (!enableIpv4 && !ipv6)
+    throw invalid('IPv4 or IPv6 must be enabled', { code: 'no-family', hint: 'leave out --ipv6=false' });
+  return {
+    ...common,
+    driver: request.driver,
+    enableIpv6: ipv6,
+    ipam: [...blocks, ...(ipv6 && !hasIpv6 ? [uniqueLocalBlock()] : [])],
+    ...(configFrom === undefined ? {} : { configFrom }),
     ...(request.driver === 'bridge'
       ? { bridge: readBridgeOptions(options).bridgeName ?? bridgeName(id) }
       : {}),
-    createdAtMs: host.nowMs,
   };
 }
 

@@ -11,7 +11,7 @@ import {
 import type { Links } from './links.ts';
 import { bridgeOf, type NetworkInfo } from './network.ts';
 import { readBridgeOptions } from './driver-options.ts';
-import { blocksOf } from './ipam.ts';
+import { blocksOf } from './settle-blocks.ts';
 
 /** What a bridge network needs on the host: the bridge, settings of the kernel, its part of the rules. */
 export interface Plumbing {
@@ -113,7 +113,7 @@ function withNetwork(plan: FirewallPlan, network: NetworkInfo): FirewallPlan {
     bridge,
     masquerade,
     betweenContainers,
-    ipv4: ipv4?.subnet ?? '',
+    ...(ipv4 ? { ipv4: ipv4.subnet } : {}),
     ...(ipv6 ? { ipv6: ipv6.subnet } : {}),
     internal: network.internal,
   };

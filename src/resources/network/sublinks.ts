@@ -93,10 +93,17 @@ function toMake(socket: RouteSocket, name: string, parent: string | undefined): 
   return { kind: 'vlan', parent: link.index, id: Number(id) };
 }
 
+/** `-o parent=…` must be an interface of this host, or a VLAN of one, which is made when the first container comes. */
+export function checkParent(name: string, exists: (name: string) => boolean): void {
+  const lower = /^(.+)\.\d{1,4}$/.exec(name)?.[1];
+  if (exists(name) || (lower !== undefined && exists(lower))) return;
+  throw noParent(name);
+}
+
 function noParent(name: string): Error {
-  return invalid(`invalid subinterface vlan name or missing parent interface: ${name}`, {
+  return invalid(`invalid subinterface vlan name ${name}, example formatting is eth0.10`, {
     code: 'no-parent',
-    hint: '`ip link` lists the interfaces of this host',
+    hint: 'the interface is missing: `ip link` lists those of this host',
   });
 }
 

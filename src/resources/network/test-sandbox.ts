@@ -13,7 +13,7 @@ import {
   type NetworkOptions,
   type NetworkResources,
 } from './create-network-resources.ts';
-import type { Endpoint, PortRequest } from './network.ts';
+import type { Located, Endpoint, PortRequest } from './network.ts';
 
 /*
  * For tests only, run inside a network namespace of their own (see `network.root.test.ts`): processes in further namespaces that play the
@@ -158,7 +158,7 @@ export function containerId(): ContainerId {
 
 export interface TestContainer extends Machine {
   id: ContainerId;
-  endpoint: Endpoint;
+  endpoint: Endpoint & { ipv4: Located };
 }
 
 /** A machine with an endpoint on the network, as the engine makes it: reserve, then attach. */
@@ -183,7 +183,9 @@ export async function startContainer(
     ...(ipv4Address ? { ipv4Address } : {}),
   });
   await resources.endpoints.attach(endpoint, machine.pid);
-  return { ...machine, id, endpoint };
+  const { ipv4 } = endpoint;
+  if (!ipv4) throw new Error('the network has no IPv4');
+  return { ...machine, id, endpoint: { ...endpoint, ipv4 } };
 }
 
 export function port(containerPort: number, options: Partial<PortRequest> = {}): PortRequest {

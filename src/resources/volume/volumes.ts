@@ -81,7 +81,8 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
       database.all<VolumeRow>('SELECT * FROM volume ORDER BY name').map((row) => toInfo(directory, row)),
     async create(request) {
       const name = request.name || randomHexId();
-      checkRequest(name, request);
+      // Options of one that is there are not looked at.
+      if (!find(name)) checkRequest(name, request);
       return await locks.run(name, async () => {
         const existing = find(name);
         if (existing) return existing;

@@ -6,7 +6,8 @@ export interface NetworkJson {
   Created: string;
   Scope: string;
   Driver: string;
-  EnableIPv4: boolean;
+  /** Since API 1.48. */
+  EnableIPv4?: boolean;
   EnableIPv6: boolean;
   IPAM: IpamJson;
   Internal: boolean;

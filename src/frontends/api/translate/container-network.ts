@@ -6,6 +6,7 @@ import type {
   PortBindingJson,
 } from '../../../foundation/wire/docker/container-config.ts';
 import type { NetworkSettingsJson, PortJson } from '../../../foundation/wire/docker/container.ts';
+import { isEmpty } from './refuse.ts';
 
 type Place = Pick<ContainerRecord, 'config' | 'state' | 'id'>;
 type EndpointView = ContainerNetwork['networks'][number];
@@ -23,27 +24,8 @@ export function toNetworksJson(
 ): Record<string, EndpointSettingsJson> {
   const mode = networkModeOf(record.config);
   if (mode.startsWith('container:')) return {};
-  if (mode === 'none' || mode === 'host') return { [mode]: withoutPlace };
   return Object.fromEntries(network.networks.map((endpoint) => [endpoint.name, toEndpointJson(endpoint)]));
 }
-
-const withoutPlace: EndpointSettingsJson = {
-  IPAMConfig: null,
-  Links: null,
-  Aliases: null,
-  MacAddress: '',
-  DriverOpts: null,
-  GwPriority: 0,
-  NetworkID: '',
-  EndpointID: '',
-  Gateway: '',
-  IPAddress: '',
-  IPPrefixLen: 0,
-  IPv6Gateway: '',
-  GlobalIPv6Address: '',
-  GlobalIPv6PrefixLen: 0,
-  DNSNames: null,
-};
 
 function toEndpointJson({ request, ...endpoint }: EndpointView): EndpointSettingsJson {
   const { ipv4Address, ipv6Address, linkLocalAddresses } = request;
@@ -52,12 +34,14 @@ function toEndpointJson({ request, ...endpoint }: EndpointView): EndpointSetting
     ...(ipv6Address === undefined ? {} : { IPv6Address: ipv6Address }),
     ...(linkLocalAddresses.length === 0 ? {} : { LinkLocalIPs: linkLocalAddresses }),
   };
+  const given = <T extends object>(what: NonNullable<typeof request.empty>[number], value: T): T | null =>
+    isEmpty(value) && !request.empty?.includes(what) ? null : value;
   return {
-    IPAMConfig: Object.keys(addresses).length === 0 ? null : addresses,
+    IPAMConfig: given('addresses', addresses),
     Links: orNull(request.links),
-    Aliases: orNull(request.aliases),
+    Aliases: given('aliases', request.aliases),
     MacAddress: endpoint.macAddress || (request.macAddress ?? ''),
-    DriverOpts: Object.keys(request.driverOptions).length === 0 ? null : request.driverOptions,
+    DriverOpts: given('driverOptions', request.driverOptions),
     GwPriority: request.gatewayPriority,
     NetworkID: endpoint.networkId,
     EndpointID: endpoint.endpointId,

@@ -12,42 +12,48 @@ import type {
   IpamRequest,
   NetworkInfo,
 } from '../../../resources/network/network.ts';
-import { defined, isEmpty, refuseUnless } from './refuse.ts';
+import { since } from '../versions.ts';
+import { defined, refuseUnless } from './refuse.ts';
 import { formatTime } from './times.ts';
 
 type Member = ReturnType<NetworkQueries['members']>[number];
 
 /** Members are shown by inspect only, as in Docker. */
-export function toNetworkJson(network: NetworkInfo, members: readonly Member[]): NetworkJson {
+export function toNetworkJson(network: NetworkInfo, members: readonly Member[], minor: number): NetworkJson {
   return {
     Name: network.name,
     Id: network.id,
     Created: formatTime(network.createdAtMs),
     Scope: network.scope,
     Driver: network.driver,
-    EnableIPv4: network.enableIpv4,
+    ...(minor < since.enableIpv4 ? {} : { EnableIPv4: network.enableIpv4 }),
     EnableIPv6: network.enableIpv6,
     IPAM: {
       Driver: 'default',
-      Options: null,
-      Config: network.ipam.length === 0 ? null : network.ipam.map(toIpamJson),
+      Options: network.ipamOptions ?? null,
+      Config: network.ipam.length === 0 ? null : inOrder(network.ipam).map(toIpamJson),
     },
     Internal: network.internal,
     Attachable: network.attachable,
     Ingress: false,
-    ConfigFrom: { Network: '' },
-    ConfigOnly: false,
+    ConfigFrom: { Network: network.configFrom ?? '' },
+    ConfigOnly: network.configOnly ?? false,
     Containers: Object.fromEntries(members.map((member) => [member.containerId, toMember(member)])),
     Options: network.options,
     Labels: network.labels,
   };
 }
 
-function toIpamJson({ subnet, gateway, ipRange, auxiliary }: IpamBlock): IpamConfigJson {
+/** IPv4 first, whatever the order of the request. */
+const inOrder = (blocks: readonly IpamBlock[]): IpamBlock[] =>
+  blocks.toSorted((a, b) => Number(a.subnet.includes(':')) - Number(b.subnet.includes(':')));
+
+/** A gateway that follows from the subnet is not shown, as in Docker. */
+function toIpamJson({ subnet, gateway, ipRange, auxiliary, automaticGateway }: IpamBlock): IpamConfigJson {
   return {
     Subnet: subnet,
     ...(ipRange === undefined ? {} : { IPRange: ipRange }),
-    Gateway: gateway,
+    ...(automaticGateway ? {} : { Gateway: gateway }),
     ...(auxiliary === undefined ? {} : { AuxiliaryAddresses: auxiliary }),
   };
 }
@@ -71,24 +77,41 @@ export function toCreateNetwork(body: NetworkCreateBody): CreateNetwork {
     throw invalid(`invalid name: ${Name.slice(0, 80)}`, { code: 'bad-network-name' });
   const driver = Driver === '' || Driver === 'default' ? 'bridge' : drivers.find((known) => known === Driver);
   if (driver === undefined) throw noDriver(Driver);
-  refuseUnless(body.Scope === undefined || ['', 'local'].includes(body.Scope), 'Scope');
-  refuseUnless(!body.Ingress, 'Ingress');
-  refuseUnless(!body.ConfigOnly, 'ConfigOnly');
-  refuseUnless(isEmpty(body.ConfigFrom?.Network), 'ConfigFrom');
-  refuseUnless(body.EnableIPv4 !== false, 'EnableIPv4=false');
+  checkScope(body);
   refuseUnless(['', 'default'].includes(body.IPAM?.Driver ?? ''), 'IPAM.Driver');
-  refuseUnless(isEmpty(body.IPAM?.Options), 'IPAM.Options');
   const ipam = (body.IPAM?.Config ?? []).map(toIpamRequest);
   return defined<CreateNetwork>({
     name: Name,
     driver,
     internal: body.Internal,
     attachable: body.Attachable || undefined,
+    enableIpv4: body.EnableIPv4 ?? undefined,
     enableIpv6: body.EnableIPv6 ?? undefined,
+    ipamOptions: body.IPAM?.Options ?? undefined,
+    configOnly: body.ConfigOnly || undefined,
+    configFrom: body.ConfigFrom?.Network || undefined,
     ipam: ipam.length === 0 ? undefined : ipam,
     options: body.Options ?? undefined,
     labels: body.Labels ?? undefined,
   });
+}
+
+/** Networks of swarms are told so; a scope that nobody knows is refused. */
+function checkScope({ Scope = '', Ingress }: NetworkCreateBody): void {
+  if (Ingress)
+    throw forbidden('Ingress network can only be global scope network', {
+      code: 'no-swarm',
+      hint: 'ports are published without it: silo run -p',
+    });
+  if (Scope === 'swarm')
+    throw forbidden('cannot create a swarm scoped network when swarm is not active', {
+      code: 'no-swarm',
+      hint: 'a network of scope local joins the containers of this host',
+    });
+  if (Scope !== '' && Scope !== 'local')
+    throw invalid(`invalid scope ${JSON.stringify(Scope.slice(0, 80))}: networks are local`, {
+      code: 'bad-scope',
+    });
 }
 
 function noDriver(driver: string): Error {

@@ -24,18 +24,16 @@ export function toNetworkRequest({ config, host, networking }: NetworkWords): Ne
   checkAddresses(config, networking);
   const { mode, asked } = chooseNetworks(config, host, networking);
   checkMode(mode, config, host);
-  const endpoints = hasOwnPlace(mode)
-    ? Object.fromEntries(
-        asked.map(([name, endpoint], index) => [
-          name,
-          toEndpointRequest(name, {
-            ...endpoint,
-            // The older place of the address is that of the first network.
-            MacAddress: endpoint.MacAddress || (index === 0 ? (config.MacAddress ?? '') : ''),
-          }),
-        ]),
-      )
-    : {};
+  const endpoints = Object.fromEntries(
+    asked.map(([name, endpoint], index) => [
+      name,
+      toEndpointRequest({
+        ...endpoint,
+        // The older place of the address is that of the first network.
+        MacAddress: endpoint.MacAddress || (index === 0 ? (config.MacAddress ?? '') : ''),
+      }),
+    ]),
+  );
   return defined<NetworkRequest>({
     mode,
     ports: toPorts(host.PortBindings ?? {}),
@@ -89,43 +87,32 @@ function chooseNetworks(
     const others = entries.map(([name]) => name).filter((name) => name !== mode);
     if (others.length > 0)
       throw conflicting(`container cannot be connected to network endpoints: ${others.join(', ')}`);
-    return { mode, asked: [] };
+    // What is asked of a place that it will not have is still looked at.
+    return { mode, asked: entries };
   }
   const own = entries.find(([name]) => name === key) ?? [key, {}];
   return { mode, asked: [own, ...entries.filter(([name]) => name !== key)] };
 }
 
-/** What is asked of a place on a network, checked as far as the network need not be known. */
-export function toEndpointRequest(name: string, endpoint: EndpointSettingsJson): EndpointRequest {
-  const wrong = (what: string): Error =>
-    invalid(`invalid config for network ${name}: invalid endpoint settings:\n${what}`, {
-      code: 'bad-endpoint',
-    });
-  const macAddress = endpoint.MacAddress || undefined;
-  if (macAddress !== undefined && !/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(macAddress))
-    throw invalid(`invalid config for network ${name}: invalid MAC address ${macAddress.slice(0, 80)}`, {
-      code: 'bad-mac-address',
-    });
-  if (!isEmpty(endpoint.Aliases) && defaultNames.has(name))
-    throw invalid('network-scoped aliases are only supported for user-defined networks', {
-      code: 'alias-on-default-network',
-    });
-  const { IPv4Address, IPv6Address, LinkLocalIPs } = endpoint.IPAMConfig ?? {};
-  if (IPv4Address && isIP(IPv4Address) !== 4)
-    throw wrong(`invalid IPv4 address: ${IPv4Address.slice(0, 80)}`);
-  if (IPv6Address && isIP(IPv6Address) !== 6)
-    throw wrong(`invalid IPv6 address: ${IPv6Address.slice(0, 80)}`);
-  for (const address of LinkLocalIPs ?? [])
-    if (isIP(address) === 0) throw wrong(`invalid link-local IP address: ${address.slice(0, 80)}`);
+/** What is asked of a place on a network; the engine knows whether the network can give it. */
+export function toEndpointRequest(endpoint: EndpointSettingsJson): EndpointRequest {
+  const { Aliases, DriverOpts, IPAMConfig } = endpoint;
+  const { IPv4Address, IPv6Address, LinkLocalIPs } = IPAMConfig ?? {};
+  const empty: EndpointRequest['empty'] = [
+    ...(Aliases && isEmpty(Aliases) ? (['aliases'] as const) : []),
+    ...(DriverOpts && isEmpty(DriverOpts) ? (['driverOptions'] as const) : []),
+    ...(IPAMConfig && isEmpty(IPAMConfig) ? (['addresses'] as const) : []),
+  ];
   return defined<EndpointRequest>({
-    aliases: checked(endpoint.Aliases, isWord, 'invalid alias'),
+    aliases: checked(Aliases, isWord, 'invalid alias'),
     links: endpoint.Links ?? [],
-    macAddress,
+    macAddress: endpoint.MacAddress || undefined,
     ipv4Address: IPv4Address || undefined,
     ipv6Address: IPv6Address || undefined,
     linkLocalAddresses: LinkLocalIPs ?? [],
-    driverOptions: endpoint.DriverOpts ?? {},
+    driverOptions: DriverOpts ?? {},
     gatewayPriority: endpoint.GwPriority ?? 0,
+    empty: empty.length > 0 ? empty : undefined,
   });
 }
 

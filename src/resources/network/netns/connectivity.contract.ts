@@ -87,7 +87,7 @@ test('the default subnet avoids what the host routes', async () => {
   host.run('ip', 'addr', 'add', '172.29.200.1/24', 'dev', 'mine0');
   host.run('ip', 'link', 'set', 'mine0', 'up');
   const resources = await openResources();
-  expect(resources.networks.get('bridge').ipam[0]).toEqual({
+  expect(resources.networks.get('bridge').ipam[0]).toMatchObject({
     subnet: '172.30.0.0/16',
     gateway: '172.30.0.1',
   });
@@ -147,7 +147,7 @@ test('fifty containers attach, one by one and at once, and each attach is quick'
   console.error(
     `measured: reserve ${median('reserve')} ms, attach ${median('attach')} ms (50: ${all.toFixed(0)} ms), release ${median('release')} ms`,
   );
-  expect(new Set(endpoints.map(({ ipv4 }) => ipv4.address)).size).toBe(50);
+  expect(new Set(endpoints.map(({ ipv4 }) => ipv4?.address)).size).toBe(50);
   // Far above the measured 2 ms: it only notices work that always waits for the kernel's slow deletions, on a busy machine too.
   expect(Math.min(...(samples['attach'] ?? []))).toBeLessThan(100);
 });

@@ -141,7 +141,7 @@ test('the death and the next start of the engine cut no connection, and hold the
   const [error] = (await once(stranger, 'error')) as [NodeJS.ErrnoException];
   expect(error.code).toBe('EADDRINUSE');
   const other = await startContainer(resources);
-  expect(other.endpoint.ipv4.address).not.toBe(resources.endpoints.find(id)[0]?.ipv4.address);
+  expect(other.endpoint.ipv4.address).not.toBe(resources.endpoints.find(id)[0]?.ipv4?.address ?? '');
   connection.destroy();
   server.kill('SIGKILL');
   await once(server, 'exit');

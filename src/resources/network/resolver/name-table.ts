@@ -63,7 +63,7 @@ export function createNameTable(): NameTable {
         return { kind: 'known', ipv4: ['127.0.0.1'], ipv6: ['::1'] };
       if (hostNames.has(name))
         return asker.host
-          ? { kind: 'known', ipv4: [asker.host.ipv4], ipv6: asker.host.ipv6 ? [asker.host.ipv6] : [] }
+          ? { kind: 'known', ipv4: present(asker.host.ipv4), ipv6: present(asker.host.ipv6) }
           : { kind: 'absent' };
       const found = asker.places.flatMap((place) => holdersOn(networks, place, name));
       if (found.length > 0) return addressesOf(containers, found);
@@ -119,10 +119,8 @@ function forget(networks: Map<string, NetworkNames>, containerId: string, place:
   if (network.holders.size === 0 && network.addresses.size === 0) networks.delete(place.networkId);
 }
 
-const addressesAt = ({ ipv4, ipv6 }: ResolverPlace): string[] => [
-  ipv4,
-  ...(ipv6 === undefined ? [] : [ipv6]),
-];
+const present = (address: string | undefined): string[] => (address === undefined ? [] : [address]);
+const addressesAt = ({ ipv4, ipv6 }: ResolverPlace): string[] => [...present(ipv4), ...present(ipv6)];
 
 const placeOn = (container: ResolverContainer | undefined, networkId: string): ResolverPlace | undefined =>
   container?.places.find((place) => place.networkId === networkId);
@@ -153,7 +151,7 @@ function addressesOf(
   });
   return {
     kind: 'known',
-    ipv4: [...new Set(places.map(({ ipv4 }) => ipv4))],
-    ipv6: [...new Set(places.flatMap(({ ipv6 }) => (ipv6 === undefined ? [] : [ipv6])))],
+    ipv4: [...new Set(places.flatMap(({ ipv4 }) => present(ipv4)))],
+    ipv6: [...new Set(places.flatMap(({ ipv6 }) => present(ipv6)))],
   };
 }

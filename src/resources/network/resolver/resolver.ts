@@ -21,7 +21,7 @@ export interface ResolverContainer {
   namespace: number;
   places: ResolverPlace[];
   /** Addresses under which the container reaches the host; none when all its networks are internal. */
-  host?: { ipv4: string; ipv6?: string };
+  host?: { ipv4?: string; ipv6?: string };
   /** Servers that are asked about all other names; none means that other names do not exist. */
   upstreams: string[];
 }
@@ -32,7 +32,7 @@ export interface ResolverPlace {
   names: string[];
   /** Names that only this container uses: alias to the other's name. */
   links: Record<string, string>;
-  ipv4: string;
+  ipv4?: string;
   ipv6?: string;
   /** CIDR: addresses whose names are nobody else's business. */
   subnets: string[];
@@ -51,7 +51,7 @@ export interface ResolverAnswer {
 }
 
 /** Greets every connection: an engine of another version starts a process of its own. */
-export const resolverProtocol = 1;
+export const resolverProtocol = 2;
 
 /** Where containers ask, as with Docker. */
 export const resolverAddress = '127.0.0.11';

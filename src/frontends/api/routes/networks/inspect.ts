@@ -8,7 +8,7 @@ export function inspectNetwork(engine: { networks: Pick<Engine['networks'], 'get
     path: '/networks/{id}',
     async handle(call) {
       const network = engine.networks.get(call.param('id'));
-      return ok(toNetworkJson(network, engine.networks.members(network.id)));
+      return ok(toNetworkJson(network, engine.networks.members(network.id), call.minor));
     },
   };
 }

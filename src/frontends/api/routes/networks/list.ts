@@ -51,7 +51,11 @@ export function listNetworks(engine: { networks: Pick<Engine['networks'], 'list'
         );
       return ok(
         networks.map((network) =>
-          toNetworkJson(network, minor < since.noMembersInList ? engine.networks.members(network.id) : []),
+          toNetworkJson(
+            network,
+            minor < since.noMembersInList ? engine.networks.members(network.id) : [],
+            minor,
+          ),
         ),
       );
     },

@@ -21,7 +21,10 @@ export function pruneNetworks(engine: {
           .list()
           .filter(
             (network) =>
-              !isPredefined(network) && isWanted(network) && engine.networks.members(network.id).length === 0,
+              !isPredefined(network) &&
+              !network.configOnly &&
+              isWanted(network) &&
+              engine.networks.members(network.id).length === 0,
           );
         const deleted: string[] = [];
         for (const { id, name } of unused) {

@@ -38,12 +38,14 @@ export function pruneVolumes(engine: {
         const filters = parseFilters(query, ['all', 'label', 'label!']);
         const named = allFilter(filters) ?? minor < since.anonymousVolumePrune;
         const users = volumeUsers(engine.containers);
-        const unused = engine.volumes
-          .list()
-          .filter(
-            (volume) =>
-              !users.has(volume.name) && (named || volume.anonymous) && matchesLabels(filters, volume.labels),
-          );
+        const unused = engine.volumes.list().filter(
+          (volume) =>
+            !users.has(volume.name) &&
+            // What options lead to is somebody else's: Docker spares it.
+            Object.keys(volume.options).length === 0 &&
+            (named || volume.anonymous) &&
+            matchesLabels(filters, volume.labels),
+        );
         const usage = unused.length > 0 ? await engine.disk.usage({ parts: ['volumes'] }) : undefined;
         const deleted: string[] = [];
         let reclaimedBytes = 0;

@@ -2,8 +2,9 @@ import { expect, test } from 'bun:test';
 import { parseIpSubnet } from '../../foundation/base/ip-address.ts';
 import { toSiloError } from '../../foundation/base/errors.ts';
 import { checkDriverOptions, readBridgeOptions, readIpvlanOptions } from './driver-options.ts';
-import { createNetworkAddresses, settleBlocks } from './ipam.ts';
+import { createNetworkAddresses } from './network-addresses.ts';
 import type { IpamBlock, IpamRequest } from './network.ts';
+import { settleBlocks } from './settle-blocks.ts';
 
 const settle = (requests: IpamRequest[], used: string[] = [], several = false): IpamBlock[] =>
   settleBlocks(requests, { used: used.map(parseIpSubnet), several, driver: 'bridge' });
@@ -20,7 +21,9 @@ const addresses = (...ipam: IpamBlock[]) =>
   createNetworkAddresses({ name: 'n', ipam }, { inUse: () => new Error('in use') });
 
 test('a block gets a gateway, and keeps what was asked for', () => {
-  expect(settle([{ subnet: '10.1.2.0/24' }])).toEqual([{ subnet: '10.1.2.0/24', gateway: '10.1.2.1' }]);
+  expect(settle([{ subnet: '10.1.2.0/24' }])).toEqual([
+    { subnet: '10.1.2.0/24', gateway: '10.1.2.1', automaticGateway: true },
+  ]);
   const asked = {
     subnet: '10.1.0.0/16',
     gateway: '10.1.0.254',
@@ -28,7 +31,9 @@ test('a block gets a gateway, and keeps what was asked for', () => {
     auxiliary: { router: '10.1.5.3' },
   };
   expect(settle([asked])).toEqual([asked]);
-  expect(settle([{ subnet: 'fd00:5::/64' }])).toEqual([{ subnet: 'fd00:5::/64', gateway: 'fd00:5::1' }]);
+  expect(settle([{ subnet: 'fd00:5::/64' }])).toMatchObject([
+    { subnet: 'fd00:5::/64', gateway: 'fd00:5::1' },
+  ]);
 });
 
 test('blocks that make no sense are refused with the reason', () => {
@@ -37,8 +42,11 @@ test('blocks that make no sense are refused with the reason', () => {
     [[{ subnet: '10.1.2.0/33' }], 'invalid subnet 10.1.2.0/33: invalid CIDR block notation'],
     [[{ subnet: '10.1.2.5/24' }], 'invalid subnet 10.1.2.5/24: it should be 10.1.2.0/24'],
     [[{ subnet: '10.1.2.0/24', ipRange: '10.1.2.77/25' }], 'it should be 10.1.2.0/25'],
-    [[{ subnet: '10.1.2.0/24', gateway: '10.1.3.1' }], 'it is not in subnet 10.1.2.0/24'],
-    [[{ subnet: '10.1.2.0/24', gateway: '10.1.2.255' }], 'not a host address'],
+    [
+      [{ subnet: '10.1.2.0/24', gateway: '10.1.3.1' }],
+      "parent subnet 10.1.2.0/24 doesn't contain this address",
+    ],
+    [[{ subnet: '10.1.2.0/24', gateway: '10.1.2.255' }], 'Address already in use'],
     [[{ subnet: '10.1.2.0/24', ipRange: '10.1.3.0/25' }], 'invalid ip-range'],
     [[{ subnet: '10.1.2.0/24', auxiliary: { a: '10.9.9.9' } }], 'invalid auxiliary address'],
     [[{ subnet: '10.1.2.0/24' }, { subnet: '10.1.3.0/24' }], `doesn't support multiple subnets`],
@@ -59,26 +67,26 @@ test('addresses come from the range, others on request, and the host part is the
     ipv4: { address: '10.1.5.0', prefixLength: 16 },
     ipv6: { address: 'fd00:5::500' },
   });
-  expect(known.take({})?.ipv4.address).toBe('10.1.5.2');
+  expect(known.take({})?.ipv4?.address).toBe('10.1.5.2');
   expect(known.take({ ipv4: '10.1.77.7', ipv6: 'fd00:5::abcd:1' })).toMatchObject({
     ipv4: { address: '10.1.77.7', gateway: '10.1.0.1' },
     ipv6: { address: 'fd00:5::abcd:1', prefixLength: 64 },
   });
   expect(failure(() => known.take({ ipv4: '10.1.77.8', ipv6: 'fd00:5::abcd:1' }))).toContain('in use');
   // What failed took nothing.
-  expect(known.take({ ipv4: '10.1.77.8' })?.ipv4.address).toBe('10.1.77.8');
+  expect(known.take({ ipv4: '10.1.77.8' })?.ipv4?.address).toBe('10.1.77.8');
   expect(failure(() => known.take({ ipv4: '10.2.0.9' }))).toContain('it is not in the subnet 10.1.0.0/16');
 });
 
 test('a full range gives nothing until something comes back', () => {
   const known = addresses({ subnet: '10.1.2.0/24', gateway: '10.1.2.1', ipRange: '10.1.2.8/31' });
-  expect([known.take({}), known.take({})].map((taken) => taken?.ipv4.address)).toEqual([
+  expect([known.take({}), known.take({})].map((taken) => taken?.ipv4?.address)).toEqual([
     '10.1.2.8',
     '10.1.2.9',
   ]);
   expect(known.take({})).toBeUndefined();
   known.release({ ipv4: '10.1.2.8' });
-  expect(known.take({})?.ipv4.address).toBe('10.1.2.8');
+  expect(known.take({})?.ipv4?.address).toBe('10.1.2.8');
   known.retake({ ipv4: '10.1.2.20' });
   expect(failure(() => known.take({ ipv4: '10.1.2.20' }))).toContain('in use');
 });
@@ -102,10 +110,10 @@ test('options of drivers are understood or refused', () => {
   });
   for (const [driver, options, text] of [
     ['bridge', { nosuch: 'x' }, 'is not supported by the bridge driver'],
-    ['bridge', { 'com.docker.network.driver.mtu': 'big' }, 'want a number'],
-    ['macvlan', { macvlan_mode: 'toString' }, 'one of private, vepa, bridge, passthru'],
+    ['bridge', { 'com.docker.network.driver.mtu': 'big' }, 'strconv.Atoi: parsing "big": invalid syntax'],
+    ['macvlan', { macvlan_mode: 'toString' }, "requested macvlan mode 'toString' is not valid"],
     ['macvlan', { parent: 'a b; drop' }, 'invalid interface name'],
-    ['ipvlan', { ipvlan_flag: 'x' }, 'one of bridge, private, vepa'],
+    ['ipvlan', { ipvlan_flag: 'x' }, "requested ipvlan flag 'x' is not valid"],
   ] as const)
     expect(failure(() => checkDriverOptions(driver, options))).toContain(text);
 });
