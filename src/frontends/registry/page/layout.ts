@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Html, html } from './html.ts';
+import { type Html, markup } from './markup.ts';
 
 const style = `
 :root{color-scheme:light dark;--line:#8884;--dim:#8889}
@@ -40,19 +40,17 @@ export function formatPage(frame: Frame, body: Html): string {
   const who =
     frame.user === undefined
       ? frame.canLogIn
-        ? html` · <a href="/?login">log in</a>`
+        ? markup` · <a href="/?login">log in</a>`
         : undefined
-      : html` · ${frame.user}`;
-  const trail = frame.trail.map(({ text, href }) => html`<a href="${href}">${text}</a> / `);
-  const page = html`<!doctype html>
+      : markup` · ${frame.user}`;
+  const trail = frame.trail.map(({ text, href }) => markup`<a href="${href}">${text}</a> / `);
+  const page = markup`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width" />
         <title>${frame.title}</title>
-        <style>
-          ${{ markup: style }}
-        </style>
+        ${{ markup: `<style>${style}</style>` }}
       </head>
       <body>
         <nav>${trail}${who}</nav>

@@ -4,7 +4,7 @@ import type { Descriptor } from '../../../foundation/oci/descriptor.ts';
 import { type ManifestDocument, parseManifestDocument } from '../../../foundation/oci/manifest.ts';
 import type { RepositoryName } from '../../../foundation/oci/repository-name.ts';
 import type { OpenBlob } from '../../../resources/registry/store.ts';
-import { type Html, html } from './html.ts';
+import { type Html, markup } from './markup.ts';
 import { linkTo } from './layout.ts';
 import { formatBytes, shorten } from './units.ts';
 
@@ -26,17 +26,17 @@ export async function viewManifest(
   try {
     parsed = parseManifestDocument(document.bytes, document.mediaType);
   } catch (error) {
-    return html`<p>The manifest cannot be shown: ${error instanceof Error ? shorten(error.message) : ''}</p>`;
+    return markup`<p>The manifest cannot be shown: ${error instanceof Error ? shorten(error.message) : ''}</p>`;
   }
   if (parsed.kind === 'index') {
     const { manifests, annotations } = parsed.index;
-    return html`${platforms(repository, manifests)}${annotationTable(annotations)}`;
+    return markup`${platforms(repository, manifests)}${annotationTable(annotations)}`;
   }
   const { config, layers, annotations, artifactType } = parsed.manifest;
   const total = layers.reduce((sum, { size }) => sum + size, 0);
   const isImage = configTypes.includes(config.mediaType);
   const kind = artifactType ?? (isImage ? undefined : config.mediaType);
-  return html`${kind === undefined ? undefined : html`<p>Artifact of type <code>${shorten(kind)}</code></p>`}
+  return markup`${kind === undefined ? undefined : markup`<p>Artifact of type <code>${shorten(kind)}</code></p>`}
     ${isImage ? await viewConfig(registry, repository, { config, layers: layers.length }) : undefined}
     <h2>Layers: ${layers.length}, ${formatBytes(total)}</h2>
     ${descriptorTable(layers)}${annotationTable(annotations)}`;
@@ -45,17 +45,15 @@ export async function viewManifest(
 function platforms(repository: RepositoryName, manifests: readonly Descriptor[]): Html {
   const rows = manifests.slice(0, shownRows).map(
     ({ platform, digest, size, mediaType, annotations }) =>
-      html`<tr>
+      markup`<tr>
         <td>
-          <a href="${linkTo({ repository, reference: digest })}"
-            >${platform ? shorten([platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined).join('/'), 80) : shorten(annotations?.['vnd.docker.reference.type'] ?? mediaType, 80)}</a
-          >
+          <a href="${linkTo({ repository, reference: digest })}">${platform ? shorten([platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined).join('/'), 80) : shorten(annotations?.['vnd.docker.reference.type'] ?? mediaType, 80)}</a>
         </td>
         <td><code>${digest}</code></td>
         <td class="number">${formatBytes(size)}</td>
       </tr>`,
   );
-  return html`<h2>Platforms</h2>
+  return markup`<h2>Platforms</h2>
     <table>
       <tr>
         <th>platform</th>
@@ -70,17 +68,16 @@ function platforms(repository: RepositoryName, manifests: readonly Descriptor[])
 function descriptorTable(descriptors: readonly Descriptor[]): Html {
   const rows = descriptors.slice(0, shownRows).map(
     ({ digest, size, mediaType, annotations }) =>
-      html`<tr>
+      markup`<tr>
         <td>
-          <code>${digest}</code><br /><span class="dim"
-            >${shorten(mediaType, 120)}
+          <code>${digest}</code><br /><span class="dim">${shorten(mediaType, 120)}
             ${shorten(annotations?.['org.opencontainers.image.title'] ?? '', 120)}</span
           >
         </td>
         <td class="number">${formatBytes(size)}</td>
       </tr>`,
   );
-  return html`<table>
+  return markup`<table>
       <tr>
         <th>digest</th>
         <th class="number">size</th>
@@ -91,16 +88,16 @@ function descriptorTable(descriptors: readonly Descriptor[]): Html {
 }
 
 const rest = (count: number): Html | undefined =>
-  count > shownRows ? html`<p class="dim">and ${count - shownRows} more</p>` : undefined;
+  count > shownRows ? markup`<p class="dim">and ${count - shownRows} more</p>` : undefined;
 
 function annotationTable(annotations: Readonly<Record<string, string>> | undefined): Html | undefined {
   const entries = Object.entries(annotations ?? {}).slice(0, shownAnnotations);
   if (entries.length === 0) return undefined;
-  return html`<h2>Annotations</h2>
+  return markup`<h2>Annotations</h2>
     <table>
       ${entries.map(
         ([name, value]) =>
-          html`<tr>
+          markup`<tr>
             <td>${shorten(name, 120)}</td>
             <td>${shorten(value)}</td>
           </tr>`,
@@ -135,32 +132,32 @@ async function viewConfig(
       .filter(([, value]) => value !== undefined && value !== '')
       .map(
         ([name, value]) =>
-          html`<tr>
+          markup`<tr>
             <th>${name}</th>
             <td>${shorten(value ?? '')}</td>
           </tr>`,
       );
     const steps = (image.history ?? []).slice(0, shownRows).map(
       (step) =>
-        html`<tr>
+        markup`<tr>
           <td class="dim">${shorten(step.created ?? '', 30)}</td>
           <td><code>${shorten(step.created_by ?? step.comment ?? '')}</code></td>
         </tr>`,
     );
-    return html`<table>
+    return markup`<table>
         ${rows}
       </table>
       ${annotationTable(run?.Labels)}${
         steps.length === 0
           ? undefined
-          : html`<h2>History</h2>
+          : markup`<h2>History</h2>
               <table>
                 ${steps}
               </table>`
       }`;
   } catch {
     // A configuration that is missing or strange leaves the manifest, which is what was asked for.
-    return html`<p class="dim">The image's configuration cannot be shown.</p>`;
+    return markup`<p class="dim">The image's configuration cannot be shown.</p>`;
   }
 }
 

@@ -6,7 +6,7 @@ import type { Registry } from '../../../engine/registry/registry.ts';
 import { notFound } from '../../../foundation/base/errors.ts';
 import { type Digest, sha256 } from '../../../foundation/oci/digest.ts';
 import { parseRepositoryName } from '../../../foundation/oci/repository-name.ts';
-import { html } from './html.ts';
+import { markup } from './markup.ts';
 import { pageHeaders } from './layout.ts';
 import { createWebPage } from './page.ts';
 
@@ -214,7 +214,7 @@ test('the policy of the page allows its own style and nothing else', async () =>
 });
 
 test('a template escapes all but its own markup', () => {
-  expect(html`<a title="${`"'<&>`}">${html`<b>${'x'}</b>`}${[html`1`, undefined]}${5}</a>`.markup).toBe(
+  expect(markup`<a title="${`"'<&>`}">${markup`<b>${'x'}</b>`}${[markup`1`, undefined]}${5}</a>`.markup).toBe(
     '<a title="&quot;&#39;&lt;&amp;&gt;"><b>x</b>15</a>',
   );
 });

@@ -5,7 +5,7 @@ import { isDigest } from '../../../foundation/oci/digest.ts';
 import { isTag } from '../../../foundation/oci/reference.ts';
 import { type RepositoryName, isRepositoryName } from '../../../foundation/oci/repository-name.ts';
 import { visibleRepositories } from '../visible-repositories.ts';
-import { html } from './html.ts';
+import { markup } from './markup.ts';
 import { type Frame, formatPage, linkTo } from './layout.ts';
 import { viewManifest } from './manifest-view.ts';
 import { formatBytes } from './units.ts';
@@ -82,21 +82,21 @@ async function repositoriesPage(options: WebPageOptions, request: PageRequest): 
     return { kind: 'login' };
   const rows = items.map(
     (name) =>
-      html`<tr>
+      markup`<tr>
         <td><a href="${linkTo({ repository: name })}">${name}</a></td>
       </tr>`,
   );
   const last = items.at(-1);
-  const body = html`${
+  const body = markup`${
     rows.length === 0
-      ? html`<p>
+      ? markup`<p>
           No repositories${after === undefined ? ' yet' : ' after this one'}. Push one with
           <code>silo push ${request.host ?? 'HOST'}/NAME</code>.
         </p>`
-      : html`<table>
+      : markup`<table>
           ${rows}
         </table>`
-  }${more && last !== undefined ? html`<p><a href="${linkTo({ after: last })}">next</a></p>` : undefined}`;
+  }${more && last !== undefined ? markup`<p><a href="${linkTo({ after: last })}">next</a></p>` : undefined}`;
   return { kind: 'page', status: 200, text: formatPage(frame(options, request, 'Repositories'), body) };
 }
 
@@ -115,14 +115,14 @@ async function tagsPage(
   const rows = await Promise.all(
     items.map(async (tag) => {
       const info = await manifests.info(repository, { kind: 'tag', tag }).catch(() => undefined);
-      return html`<tr>
+      return markup`<tr>
         <td><a href="${linkTo({ repository, reference: tag })}">${tag}</a></td>
         <td><code>${info?.digest ?? ''}</code></td>
       </tr>`;
     }),
   );
   const last = items.at(-1);
-  const body = html`<p class="dim">${usage.blobs} blobs, ${formatBytes(usage.sizeBytes)}</p>
+  const body = markup`<p class="dim">${usage.blobs} blobs, ${formatBytes(usage.sizeBytes)}</p>
     <table>
       <tr>
         <th>tag</th>
@@ -132,7 +132,7 @@ async function tagsPage(
     </table>
     ${
       more && last !== undefined
-        ? html`<p><a href="${linkTo({ repository, after: last })}">next</a></p>`
+        ? markup`<p><a href="${linkTo({ repository, after: last })}">next</a></p>`
         : undefined
     }${pullCommands(request.host, repository, items[0] === undefined ? undefined : `:${items[0]}`)}`;
   const shown = { ...frame(options, request, repository), trail: [home] };
@@ -153,7 +153,7 @@ async function manifestPage(
   const document = await options.registry.manifests.get(repository, parsed);
   const title =
     parsed.kind === 'tag' ? `${repository}:${reference}` : `${repository}@${reference.slice(0, 19)}…`;
-  const body = html`<table>
+  const body = markup`<table>
       <tr>
         <th>digest</th>
         <td><code>${document.digest}</code></td>
@@ -172,7 +172,7 @@ async function manifestPage(
 function pullCommands(host: string | undefined, repository: string, suffix: string | undefined) {
   if (host === undefined || suffix === undefined) return undefined;
   const name = `${host}/${repository}${suffix}`;
-  return html`<h2>Pull</h2>
+  return markup`<h2>Pull</h2>
     <pre>
 silo pull ${name}
 docker pull ${name}</pre>`;
@@ -180,12 +180,12 @@ docker pull ${name}</pre>`;
 
 function notFoundPage(options: WebPageOptions, request: PageRequest): PageAnswer {
   const shown = { ...frame(options, request, 'Not found'), trail: [home] };
-  const body = html`<p>There is nothing here, or it is not yours to see.</p>`;
+  const body = markup`<p>There is nothing here, or it is not yours to see.</p>`;
   return { kind: 'page', status: 404, text: formatPage(shown, body) };
 }
 
 /** What a failure looks like to a reader: its reason, without anything of the inside. */
 export function errorPage(error: SiloError): string {
   const shown: Frame = { title: 'Error', trail: [home], user: undefined, canLogIn: false };
-  return formatPage(shown, html`<p>${error.kind === 'internal' ? 'Something failed.' : error.message}</p>`);
+  return formatPage(shown, markup`<p>${error.kind === 'internal' ? 'Something failed.' : error.message}</p>`);
 }

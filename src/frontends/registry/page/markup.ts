@@ -1,4 +1,4 @@
-/** Markup that was put together by `html`: texts in it are escaped. */
+/** Markup that was put together by `markup`: texts in it are escaped. */
 export interface Html {
   readonly markup: string;
 }
@@ -6,11 +6,11 @@ export interface Html {
 type Part = Html | string | number | undefined | readonly (Html | undefined)[];
 
 /** A template whose values are escaped unless they are markup themselves: the only way to make any. */
-export function html(strings: TemplateStringsArray, ...parts: Part[]): Html {
-  const markup = strings
+export function markup(strings: TemplateStringsArray, ...parts: Part[]): Html {
+  const text = strings
     .map((text, index) => (index === 0 ? text : `${render(parts[index - 1])}${text}`))
     .join('');
-  return { markup };
+  return { markup: text };
 }
 
 function render(part: Part): string {
