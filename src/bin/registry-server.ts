@@ -33,8 +33,7 @@ import { openFolderStore } from '../resources/registry/folder-store.ts';
 
 const collectEveryMs = 3_600_000;
 /** A body that brings less is given up, and a connection on which nothing moves is cut. */
-const slowest = { bytes: 16 * 1024, perMs: 60_000 };
-const idleMs = 120_000;
+const defaultPatience = { slowest: { bytes: 16 * 1024, perMs: 60_000 }, idleMs: 120_000 };
 /** Programs that replace certificate and key write two files. */
 const settleMs = 500;
 
@@ -50,7 +49,11 @@ export interface RunningRegistry extends AsyncDisposable {
   close(graceMs: number): Promise<void>;
 }
 
-export async function openRegistryServer(settings: RegistrySettings, log: Log): Promise<RunningRegistry> {
+export async function openRegistryServer(
+  settings: RegistrySettings,
+  log: Log,
+  patience = defaultPatience,
+): Promise<RunningRegistry> {
   await using undo = new AsyncDisposableStack();
   const store = undo.use(await openFolderStore(settings.root));
   const access = await openAccess(settings, log);
@@ -82,8 +85,7 @@ export async function openRegistryServer(settings: RegistrySettings, log: Log): 
   const server = createRegistryServer(registry, {
     log,
     observe,
-    slowest,
-    idleMs,
+    ...patience,
     authorize: (exchange, wanted) => edge.authorize(exchange, wanted),
     routes: [
       healthRoute,
@@ -157,7 +159,10 @@ async function listenForMetrics(
   }: { log: Log; undo: AsyncDisposableStack; routes: Parameters<typeof createDispatcher>[0] },
 ): Promise<ListenAddress | undefined> {
   if (settings.metricsAddress === undefined) return undefined;
-  const server = createHttpServer(createDispatcher(routes, { log }), log, { audience: 'anybody', idleMs });
+  const server = createHttpServer(createDispatcher(routes, { log }), log, {
+    audience: 'anybody',
+    idleMs: defaultPatience.idleMs,
+  });
   undo.defer(() => server.close());
   return server.listen(parseListenAddress(`tcp://${settings.metricsAddress}`));
 }

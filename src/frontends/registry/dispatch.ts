@@ -132,6 +132,8 @@ async function fail(
     log.error(error.message, { path: exchange.path, cause: causeOf(error) });
   // After the head only the loss of the connection can tell the client.
   if (exchange.answered || error.kind === 'canceled') return exchange.destroy();
+  // The rest of such a body would be waited for before the next request.
+  if (error.code === 'too-slow') exchange.setHeader('Connection', 'close');
   const json = errorBody(error);
   await send(exchange, { status: answerOfError(error).status, content: { kind: 'json', json } }, progress);
 }
