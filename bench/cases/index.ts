@@ -18,6 +18,7 @@ import { push } from './push.ts';
 import { registryCases } from './registry.ts';
 import { runBridge } from './run-bridge.ts';
 import { runNone } from './run-none.ts';
+import { save } from './save.ts';
 import { statsOneShot } from './stats-one-shot.ts';
 import { start50 } from './start-50.ts';
 import { start500 } from './start-500.ts';
@@ -34,6 +35,7 @@ export const cases: readonly Case[] = [
   pull,
   load,
   push,
+  save,
   ...registryCases,
   logsWrite,
   logsRead,

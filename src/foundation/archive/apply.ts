@@ -180,7 +180,7 @@ function retryInPlace(
 }
 
 function openFile(state: ApplyState, parent: number, name: string | Buffer, entry: TarEntry): void {
-  state.file.create(parent, name);
+  state.file.create(parent, name, entry.mode);
   state.sizeBytes += entry.size;
 }
 
@@ -195,7 +195,7 @@ function makeDirectory(
   const kernelName = toKernelPath(name);
   let opaque = false;
   try {
-    mkdirat(parent, kernelName, 0o700);
+    mkdirat(parent, kernelName, entry.mode & 0o777);
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error;
     const status = statAt(parent, kernelName);
@@ -203,7 +203,7 @@ function makeDirectory(
       // A whiteout before it in this layer hides the lower directory, which this one must go on doing.
       opaque = isWhiteout(status);
       tree.remove(parent, parentPath, name);
-      mkdirat(tree.directory(parentPath), kernelName, 0o700);
+      mkdirat(tree.directory(parentPath), kernelName, entry.mode & 0o777);
     }
   }
   const path = joinPath(parentPath, name);

@@ -1,7 +1,7 @@
 import { closeSync, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs';
 import { type FileTimes, futimens, openat } from '../kernel/at.ts';
 import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from '../kernel/flags.ts';
-import { statDescriptor } from '../kernel/stat.ts';
+import { ownershipOf } from '../kernel/stat.ts';
 import { isErrno } from '../kernel/syscall-error.ts';
 import { setXattr } from '../kernel/xattr.ts';
 import type { TarTime } from './pax.ts';
@@ -19,8 +19,8 @@ export interface EntryDress {
 
 /** The regular file of an archive that is being written: one at a time, made under a name that must be free. */
 export interface EntryFile extends Disposable {
-  /** Throws EEXIST when the name is taken. */
-  create(parent: number, name: string | Buffer): void;
+  /** With this mode, as far as the process's umask lets it. Throws EEXIST when the name is taken. */
+  create(parent: number, name: string | Buffer, mode: number): void;
   /** As `TarHandler.data`; nothing when no file is open. */
   write(entry: TarEntry | undefined, bytes: Buffer, position: number): void;
   /** Whole: gives it its length, owner, mode, attributes and times, and closes it. */
@@ -35,8 +35,9 @@ export function createEntryFile(dressing: EntryDress): EntryFile {
     fd = -1;
   };
   return {
-    create(parent, name) {
-      fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    create(parent, name, mode) {
+      // Set-id bits come last, when the owner is right.
+      fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 0o777);
       written = 0;
     },
     write(entry, bytes, position) {
@@ -58,18 +59,18 @@ export function createEntryFile(dressing: EntryDress): EntryFile {
   };
 }
 
-/** Owner first: changing it clears set-id bits and capabilities. */
+/**
+ * Owner first: changing it clears set-id bits and capabilities. Looks first: a change costs a file system twenty times as much, and most files are root's and
+ * were made with their mode.
+ */
 export function dress(fd: number, entry: TarEntry, { owner, keepsXattr, xattrErrors }: EntryDress): void {
-  if (owner !== 'creator') giveTo(fd, owner ?? entry);
-  fchmodSync(fd, entry.mode);
+  const status = ownershipOf(fd);
+  const { uid, gid } = owner === 'creator' ? status : (owner ?? entry);
+  const isTheirs = status.uid === uid && status.gid === gid;
+  if (!isTheirs) fchownSync(fd, uid, gid);
+  if (!isTheirs || (status.mode & 0o7777) !== entry.mode) fchmodSync(fd, entry.mode);
   for (const [name, value] of entry.xattrs ?? [])
     if (keepsXattr(name)) setAttribute(fd, name, value, xattrErrors);
-}
-
-/** Looking first: a change costs a file system twenty times as much, and most files are root's from the start. */
-function giveTo(fd: number, { uid, gid }: { uid: number; gid: number }): void {
-  const status = statDescriptor(fd);
-  if (status.uid !== uid || status.gid !== gid) fchownSync(fd, uid, gid);
 }
 
 function setAttribute(fd: number, name: string, value: Buffer, ignored: readonly string[]): void {

@@ -49,6 +49,12 @@ export function statDescriptor(fd: number): FileStatus {
   return statx(fd, '', AT_EMPTY_PATH);
 }
 
+/** Who owns an open file, and its mode with the type: what most callers ask for, without the rest. */
+export function ownershipOf(fd: number): { uid: number; gid: number; mode: number } {
+  ask(fd, '', AT_EMPTY_PATH);
+  return { uid: u32(0x14), gid: u32(0x18), mode: view.getUint16(0x1c, true) };
+}
+
 export const isRegular = (status: FileStatus): boolean => (status.mode & S_IFMT) === S_IFREG;
 export const isDirectory = (status: FileStatus): boolean => (status.mode & S_IFMT) === S_IFDIR;
 export const isSymlink = (status: FileStatus): boolean => (status.mode & S_IFMT) === S_IFLNK;
@@ -63,9 +69,13 @@ const size64 = (offset: number): number => u32(offset) + u32(offset + 4) * 2 ** 
 const time = (offset: number): bigint =>
   view.getBigInt64(offset, true) * 1_000_000_000n + BigInt(u32(offset + 8));
 
-function statx(dirfd: number, path: Path, flags: number): FileStatus {
+function ask(dirfd: number, path: Path, flags: number): void {
   const name = cString(path, 'statx');
   checkRetry(() => statxCall(dirfd, name, flags, STATX_BASIC_STATS, answer), 'statx', path);
+}
+
+function statx(dirfd: number, path: Path, flags: number): FileStatus {
+  ask(dirfd, path, flags);
   return {
     isMountRoot: (u32(0x08) & STATX_ATTR_MOUNT_ROOT) !== 0,
     nlink: u32(0x10),

@@ -127,7 +127,7 @@ function makeEntry(state: ExtractState, entry: TarEntry, path: string): void {
   const kernelName = toKernelPath(baseOf(path));
   switch (entry.type) {
     case 'file':
-      return replacing(state, path, (parent) => state.file.create(parent, kernelName));
+      return replacing(state, path, (parent) => state.file.create(parent, kernelName, entry.mode));
     case 'directory':
       return makeDirectory(state, entry, path);
     case 'symlink': {
