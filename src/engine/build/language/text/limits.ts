@@ -1,0 +1,20 @@
+/** What one file may hold. Generous for people, small enough that a hostile file costs milliseconds. */
+export interface SourceLimits {
+  bytes: number;
+  lines: number;
+  instructions: number;
+  stages: number;
+  /** Of one stage. */
+  variables: number;
+  /** Here-documents of one instruction. */
+  hereDocuments: number;
+}
+
+export const sourceLimits: SourceLimits = {
+  bytes: 4 << 20,
+  lines: 200_000,
+  instructions: 10_000,
+  stages: 1000,
+  variables: 10_000,
+  hereDocuments: 1000,
+};
