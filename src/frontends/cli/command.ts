@@ -23,6 +23,8 @@ export interface Command<Options extends OptionTable = OptionTable> {
   /** Options end at the first argument, because what follows belongs to another program. */
   optionsFirst?: boolean;
   examples?: readonly string[];
+  /** Shown as a hint when the options are not understood. */
+  usageHint?: string;
   /** What the shell should offer for arguments. */
   completion?: CompletionKind;
   /** Left out of lists of commands. */

@@ -116,7 +116,7 @@ async function runCommand(
     if (!(error instanceof UsageError)) throw error;
     const { usageLine } = await import('./help.ts');
     io.stderr.write(
-      `${error.message}\n\n${usageLine(command, name)}\n\nRun 'silo ${name} --help' for more information\n`,
+      `${error.message}\n\n${usageLine(command, name)}\n\nRun 'silo ${name} --help' for more information\n${command.usageHint === undefined ? '' : `Hint: ${command.usageHint}\n`}`,
     );
     return usageExitCode;
   }

@@ -7,13 +7,10 @@ const from =
   (load: () => CommandModule): Loader =>
   async () =>
     (await load()).command;
-const later =
-  (name: string, instead?: string): Loader =>
-  async () =>
-    (await import('./later.ts')).laterCommand(name, instead);
 
 const loaders = {
   attach: from(() => import('./attach.ts')),
+  build: from(() => import('./build.ts')),
   commit: from(() => import('./commit.ts')),
   completion: from(() => import('./completion.ts')),
   cp: from(() => import('./cp.ts')),
@@ -129,17 +126,13 @@ for (const name of [
   'wait',
 ] as const)
   aliases[`container ${name}`] = name;
-for (const name of ['history', 'import', 'load', 'pull', 'push', 'save', 'tag'] as const)
+for (const name of ['build', 'history', 'import', 'load', 'pull', 'push', 'save', 'tag'] as const)
   aliases[`image ${name}`] = name;
-
-/** Docker's commands that come later: known, so that the answer is honest. */
-const latecomers = ['build', 'image build'];
 
 /** Every command by its words. Nothing is loaded until it is called. */
 export const commands: ReadonlyMap<string, Loader> = new Map<string, Loader>([
   ...Object.entries(loaders),
   ...Object.entries(aliases).map(([alias, name]): [string, Loader] => [alias, loaders[name]]),
-  ...latecomers.map((name): [string, Loader] => [name, later(name)]),
 ]);
 
 /** What help lists below a group; the words are looked up in `commands`. */
@@ -178,6 +171,7 @@ export const commandGroups: Readonly<Record<string, CommandGroup>> = {
     summary: 'Manage images',
     members: [
       'bootstrap',
+      'build',
       'history',
       'import',
       'inspect',

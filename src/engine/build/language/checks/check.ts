@@ -4,7 +4,7 @@ import type { IgnoreMatcher } from '../ignore/ignore.ts';
 import { platformArguments } from '../stages/predefined.ts';
 import type { BuildPlatforms } from '../stages/predefined.ts';
 import { invalid } from '../../../../foundation/base/errors.ts';
-import type { Finding } from './finding.ts';
+import type { Finding, Rule } from './finding.ts';
 import { pageName, rules } from './rules.ts';
 import { findVariableUses } from './variables.ts';
 import type { KnownEnvironment } from './variables.ts';
@@ -34,16 +34,14 @@ export function checkDockerfile(dockerfile: Dockerfile, options: CheckOptions): 
   const platform = platformArguments(options.platforms, options.target ?? '');
   const variables = findVariableUses(dockerfile, { given, platform }, options.environmentOf);
   const ignore = options.ignore === undefined ? {} : { ignore: options.ignore };
-  const findings = rules
-    .filter((rule) => isWanted(rule, settings))
-    .flatMap((rule) =>
-      Array.from(rule.check({ dockerfile, arguments: given, variables, ...ignore }), (found) => ({
-        rule: rule.name,
-        description: rule.description,
-        page: `docs/build-checks/${pageName(rule.name)}.md`,
-        ...found,
-      })),
-    );
+  const findings = rules.filter(wanted(settings)).flatMap((rule) =>
+    Array.from(rule.check({ dockerfile, arguments: given, variables, ...ignore }), (found) => ({
+      rule: rule.name,
+      description: rule.description,
+      page: `docs/build-checks/${pageName(rule.name)}.md`,
+      ...found,
+    })),
+  );
   findings.sort((a, b) => a.span.line - b.span.line || a.span.column - b.span.column);
   return { findings, error: settings.error };
 }
@@ -60,11 +58,12 @@ function settingsOf(dockerfile: Dockerfile, argument: string | undefined): Setti
   });
 }
 
-function isWanted(
-  { name, experimental = false }: { name: string; experimental?: boolean },
-  settings: Settings,
-): boolean {
-  const named = (list: readonly string[]): boolean =>
-    list.some((one) => one.toLowerCase() === name.toLowerCase() || one.toLowerCase() === 'all');
-  return !named(settings.skip) && (!experimental || named(settings.experimental));
+function wanted(settings: Settings): (rule: Rule) => boolean {
+  const has = (list: readonly string[]): ((name: string) => boolean) => {
+    const names = new Set(list.map((name) => name.toLowerCase()));
+    return (name) => names.has('all') || names.has(name.toLowerCase());
+  };
+  const skipped = has(settings.skip);
+  const asked = has(settings.experimental);
+  return ({ name, experimental = false }) => !skipped(name) && (!experimental || asked(name));
 }

@@ -22,7 +22,7 @@ export interface PlannedStage {
   base: Origin;
   /** As `--platform` says; absent: the target's. */
   platform?: string;
-  /** What COPY --from and RUN --mount=from= name, by the word that names it. */
+  /** What COPY --from and RUN --mount=from= name, by `originKey`. */
   origins: ReadonlyMap<string, Origin>;
   /** A named context of the stage's own name stands for the whole stage. */
   replacedBy?: string;
@@ -129,28 +129,42 @@ function checkPlatform(dockerfile: Dockerfile, word: Word, text: string): void {
 /** Origins of COPY --from and of mounts: stages of the whole file, by name or number. */
 function findOrigins(dockerfile: Dockerfile, stage: Stage, names: Names): Map<string, Origin> {
   const origins = new Map<string, Origin>();
-  for (const word of fromWords(stage)) {
-    if (origins.has(word.text)) continue;
-    if (/^\d+$/.test(word.text)) {
+  for (const { word, numbered } of fromWords(stage)) {
+    const key = originKey(word.text, numbered);
+    if (origins.has(key)) continue;
+    if (key.startsWith('#')) {
       const index = Number(word.text);
       if (index >= dockerfile.stages.length)
         throw faultAt(dockerfile.source, word.span, {
           code: 'unknown-stage',
           message: `invalid stage index ${word.text.slice(0, 20)}: the file has ${dockerfile.stages.length}, counted from 0`,
         });
-      origins.set(word.text, { kind: 'stage', index });
-    } else origins.set(word.text, originOf(dockerfile, word, word.text, names));
+      origins.set(key, { kind: 'stage', index });
+    } else origins.set(key, originOf(dockerfile, word, word.text, names));
   }
   return origins;
 }
 
-/** The words of a stage that name where files come from. */
-export function fromWords(stage: Stage): Word[] {
-  return stage.instructions.flatMap((instruction): Word[] => {
-    if (instruction.name === 'COPY') return instruction.from === undefined ? [] : [instruction.from];
+interface NamedOrigin {
+  word: Word;
+  /** A number is a stage's index, not the name of an image. */
+  numbered: boolean;
+}
+
+/** Under which key `origins` has what `--from` of COPY (numbered) or of a mount names. */
+export const originKey = (text: string, numbered: boolean): string =>
+  numbered && /^\d+$/.test(text) ? `#${text}` : text;
+
+/** The words of a stage that name where files come from; COPY knows stages by their number, too. */
+function fromWords(stage: Stage): NamedOrigin[] {
+  return stage.instructions.flatMap((instruction): NamedOrigin[] => {
+    if (instruction.name === 'COPY')
+      return instruction.from === undefined ? [] : [{ word: instruction.from, numbered: true }];
     if (instruction.name !== 'RUN') return [];
     return instruction.mounts.flatMap(({ fields, span }) =>
-      fields.flatMap(({ key, value }) => (key === 'from' && value ? [{ text: value, span }] : [])),
+      fields.flatMap(({ key, value }) =>
+        key === 'from' && value ? [{ word: { text: value, span }, numbered: false }] : [],
+      ),
     );
   });
 }
@@ -169,10 +183,10 @@ function refuseCircles(dockerfile: Dockerfile, stages: readonly PlannedStage[]):
   const path = [...circle, circle[0] ?? 0].map(nameOf).join(' -> ');
   const next = circle[1] ?? circle[0] ?? 0;
   const word =
-    fromWords(first.stage).find(({ text }) => {
-      const origin = first.origins.get(text);
+    fromWords(first.stage).find(({ word: { text }, numbered }) => {
+      const origin = first.origins.get(originKey(text, numbered));
       return origin?.kind === 'stage' && origin.index === next;
-    }) ?? first.stage.from.image;
+    })?.word ?? first.stage.from.image;
   throw faultAt(dockerfile.source, word.span, {
     code: 'circular-stages',
     message: `circular dependency detected on stage: ${nameOf(circle[0] ?? 0)} (${path.slice(0, 400)})`,

@@ -15,7 +15,10 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
     if (best === undefined || distance < best.distance) best = { candidate, distance };
   }
   const allowed = Math.max(1, Math.floor(wanted.length / 3));
-  return best !== undefined && best.candidate !== word && best.distance <= allowed
+  return best !== undefined &&
+    best.candidate !== word &&
+    best.distance <= allowed &&
+    best.distance < wanted.length
     ? best.candidate
     : undefined;
 }

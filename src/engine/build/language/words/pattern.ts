@@ -2,7 +2,7 @@
 type Element = { kind: 'char'; char: string } | { kind: 'one' } | { kind: 'run' };
 
 /** Steps that one expansion may spend in patterns: a hostile one ends with an error, not with a hang. */
-export const patternBudget = 5_000_000;
+export const patternBudget = 1_000_000;
 
 export class PatternTooCostly extends Error {}
 

@@ -1,0 +1,4 @@
+ARG s=a
+FROM scratch AS a
+FROM scratch
+COPY --from=$s a b

@@ -1,0 +1,1 @@
+FROM Debian:Trixie

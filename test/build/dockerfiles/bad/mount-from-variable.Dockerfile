@@ -1,0 +1,3 @@
+ARG a
+FROM scratch
+RUN --mount=from=$a,target=/x y

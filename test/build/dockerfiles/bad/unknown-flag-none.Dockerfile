@@ -1,0 +1,2 @@
+FROM scratch
+ENV --x a=b

@@ -1,0 +1,4 @@
+FROM scratch
+ADD <<x /y
+z
+x

@@ -1,0 +1,4 @@
+FROM scratch
+ENV a=env
+ARG a=arg
+LABEL x=$a

@@ -1,0 +1,5 @@
+ARG v=1
+FROM scratch
+ARG v
+ARG w=$v
+LABEL v=$v w=$w

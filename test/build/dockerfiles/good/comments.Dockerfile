@@ -1,0 +1,8 @@
+# first
+FROM scratch
+  # indented
+LABEL a=1 \
+# between
+   # more
+  b=2
+#last

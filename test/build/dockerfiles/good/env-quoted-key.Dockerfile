@@ -1,0 +1,2 @@
+FROM scratch
+LABEL "com.example.one"="x" com.example.two=y

@@ -1,0 +1,2 @@
+FROM scratch
+LABEL a=${x:-${y:-${z:-deep}}} b="${x:-"inner"}" c=${x:-a\}b}

@@ -1,0 +1,3 @@
+FROM scratch
+ARG p=1000-1002
+EXPOSE 80 443/tcp 53/UDP 8000-8010 9/sctp $p ${p}/udp 127.0.0.1:80:8080

@@ -1,0 +1,4 @@
+ARG BASE=scratch
+ARG NAME
+FROM ${BASE} AS one
+FROM ${NAME:-one}

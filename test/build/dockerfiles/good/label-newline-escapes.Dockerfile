@@ -1,0 +1,2 @@
+FROM scratch
+LABEL a="x\ny" b='x\ny' c=x\ny

@@ -1,0 +1,4 @@
+from scratch as one
+from scratch
+copy --from=one / /
+cmd ["a"]

@@ -1,0 +1,10 @@
+FROM scratch
+ENV d=/x
+WORKDIR /a
+WORKDIR b c
+WORKDIR $d
+USER app:app
+USER ${u:-1000}
+STOPSIGNAL SIGTERM
+STOPSIGNAL 9
+MAINTAINER Somebody <a@example.com>

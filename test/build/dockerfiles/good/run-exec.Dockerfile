@@ -1,0 +1,2 @@
+FROM scratch
+RUN ["a", "b c", "d\"e", "\u00e9"]

@@ -1,0 +1,3 @@
+FROM scratch
+RUN --network=none --security=insecure --device=vendor.com/class=one x
+RUN --network=host -- --x

@@ -1,0 +1,3 @@
+FROM scratch AS Build
+FROM build
+COPY --from=BUILD / /x

@@ -1,0 +1,3 @@
+FROM scratch
+LABEL "größe"="ü→✓" emoji=🐳
+COPY ä ö/

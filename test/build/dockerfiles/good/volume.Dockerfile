@@ -1,0 +1,5 @@
+FROM scratch
+ENV x=/x
+VOLUME /a /b
+VOLUME ["/c d", "/e"]
+VOLUME $x
