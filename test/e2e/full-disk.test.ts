@@ -1,14 +1,27 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { skipReason } from '../crash/world.ts';
 import { findLeftovers, storeContents } from '../crash/whole.ts';
 import { imageOf, layerOf } from '../images/samples.ts';
 import { type HostileRegistry, startHostileRegistry } from '../registry/hostile-registry.ts';
 import { startEngine, type TestEngine } from './harness.ts';
-import { ask, bootstrapBusybox, create, exists, inspect, logs, remove, start, wait } from './objects.ts';
+import {
+  ask,
+  bootstrapBusybox,
+  create,
+  exists,
+  inspect,
+  launch,
+  logs,
+  remove,
+  start,
+  wait,
+} from './objects.ts';
 import { eventually } from './footprint.ts';
 import { run } from './run.ts';
 
@@ -143,7 +156,83 @@ describe.skipIf(skipReason !== undefined)('when the disk is full', () => {
     await remove(engine, 'writer');
     expect(await findLeftovers(engine)).toEqual([]);
   });
+
+  test('a log that is rotated and compressed goes on when there is room, in order and without pieces', async () => {
+    await using shared = openSteps();
+    const steps = 'step first; seq 1 20000; step second; seq 20001 40000';
+    await launch(engine, 'rotated', {
+      Cmd: ['sh', '-c', `${waiting}; ${steps}`],
+      HostConfig: {
+        Binds: [`${shared.folder}:/shared`],
+        LogConfig: { Type: 'local', Config: { 'max-size': '100k', 'max-file': '40' } },
+      },
+    });
+    expect(await eventually(() => shared.waitsFor('first'))).toBe(true);
+    await fill();
+    shared.allow('first');
+    expect(await eventually(() => shared.waitsFor('second'))).toBe(true);
+    free();
+    shared.allow('second');
+    expect(await wait(engine, 'rotated')).toBe(0);
+    // A record that the full disk cut off runs into the next one.
+    const lines = (await logs(engine, 'rotated'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => Number(line.split(' ').at(-1)));
+    expect(lines.at(-1)).toBe(40_000);
+    expect(lines.findIndex((line, at) => at > 0 && !(line > (lines[at - 1] ?? 0)))).toBe(-1);
+    const { LogPath } = await ask<{ LogPath: string }>(engine, 'GET', '/containers/rotated/json');
+    const pieces = (): string[] => readdirSync(dirname(LogPath)).filter((name) => name.endsWith('.part'));
+    expect(await eventually(() => pieces().length === 0)).toBe(true);
+    await remove(engine, 'rotated');
+    expect(await findLeftovers(engine)).toEqual([]);
+  });
+
+  test('a log that is forwarded goes on being sent', async () => {
+    await using shared = openSteps();
+    let received = '';
+    const server = createServer(
+      (socket) => void socket.on('data', (chunk) => (received += chunk.toString())),
+    );
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await launch(engine, 'sent', {
+      Cmd: ['sh', '-c', `${waiting}; echo before; step first; echo meanwhile; step second; echo afterwards`],
+      HostConfig: {
+        Binds: [`${shared.folder}:/shared`],
+        LogConfig: { Type: 'syslog', Config: { 'syslog-address': `tcp://127.0.0.1:${port}` } },
+      },
+    });
+    expect(await eventually(() => received.includes('before'))).toBe(true);
+    await fill();
+    shared.allow('first');
+    // The file has room left in its last page.
+    expect(await eventually(() => received.includes('meanwhile'))).toBe(true);
+    free();
+    shared.allow('second');
+    expect(await eventually(() => received.includes('afterwards'))).toBe(true);
+    await remove(engine, 'sent');
+    server.close();
+  });
 });
+
+/** For a script: goes on when the test allows it. */
+const waiting = 'step() { touch /shared/$1.waits; while ! [ -e /shared/$1 ]; do usleep 20000; done; }';
+
+/** A folder on another disk. */
+function openSteps(): AsyncDisposable & {
+  folder: string;
+  waitsFor(step: string): boolean;
+  allow(step: string): void;
+} {
+  const folder = mkdtempSync(join(tmpdir(), 'silo-steps-'));
+  return {
+    folder,
+    waitsFor: (step) => existsSync(join(folder, `${step}.waits`)),
+    allow: (step) => writeFileSync(join(folder, step), ''),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
 
 function isAlive(pid: number): boolean {
   try {

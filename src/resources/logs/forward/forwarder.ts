@@ -3,9 +3,9 @@ import { isKind, toSiloError } from '../../../foundation/base/errors.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
 import type { Log } from '../../../foundation/base/log.ts';
 import { toEntries } from '../log-block.ts';
-import type { ContainerLogs, LogEntry } from '../logs.ts';
+import type { ContainerLogs, LogEntry, LogPosition } from '../logs.ts';
 import { keepState, readState } from './forward-state.ts';
-import { closeLines, joinLines } from './join-lines.ts';
+import { closeLines, joinLines, type OpenLines } from './join-lines.ts';
 import type { LogSink } from './log-sink.ts';
 
 export interface ForwardRequest {
@@ -75,6 +75,17 @@ async function run(
       }
     }
   };
+  let isKept = true;
+  /** On a full disk the sending goes on: after a crash more than the last piece is then sent twice. */
+  const keep = async (...state: [LogPosition, OpenLines]): Promise<void> => {
+    try {
+      await keepState(positionPath, ...state);
+      isKept = true;
+    } catch (error) {
+      if (isKept) log.warn(`noting what was sent of the log ${path}: ${toSiloError(error).message}`);
+      isKept = false;
+    }
+  };
   try {
     const { position: from, open: begun } = readState(positionPath);
     const options = { stdout: true, stderr: true, positions: true, follow: { ended }, signal };
@@ -86,13 +97,13 @@ async function run(
       faultPoint('logs.forward.sent');
       // A copy: the text shares the memory of the whole piece.
       unfinished = structuredClone(left);
-      if (block.next) await keepState(positionPath, block.next, unfinished);
+      if (block.next) await keep(block.next, unfinished);
     }
     const last = closeLines(unfinished);
     if (last.length === 0) return;
     await deliver(last.map(format));
     const { position } = readState(positionPath);
-    if (position && !signal.aborted) await keepState(positionPath, position, {});
+    if (position && !signal.aborted) await keep(position, {});
   } finally {
     sink?.[Symbol.dispose]();
   }
