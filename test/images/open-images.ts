@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../src/foundation/base/log.ts';
 import { unpackLayer } from '../../src/foundation/archive/unpack-process.ts';
+import { compareTrees } from '../../src/foundation/kernel/tree-usage-process.ts';
 import { openDatabase } from '../../src/foundation/db/database.ts';
 import type { ContentStore } from '../../src/resources/content/content.ts';
 import { openContentStore } from '../../src/resources/content/content-store.ts';
@@ -31,7 +32,10 @@ export interface OpenImages extends AsyncDisposable {
   peak: () => number;
 }
 
-export async function openImages(at?: string, settings: { downloads?: number } = {}): Promise<OpenImages> {
+export async function openImages(
+  at?: string,
+  settings: { downloads?: number; dropPackedLayers?: boolean } = {},
+): Promise<OpenImages> {
   await using undo = new AsyncDisposableStack();
   const root = at ?? (await mkdtemp(join(tmpdir(), 'silo-images-')));
   if (at === undefined) undo.defer(() => rm(root, { recursive: true, force: true }));
@@ -65,6 +69,7 @@ export async function openImages(at?: string, settings: { downloads?: number } =
         running--;
       }
     },
+    compareTrees: (one, two) => compareTrees({ compare: [one, two] }, { command: helperCommands.measure }),
     users: { usersOf: (id) => users.usersOf(id), layersInUse: () => users.layersInUse() },
     events: bus,
     log: silentLog,
@@ -72,6 +77,7 @@ export async function openImages(at?: string, settings: { downloads?: number } =
     settings: {
       insecureRegistries: [],
       downloads: settings.downloads ?? 3,
+      dropPackedLayers: settings.dropPackedLayers ?? false,
       unpacks: 2,
       temporaryDirectory: join(root, 'tmp'),
     },

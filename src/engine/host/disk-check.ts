@@ -47,9 +47,11 @@ async function settle(damage: Damage, repair: boolean, log: Log): Promise<DiskFi
   const finding = { kind, subject, message, repairable: damage.repair !== undefined, repaired: false };
   if (!repair || !damage.repair) return finding;
   try {
-    await damage.repair();
+    const done = await damage.repair();
     log.info(`repaired: ${message}`, { kind, subject });
-    return { ...finding, repaired: true };
+    // Not the place of what was moved aside.
+    const note = typeof done === 'string' && !done.startsWith('/') ? ` (${done})` : '';
+    return { ...finding, message: message + note, repaired: true };
   } catch (error) {
     return { ...finding, message: `${message} (repairing failed: ${toSiloError(error).message})` };
   }

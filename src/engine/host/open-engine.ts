@@ -8,7 +8,7 @@ import { pack } from '../../foundation/archive/pack-process.ts';
 import { unpackLayer } from '../../foundation/archive/unpack-process.ts';
 import { openDatabase } from '../../foundation/db/database.ts';
 import { cgroupMode, completeHybridHierarchy } from '../../foundation/kernel/cgroup.ts';
-import { measureTree } from '../../foundation/kernel/tree-usage-process.ts';
+import { compareTrees, measureTree } from '../../foundation/kernel/tree-usage-process.ts';
 import { createReactor } from '../../foundation/kernel/reactor.ts';
 import { createCdiDevices } from '../../resources/cdi/registry.ts';
 import { openContentStore } from '../../resources/content/content-store.ts';
@@ -147,6 +147,7 @@ export async function openEngine(
     registry: (access) => registries.client(access),
     publisher: (access) => registries.publisher(access),
     unpack: (request) => unpackLayer({ ...request, command: commands.unpack }),
+    compareTrees: (one, two) => compareTrees({ compare: [one, two] }, { command: commands.measure }),
     users: {
       usersOf: (id) => containers?.users.usersOf(id) ?? [],
       layersInUse: () => containers?.users.layersInUse() ?? [],
@@ -156,6 +157,7 @@ export async function openEngine(
     now,
     settings: {
       insecureRegistries: settings.insecureRegistries,
+      dropPackedLayers: settings.dropPackedLayers,
       downloads: settings.maxConcurrentDownloads,
       unpacks: availableParallelism(),
       temporaryDirectory: at('tmp'),

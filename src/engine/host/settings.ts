@@ -36,6 +36,8 @@ export interface EngineSettings {
   runtimeDeadlineMs: number;
   cgroupParent: string;
   maxConcurrentDownloads: number;
+  /** Compressed layers are deleted once they are unpacked and their registry can give them again. */
+  dropPackedLayers: boolean;
   /** Bytes kept of the log of a container that gives no `max-size`. */
   logMaxBytes: number;
   /** Folders of CDI device files, later ones win. */
@@ -74,6 +76,7 @@ export const defaultSettings: EngineSettings = {
   runtimeDeadlineMs: 30_000,
   cgroupParent: '/silo',
   maxConcurrentDownloads: 3,
+  dropPackedLayers: false,
   logMaxBytes: 100 * 1024 * 1024,
   cdiSpecDirs: ['/etc/cdi', '/var/run/cdi'],
   logDriver: 'json-file',
@@ -91,6 +94,7 @@ const keys: Record<
       | 'policy'
       | 'strings'
       | 'number'
+      | 'flag'
       | 'runtimes'
       | 'texts'
       | 'registries'
@@ -113,6 +117,7 @@ const keys: Record<
   'runtime-deadline-ms': { field: 'runtimeDeadlineMs', type: 'number' },
   'cgroup-parent': { field: 'cgroupParent', type: 'string' },
   'max-concurrent-downloads': { field: 'maxConcurrentDownloads', type: 'number' },
+  'drop-packed-layers': { field: 'dropPackedLayers', type: 'flag' },
   'log-max-bytes': { field: 'logMaxBytes', type: 'number' },
   'cdi-spec-dirs': { field: 'cdiSpecDirs', type: 'strings' },
   'gc-high-water': { field: 'gcHighWater', type: 'string' },
@@ -165,6 +170,9 @@ function readKey(path: string, key: string, value: unknown): [string, unknown] {
       return [known.field, parsePublishedPorts(value)];
     case 'number':
       if (typeof value !== 'number' || !Number.isInteger(value) || value < 1) throw wrong();
+      return [known.field, value];
+    case 'flag':
+      if (typeof value !== 'boolean') throw wrong();
       return [known.field, value];
     case 'strings':
       if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw wrong();
@@ -228,6 +236,7 @@ const words = {
   string: 'text',
   policy: '"host-firewall" or "docker"',
   number: 'a whole number above 0',
+  flag: 'true or false',
   strings: 'a list of texts',
   texts: 'an object of texts',
   runtimes: 'an object of { "path": … } by name',

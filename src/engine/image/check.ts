@@ -3,10 +3,12 @@ import { createReadStream } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Damage, MoveAside } from '../../foundation/base/damage.ts';
 import { shortId } from '../../foundation/base/ids.ts';
-import { digestAlgorithm, digestHex } from '../../foundation/oci/digest.ts';
+import { type Digest, digestAlgorithm, digestHex } from '../../foundation/oci/digest.ts';
 import { familiarName, parseReference } from '../../foundation/oci/reference.ts';
 import type { Context } from './context.ts';
 import type { ImageRecord } from './image.ts';
+import { damagedLayers } from './check-layers.ts';
+import { refetch } from './refetch.ts';
 import { relayer } from './relayer.ts';
 import { removeUnreached } from './sweep.ts';
 
@@ -20,7 +22,9 @@ export interface ImageCheckOptions {
 export async function* checkImages(context: Context, options: ImageCheckOptions): AsyncGenerator<Damage> {
   for (const image of context.store.list()) yield* checkImage(context, image);
   yield* orphans(context);
-  if (options.rehash) yield* damagedBlobs(context, options);
+  if (!options.rehash) return;
+  yield* damagedBlobs(context, options);
+  yield* damagedLayers(context, nameOf);
 }
 
 async function* checkImage(context: Context, image: ImageRecord): AsyncGenerator<Damage> {
@@ -34,7 +38,7 @@ async function* checkImage(context: Context, image: ImageRecord): AsyncGenerator
     yield {
       kind: `${condition}-layer`,
       subject: chainId,
-      message: `layer ${shortId(chainId)} of image ${name} is ${condition}: ${repair ? 'its blob is here, it can be unpacked again' : 'remove its containers, pull the image again'}`,
+      message: `layer ${shortId(chainId)} of image ${name} is ${condition}: ${repair ? 'it can be unpacked again' : 'remove its containers, pull the image again'}`,
       ...(repair ? { repair } : {}),
     };
   }
@@ -45,6 +49,7 @@ async function* checkImage(context: Context, image: ImageRecord): AsyncGenerator
           kind: 'missing-blob',
           subject: digest,
           message: `blob ${shortId(digest)} of image ${name} is missing: pull it again`,
+          ...refetching(context, [image], digest),
         };
   if (image.form === 'artifact') return;
   for (const [digest, what] of [
@@ -56,6 +61,7 @@ async function* checkImage(context: Context, image: ImageRecord): AsyncGenerator
         kind: what === 'manifest' ? 'name-without-manifest' : 'missing-blob',
         subject: digest,
         message: `the ${what} of image ${name} is missing: containers run, but it cannot be pushed or saved; pull it again`,
+        ...refetching(context, [image], digest),
       };
 }
 
@@ -81,10 +87,8 @@ async function* orphans(context: Context): AsyncGenerator<Damage> {
 }
 
 /** One after the other, with pauses: the check must not take a processor from those who work. */
-async function* damagedBlobs(
-  { content, store }: Context,
-  { moveAside }: ImageCheckOptions,
-): AsyncGenerator<Damage> {
+async function* damagedBlobs(context: Context, { moveAside }: ImageCheckOptions): AsyncGenerator<Damage> {
+  const { content, store } = context;
   for (const { digest, path } of await content.list()) {
     const hash = createHash(digestAlgorithm(digest));
     try {
@@ -101,10 +105,26 @@ async function* damagedBlobs(
     yield {
       kind: 'damaged-blob',
       subject: digest,
-      message: `blob ${shortId(digest)} of ${owners.map(nameOf).join(', ') || 'no image'} is damaged on disk; once it is moved aside, a pull brings it again`,
-      repair: () => moveAside(path),
+      message: `blob ${shortId(digest)} of ${owners.map(nameOf).join(', ') || 'no image'} is damaged on disk; it is moved aside and fetched again from where it came`,
+      async repair() {
+        await moveAside(path);
+        // What came from no registry is told as missing by the next check.
+        return owners.some(({ digests }) => digests.length > 0)
+          ? `fetched again from ${await refetch(context, owners, digest)}`
+          : 'moved aside, it came from no registry';
+      },
     };
   }
+}
+
+/** Only what came from a registry can come again. */
+function refetching(
+  context: Context,
+  images: readonly ImageRecord[],
+  digest: Digest,
+): Pick<Damage, 'repair'> {
+  if (images.every(({ digests }) => digests.length === 0)) return {};
+  return { repair: async () => `fetched again from ${await refetch(context, images, digest)}` };
 }
 
 function nameOf({ id, tags }: ImageRecord): string {

@@ -32,6 +32,8 @@ export interface ImageDeps {
   publisher: (access: RegistryAccess) => RegistryPublisher;
   /** `unpackLayer` with its command. */
   unpack: (request: Omit<UnpackRequest, 'command'>) => Promise<UnpackResult>;
+  /** Where two folders differ first, whatever they hold. */
+  compareTrees: (one: string, two: string) => Promise<{ path: string; what: string } | undefined>;
   users: ImageUsers;
   events: Events;
   log: Log;
@@ -41,6 +43,8 @@ export interface ImageDeps {
 
 export interface ImageSettings {
   insecureRegistries: readonly string[];
+  /** Compressed layers are deleted once they are unpacked and can be fetched again. */
+  dropPackedLayers?: boolean;
   /** Blobs fetched side by side, over all pulls. */
   downloads: number;
   /** Layers unpacked side by side from blobs that are there; the number of processors. */

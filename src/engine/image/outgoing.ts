@@ -155,7 +155,7 @@ function layerAway(image: ImageRecord, descriptor: Descriptor, cause: unknown): 
       cause,
       hint:
         image.digests.length === 0
-          ? 'the archive that it was loaded from had left the layer out; load a whole archive of it'
+          ? 'where it came from had left the layer out, or is no longer known; pull the image again, or load a whole archive of it'
           : 'the registry that it was pulled from does not give the layer (again); pull it where it still is, or build it anew',
     },
   );

@@ -13,6 +13,7 @@ import { resolveImage } from '../../resources/distribution/resolve-image.ts';
 import { announcePull } from './announce.ts';
 import { bringBlob } from './bring-blob.ts';
 import type { Context } from './context.ts';
+import { dropPacked } from './drop-packed.ts';
 import { layersFrom } from './download.ts';
 import type { PullRequest, PullResult } from './image.ts';
 import type { Lease } from './lease.ts';
@@ -35,7 +36,7 @@ export async function pullImage(context: Context, request: PullRequest): Promise
     ...(credentials ? { credentials } : {}),
   });
   const source: PullSource = { client, reference, signal };
-  return underLease(context, async (lease) => {
+  const result = await underLease(context, async (lease) => {
     const { images, digest } = await findImages(context, lease, source, request.platform);
     const names = {
       tags: reference.digest === undefined ? [formatReference(reference)] : [],
@@ -60,6 +61,10 @@ export async function pullImage(context: Context, request: PullRequest): Promise
     announcePull(context, record, reference);
     return { image: record, digest, changed };
   });
+  // After the lease, which holds them. Who wants all platforms wants to give them on.
+  if (context.settings.dropPackedLayers && request.platform !== 'all')
+    await dropPacked(context, result.image);
+  return result;
 }
 
 interface Found {

@@ -3,9 +3,10 @@ import type { ChainId } from '../../foundation/oci/digest.ts';
 import type { Context } from './context.ts';
 import { ensureLayers } from './ensure-layers.ts';
 import type { ImageRecord } from './image.ts';
+import { refetch } from './refetch.ts';
 import { layerWishes } from './publish.ts';
 
-/** How to unpack a layer of an image again, when its blob is in the store. What a damaged one left is put out of the way first. */
+/** How to unpack a layer of an image again, from its blob or from the registry that it came from. What a damaged one left is put out of the way first. */
 export async function relayer(
   context: Context,
   image: ImageRecord,
@@ -15,11 +16,14 @@ export async function relayer(
   const document = bytes && parseManifestDocument(bytes);
   if (document?.kind !== 'manifest') return undefined;
   const wish = layerWishes(document.manifest, image.config).find((each) => each.chainId === chainId);
-  if (!wish || !(await context.content.find(wish.blob))) return undefined;
+  if (!wish) return undefined;
+  const isHere = (await context.content.find(wish.blob)) !== undefined;
+  if (!isHere && image.digests.length === 0) return undefined;
   return async () => {
     using lease = context.leases.open();
     await lease.hold(chainId);
     await lease.hold(wish.blob);
+    if (!(await context.content.find(wish.blob))) await refetch(context, [image], wish.blob);
     await context.layers.remove(chainId);
     await ensureLayers(context, [wish], { noteFor: () => () => undefined });
   };

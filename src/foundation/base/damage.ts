@@ -4,7 +4,7 @@ export interface Damage {
   kind: string;
   subject: string;
   message: string;
-  /** Absent when only its user can mend it; the message says how. */
+  /** Absent when only its user can mend it; the message says how. A text that it resolves to says what was done. */
   repair?: () => Promise<unknown>;
 }
 

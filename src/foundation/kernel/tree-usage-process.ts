@@ -4,16 +4,35 @@ import { text } from 'node:stream/consumers';
 import { canceled, internal } from '../base/errors.ts';
 import { dieWithParent } from './confine.ts';
 import { setNonBlocking } from './io.ts';
+import { type TreeDifference, treeDifference } from './tree-difference.ts';
 import { type TreeUsage, treeUsage, type TreeUsageRequest } from './tree-usage.ts';
 
 /** How long a walk may take before it is given up. */
 const deadlineMs = 10 * 60_000;
 
+interface WalkOptions {
+  command: readonly string[];
+  signal?: AbortSignal;
+}
+
 /** Measures in a process of its own: a large tree must not hold the event loop. The process is gone when the promise settles, and dies with this one. */
-export async function measureTree(
-  request: TreeUsageRequest,
-  options: { command: readonly string[]; signal?: AbortSignal },
-): Promise<TreeUsage> {
+export async function measureTree(request: TreeUsageRequest, options: WalkOptions): Promise<TreeUsage> {
+  return (await ask(request, options)) as TreeUsage;
+}
+
+/** Where two folders differ first; in that process too. */
+export async function compareTrees(
+  request: TreeComparison,
+  options: WalkOptions,
+): Promise<TreeDifference | undefined> {
+  return ((await ask(request, options)) ?? undefined) as TreeDifference | undefined;
+}
+
+interface TreeComparison {
+  compare: readonly [string, string];
+}
+
+async function ask(request: TreeUsageRequest | TreeComparison, options: WalkOptions): Promise<unknown> {
   const [program = '', ...args] = options.command;
   const { BUN_TMPDIR, TMPDIR } = process.env;
   const child = spawn(program, [...args, String(process.pid)], {
@@ -36,7 +55,7 @@ export async function measureTree(
     const [code, output, errors] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
     if (stop.aborted) throw canceled('measuring disk usage was canceled', { cause: stop.reason });
     if (code !== 0) throw internal(`cannot measure disk usage: ${errors.trim().slice(-400)}`);
-    return JSON.parse(output) as TreeUsage;
+    return JSON.parse(output) as unknown;
   } finally {
     stop.removeEventListener('abort', kill);
   }
@@ -47,8 +66,9 @@ export function runMeasure(argv: readonly string[]): number {
   dieWithParent();
   // The parent may have died before.
   if (process.ppid !== Number(argv[0])) return 1;
-  const request = JSON.parse(readFileSync(0, 'utf8')) as TreeUsageRequest;
-  const answer = Buffer.from(JSON.stringify(treeUsage(request)));
+  const request = JSON.parse(readFileSync(0, 'utf8')) as TreeUsageRequest | TreeComparison;
+  const found = 'compare' in request ? (treeDifference(...request.compare) ?? null) : treeUsage(request);
+  const answer = Buffer.from(JSON.stringify(found));
   setNonBlocking(1, 'blocking');
   for (let written = 0; written < answer.length;) written += writeSync(1, answer, written);
   return 0;
