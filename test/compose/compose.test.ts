@@ -49,6 +49,8 @@ describe.skipIf(reason !== undefined)('an application of five services', () => {
         DOCKER_CONFIG: join(engine.directory, 'no-config'),
         DOCKER_CONTEXT: '',
         COMPOSE_PROJECT_NAME: project,
+        // Compose 1 asks docker to exec where it may; it can itself.
+        COMPOSE_INTERACTIVE_NO_CLI: '1',
       };
       const compose = (words: string, more: Record<string, string> = {}): Promise<Result> =>
         run([...command, '-f', file, ...words.split(' ')], { env: { ...env, ...more }, timeoutMs: 90_000 });
