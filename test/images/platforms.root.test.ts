@@ -10,7 +10,7 @@ import type { ImageRecord, PushProgress } from '../../src/engine/image/image.ts'
 import { endlessIndexes } from '../registry/misbehaviours.ts';
 import { type HostileRegistry, startHostileRegistry } from '../registry/hostile-registry.ts';
 import { openImages, type OpenImages } from './open-images.ts';
-import { artifactOf, firstOf, platformsImage, referenceIn } from './samples.ts';
+import { artifactOf, firstOf, imageOf, layerOf, platformsImage, referenceIn } from './samples.ts';
 
 const { index, own, other, windows, attestation } = platformsImage();
 const foreign = process.arch === 'arm64' ? 'linux/amd64' : 'linux/arm64';
@@ -297,6 +297,31 @@ describe('a name of several platforms', () => {
     expect(at.images.list()).toEqual([]);
     expect(await heldBy(at)).toEqual([]);
   });
+});
+
+test('a layer that is being pulled survives the removal of another image that has it', async () => {
+  await at.images.pull({ reference: app() });
+  const second = imageOf([layerOf({ base: 'shared\n' }), layerOf({ late: 'late\n' })]);
+  registry.add('team/late', 'v1', second);
+  const held = second.blobs.at(-1)?.digest ?? '';
+  // The second layer does not come before the first image, which has the lower one too, is gone.
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const { promise: gone, resolve: go } = Promise.withResolvers<void>();
+  registry.misbehave({
+    path: held,
+    act({ serve }) {
+      ask();
+      void gone.then(serve);
+    },
+  });
+  const pulling = at.images.pull({ reference: referenceIn(registry, 'team/late:v1') });
+  await asked;
+  await at.images.remove(appName(), { force: false, prune: true });
+  await at.images.sweep();
+  go();
+  const { image } = await pulling;
+  for (const layer of image.layers) expect(await at.layers.find(layer)).toBeDefined();
+  expect(at.images.list().map(({ id }) => id)).toEqual([image.id]);
 });
 
 test('an attestation is kept with its image alone', async () => {

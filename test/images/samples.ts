@@ -76,8 +76,11 @@ export function layoutOf(image: SampleImage, name?: string): Record<string, Buff
   };
 }
 
-/** An index of a Linux image for this host, one for another processor, one for Windows, and an attestation about the first. */
-export function platformsImage(): {
+/**
+ * An index of a Linux image for this host, one for another processor, one for Windows, and an attestation about the first. Unless `isFree`, the lowest layer of
+ * the Windows image must not be copied, and the registry does not have it.
+ */
+export function platformsImage({ isFree = false } = {}): {
   index: SampleImage;
   own: SampleImage;
   other: SampleImage;
@@ -90,7 +93,10 @@ export function platformsImage(): {
   const other = imageOf([layerOf({ base: 'shared\n' }), layerOf({ other: 'other\n' })], {
     architecture: foreign,
   });
-  const base = { ...layerOf({ 'Files/base': 'not distributable\n' }), mediaType: foreignType };
+  const base = {
+    ...layerOf({ 'Files/base': 'not distributable\n' }),
+    ...(isFree ? {} : { mediaType: foreignType }),
+  };
   const windows = imageOf([base, layerOf({ 'Files/app': 'app\n' })], {
     architecture: 'amd64',
     os: 'windows',
@@ -126,7 +132,6 @@ export function platformsImage(): {
   return {
     index: {
       documents: [document, ...all.flatMap((image) => image.documents)],
-      // The registry does not have the layer that must not be copied.
       blobs: all.flatMap((image) => image.blobs).filter((blob) => blob.mediaType !== foreignType),
     },
     own,

@@ -1,9 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { type SiloError, toSiloError } from '../../src/foundation/base/errors.ts';
 import type { Descriptor } from '../../src/foundation/oci/descriptor.ts';
 import { parseDigest } from '../../src/foundation/oci/digest.ts';
 import { parsePlatform } from '../../src/foundation/oci/platform.ts';
-import { parseReference } from '../../src/foundation/oci/reference.ts';
+import { parseReference, type Reference } from '../../src/foundation/oci/reference.ts';
 import type { RegistryAccess, RegistryClient } from '../../src/resources/distribution/distribution.ts';
 import { createRegistryClient } from '../../src/resources/distribution/registry-client.ts';
 import { fetchSmallBlob, resolveImage } from '../../src/resources/distribution/resolve-image.ts';
@@ -579,5 +579,44 @@ describe('connections', () => {
     const unknown = await failure(client().manifest(parseReference('registry.invalid/x')));
     expect(unknown).toMatchObject({ kind: 'unavailable', code: 'no-such-host' });
     expect(unknown.message).toContain('lookup registry.invalid');
+  });
+});
+
+describe('a list of tags', () => {
+  let registry: HostileRegistry;
+  beforeEach(async () => void (registry = await startHostileRegistry()));
+  afterEach(() => registry[Symbol.asyncDispose]());
+  const name = (): Reference => parseReference(`${registry.host}/team/app`);
+  const pages = (answer: (last: string) => { tags: unknown; link?: string }): void =>
+    registry.misbehave({
+      path: '/tags/list',
+      act({ request, response }) {
+        const last = new URL(request.url ?? '', registry.origin).searchParams.get('last') ?? '';
+        const { tags, link } = answer(last);
+        response.writeHead(200, { 'content-type': 'application/json', ...(link ? { link } : {}) });
+        response.end(JSON.stringify({ name: 'team/app', tags }));
+      },
+    });
+
+  test('is read page by page, from this registry alone', async () => {
+    pages((last) =>
+      last === ''
+        ? { tags: ['a', 'b'], link: '<http://169.254.169.254/v2/other/tags/list?n=2&last=b&x=y>; rel="next"' }
+        : { tags: ['c', 'not a tag', '../d'] },
+    );
+    expect(await client().tags(name())).toEqual(['a', 'b', 'c']);
+    expect(registry.requests.at(-1)?.path).toBe('/v2/team/app/tags/list?n=2&last=b');
+  });
+
+  test('that never ends is left', async () => {
+    let page = 0;
+    pages(() => ({ tags: [`t${page++}`], link: '</v2/x?last=again>; rel="next"' }));
+    expect(await client().tags(name())).toHaveLength(200);
+    pages(() => ({ tags: ['same'], link: '</v2/x?last=same>; rel="next"' }));
+    expect(await client().tags(name())).toEqual(['same']);
+    pages(() => ({ tags: Array.from({ length: 10_001 }, (_, place) => `t${place}`) }));
+    expect(await failure(client().tags(name()))).toMatchObject({ kind: 'invalid' });
+    pages(() => ({ tags: null }));
+    expect(await client().tags(name())).toEqual([]);
   });
 });

@@ -18,6 +18,7 @@ import { importRootfs } from './import.ts';
 import { loadArchive } from './load.ts';
 import { pullImage } from './pull.ts';
 import { pushImage } from './push.ts';
+import { fetchRegistryManifest, pushRegistryIndex } from './registry-manifests.ts';
 import { createRegistries } from './remote.ts';
 import { removeImage } from './remove.ts';
 import { listRemoteTags } from './remote-tags.ts';
@@ -52,6 +53,8 @@ export function createImageEngine(deps: ImageDeps): ImageEngine {
       return { layers, blobs: context.store.blobsOf(id) };
     },
     ...createRegistries(context),
+    manifest: (request) => fetchRegistryManifest(context, request),
+    pushIndex: (request) => pushRegistryIndex(context, request),
     pull: (request) => pullImage(context, request),
     remoteTags: (request) => listRemoteTags(context, request),
     unpack: (id, signal) => unpackImage(context, id, signal),

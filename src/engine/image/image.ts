@@ -159,12 +159,38 @@ export interface ImageRegistries {
   }): Promise<string | undefined>;
   /** Repositories that a registry finds by words; only few have such a search. */
   search(request: SearchRequest): Promise<FoundRepository[]>;
+  /** The manifest or index that a name means at its registry. */
+  manifest(request: RegistryManifestRequest): Promise<RegistryManifest>;
+  /** Puts an index of images that the registry has into one of its repositories. */
+  pushIndex(request: IndexPush): Promise<Digest>;
   /** What a name means at its registry now. */
   inspect(request: {
     reference: Reference;
     credentials?: RegistryCredentials;
     signal?: AbortSignal;
   }): Promise<RemoteImage>;
+}
+
+export interface RegistryManifestRequest {
+  reference: Reference;
+  /** This host may be spoken to unverified, as the caller said. */
+  insecure?: boolean;
+  credentials?: RegistryCredentials;
+  signal?: AbortSignal;
+}
+
+export interface RegistryManifest {
+  /** Of an image with its platform. */
+  descriptor: Descriptor;
+  bytes: Uint8Array;
+}
+
+export interface IndexPush extends Omit<RegistryManifestRequest, 'reference'> {
+  target: Reference;
+  /** The index as it is to be stored. */
+  bytes: Uint8Array;
+  /** Where each of its manifests is; the same registry. */
+  sources: readonly { reference: Reference; digest: Digest }[];
 }
 
 export interface SearchRequest {

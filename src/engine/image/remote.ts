@@ -9,7 +9,7 @@ import type { ImageRegistries, RemoteImage } from './image.ts';
 import { configLimitBytes } from './small-blobs.ts';
 
 /** Asks registries without bringing anything here. */
-export function createRegistries(context: Context): ImageRegistries {
+export function createRegistries(context: Context): Omit<ImageRegistries, 'manifest' | 'pushIndex'> {
   const clientWith = (credentials: Parameters<ImageRegistries['login']>[0]['credentials'] | undefined) =>
     context.registry({
       insecure: context.settings.insecureRegistries,

@@ -1,3 +1,8 @@
+import type {
+  ImageLayersJson,
+  IndexPushBody,
+  RegistryManifestJson,
+} from '../../foundation/wire/silo/manifests.ts';
 import type { FsckJson } from '../../foundation/wire/silo/fsck.ts';
 import type {
   ContainerConfigJson,
@@ -199,11 +204,11 @@ export interface ImageCalls {
   pin(name: string, options?: CallOptions): Promise<void>;
   unpin(name: string, options?: CallOptions): Promise<void>;
   list(
-    options?: CallOptions & { all?: boolean; digests?: boolean; filters?: Filters },
+    options?: CallOptions & { all?: boolean; digests?: boolean; manifests?: boolean; filters?: Filters },
   ): Promise<ImageSummaryJson[]>;
   inspect(name: string, options?: CallOptions & { platform?: string }): Promise<ImageInspectJson>;
   history(name: string, options?: CallOptions & { platform?: string }): Promise<ImageHistoryJson[]>;
-  /** A message that reports an error is thrown. */
+  /** Without `tag` all tags of the repository; the platform `all` is every platform. A message that reports an error is thrown. */
   pull(
     request: { name: string; tag?: string; platform?: string; auth?: AuthConfigJson },
     options?: CallOptions,
@@ -224,7 +229,7 @@ export interface ImageCalls {
   ): Promise<AsyncIterable<Buffer>>;
   load(
     archive: AsyncIterable<Uint8Array>,
-    options?: CallOptions & { quiet?: boolean },
+    options?: CallOptions & { quiet?: boolean; platform?: string },
   ): AsyncIterable<JsonMessage>;
   /** `source` is `-` with an archive, or a URL that the daemon fetches. */
   import(
@@ -242,9 +247,21 @@ export interface ImageCalls {
   tag(name: string, target: { repo: string; tag: string }, options?: CallOptions): Promise<void>;
   remove(
     name: string,
-    options?: CallOptions & { force?: boolean; noPrune?: boolean },
+    options?: CallOptions & { force?: boolean; noPrune?: boolean; platforms?: readonly string[] },
   ): Promise<ImageDeleteJson[]>;
   prune(options?: CallOptions & { filters?: Filters }): Promise<ImagesPruneResponse>;
+  /** Silo's own: what unpacked images consist of. */
+  layers(options?: CallOptions): Promise<ImageLayersJson[]>;
+  /** Silo's own: what a registry has under a name. */
+  manifest(
+    name: string,
+    options?: CallOptions & { insecure?: boolean; auth?: AuthConfigJson | undefined },
+  ): Promise<RegistryManifestJson>;
+  /** Silo's own: gives an index of images to the registry that has them. */
+  pushIndex(
+    body: IndexPushBody,
+    options?: CallOptions & { auth?: AuthConfigJson | undefined },
+  ): Promise<{ Digest: string }>;
   /** Silo's own: makes a base image from what the machine has. */
   bootstrap(body: BootstrapBody, options?: CallOptions): AsyncIterable<BootstrapMessage>;
 }

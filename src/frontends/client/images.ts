@@ -18,11 +18,11 @@ export function createImageCalls(transport: Transport): ImageCalls {
     filters,
   });
   return {
-    list: ({ all, digests, filters, signal } = {}) =>
+    list: ({ all, digests, manifests, filters, signal } = {}) =>
       transport.json({
         method: 'GET',
         path: '/images/json',
-        query: query(formatFilters(filters), { all, digests }),
+        query: query(formatFilters(filters), { all, digests, manifests }),
         signal,
       }),
     inspect: (name, { platform, signal } = {}) =>
@@ -64,11 +64,11 @@ export function createImageCalls(transport: Transport): ImageCalls {
       });
       return body;
     },
-    load: (archive, { quiet, signal } = {}) =>
+    load: (archive, { quiet, platform, signal } = {}) =>
       messages(transport, {
         method: 'POST',
         path: '/images/load',
-        query: { quiet: quiet ?? false },
+        query: { quiet: quiet ?? false, platform: platformJson(platform) },
         upload: { type: 'application/x-tar', data: archive },
         signal,
       }),
@@ -88,8 +88,37 @@ export function createImageCalls(transport: Transport): ImageCalls {
       }),
     tag: (name, target, { signal } = {}) =>
       transport.done({ method: 'POST', path: at(name, '/tag'), query: { ...target }, signal }),
-    remove: (name, { force, noPrune, signal } = {}) =>
-      transport.json({ method: 'DELETE', path: at(name, ''), query: { force, noprune: noPrune }, signal }),
+    remove: (name, { force, noPrune, platforms = [], signal } = {}) => {
+      const list = platforms
+        .map((each) => `platforms=${encodeURIComponent(platformJson(each) ?? '')}`)
+        .join('&');
+      return transport.json({
+        method: 'DELETE',
+        path: at(name, list === '' ? '' : `?${list}`),
+        query: { force, noprune: noPrune },
+        signal,
+      });
+    },
+    layers: ({ signal } = {}) =>
+      transport.json({ method: 'GET', path: '/silo/images/layers', unversioned: true, signal }),
+    manifest: (name, { insecure, auth, signal } = {}) =>
+      transport.json({
+        method: 'GET',
+        path: '/silo/manifests',
+        unversioned: true,
+        query: { name, insecure },
+        headers: authHeader(auth),
+        signal,
+      }),
+    pushIndex: (body, { auth, signal } = {}) =>
+      transport.json({
+        method: 'POST',
+        path: '/silo/manifests',
+        unversioned: true,
+        headers: authHeader(auth),
+        body,
+        signal,
+      }),
     pin: (name, { signal } = {}) =>
       transport.done({ method: 'POST', path: '/silo/images/pin', query: { name }, signal }),
     unpin: (name, { signal } = {}) =>

@@ -1,3 +1,4 @@
+import type { IndexPushBody } from '../../../foundation/wire/silo/manifests.ts';
 import type { IpamConfigJson, IpamJson, NetworkCreateBody } from '../../../foundation/wire/docker/network.ts';
 import type { AuthConfigJson } from '../../../foundation/wire/docker/image.ts';
 import type { VolumeCreateBody } from '../../../foundation/wire/docker/volume.ts';
@@ -46,6 +47,18 @@ export const authConfig: Decoder<AuthConfigJson> = objectOf<AuthConfigJson>({
   identitytoken: text,
   registrytoken: text,
 });
+
+export const indexPushBody: Decoder<IndexPushBody> = objectOf<IndexPushBody>(
+  {
+    Target: text,
+    Raw: text,
+    Sources: listOf(
+      objectOf<IndexPushBody['Sources'][number]>({ Ref: text, Digest: text }, { Ref: '', Digest: '' }),
+    ),
+    Insecure: flag,
+  },
+  { Target: '', Raw: '', Sources: [] },
+);
 
 export const bootstrapBody: Decoder<BootstrapBody> = objectOf<BootstrapBody>(
   {

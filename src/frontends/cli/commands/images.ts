@@ -1,6 +1,8 @@
 import type { ImageSummaryJson } from '../../../foundation/wire/docker/image.ts';
+import { invalid } from '../../../foundation/base/errors.ts';
 import { defineCommand } from '../command.ts';
 import { formatTableOption } from '../output/option-specs.ts';
+import { formatPlatformTree } from '../output/platform-tree.ts';
 import { formatRows } from '../output/rows.ts';
 import type { Row } from '../output/rows.ts';
 import { shortId } from '../output/text.ts';
@@ -43,14 +45,21 @@ export const command = defineCommand({
   async run({ options, args, given, io, client }) {
     const filters = collectFilters(options.filter);
     const [name] = args;
+    if (options.tree && (options.quiet || options['no-trunc'] || options.format !== '' || options.digests))
+      throw invalid('conflicting options: --tree takes neither --quiet, --no-trunc, --digests nor --format');
     const images = await (
       await client()
     ).images.list({
       all: options.all,
+      ...(options.tree ? { manifests: true } : {}),
       filters:
         name === undefined ? filters : { ...filters, reference: [...(filters['reference'] ?? []), name] },
     });
     images.sort((a, b) => b.Created - a.Created);
+    if (options.tree) {
+      io.stdout.write(formatPlatformTree(images));
+      return 0;
+    }
     const digests = options.digests || options.format.includes('.Digest');
     const rows = images.flatMap((image) =>
       imageRows(image, { full: options['no-trunc'], digests, now: io.now() }),

@@ -23,6 +23,7 @@ export const command = defineCommand({
     quiet: { kind: 'bool', short: 'q', summary: 'Suppress the load output' },
   },
   args: { min: 0, max: 0 },
+  examples: ['silo load -i app.tar', 'silo load --platform linux/arm64 < app.tar'],
   async run({ options, io, client }) {
     const fromStdin = options.input === '' || options.input === '-';
     if (fromStdin && io.stdin.isTTY === true)
@@ -32,6 +33,7 @@ export const command = defineCommand({
     const archive: AsyncIterable<Uint8Array> = fromStdin ? io.stdin : await openArchive(options.input);
     const messages = (await client()).images.load(archive, {
       quiet: options.quiet || io.stdout.isTTY !== true,
+      ...(options.platform === '' ? {} : { platform: options.platform }),
     });
     await showProgress(messages, io.stdout);
     return 0;

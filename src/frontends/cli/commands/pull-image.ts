@@ -4,11 +4,11 @@ import { authFor } from '../credentials/credentials.ts';
 import type { CliIo, CliOutput } from '../io.ts';
 import { showProgress } from '../output/progress.ts';
 
-/** Pulls and shows the progress; `quiet` shows nothing. Gives the image's full name. */
+/** Pulls and shows the progress; `quiet` shows nothing. Gives the image's name. */
 export async function pullImage(
   client: Client,
   name: string,
-  options: { io: CliIo; out: CliOutput; quiet: boolean; platform: string },
+  options: { io: CliIo; out: CliOutput; quiet: boolean; platform: string; allTags?: boolean },
 ): Promise<string> {
   const reference = withDefaultTag(parseReference(name));
   const auth = await authFor(options.io, reference.host);
@@ -18,7 +18,7 @@ export async function pullImage(
       reference.host === 'docker.io'
         ? reference.path.replace(/^library\//, '')
         : `${reference.host}/${reference.path}`,
-    tag: reference.digest ?? reference.tag ?? 'latest',
+    ...(options.allTags ? {} : { tag: reference.digest ?? reference.tag ?? 'latest' }),
     ...(options.platform === '' ? {} : { platform: options.platform }),
   });
   if (options.quiet) for await (const message of messages) void message;

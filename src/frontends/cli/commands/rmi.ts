@@ -26,6 +26,7 @@ export const command = defineCommand({
         const removed = await client.images.remove(image, {
           force: options.force,
           noPrune: options['no-prune'],
+          platforms: options.platform,
         });
         const lines = removed.map((item) =>
           'Deleted' in item ? `Deleted: ${item.Deleted}\n` : `Untagged: ${item.Untagged}\n`,

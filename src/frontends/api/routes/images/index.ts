@@ -6,11 +6,13 @@ import { createImage } from './create.ts';
 import { inspectDistribution } from './distribution.ts';
 import { historyOfImage } from './history.ts';
 import { inspectImage } from './inspect.ts';
+import { listLayers } from './layers.ts';
 import { listImages } from './list.ts';
 import { loadImages } from './load.ts';
 import { pinImage } from './pin.ts';
 import { pruneImages } from './prune.ts';
 import { pushImage } from './push.ts';
+import { pushRegistryIndex, registryManifest } from './registry-manifests.ts';
 import { removeImage } from './remove.ts';
 import { saveImage, saveImages } from './save.ts';
 import { searchImages } from './search.ts';
@@ -33,6 +35,9 @@ export function imageRoutes(engine: Engine): Route[] {
     saveImage(engine),
     removeImage(engine),
     bootstrapImage(engine),
+    listLayers(engine),
+    registryManifest(engine),
+    pushRegistryIndex(engine),
     pinImage(engine, 'pin'),
     pinImage(engine, 'unpin'),
   ];
