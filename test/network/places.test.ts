@@ -123,6 +123,24 @@ describe.skipIf(skipReason !== undefined)('a container on several networks', () 
     expect(Object.keys((await places('later')).Networks)).toEqual(['front', 'inner']);
   });
 
+  test('a link on the default network follows the address of the other', async () => {
+    await said('run', '-d', '--name', 'store', '--expose', '5432', '-e', 'A=b', 'busybox', 'sleep', '600');
+    await said('run', '-d', '--name', 'shop', '--link', 'store:db', 'busybox', 'sleep', '600');
+    expect(await inside('shop', "tr '\\0' '\\n' < /proc/1/environ | grep ^DB_ENV_A")).toBe('DB_ENV_A=b\n');
+    await said('stop', '-t', '0', 'store');
+    await said('run', '-d', '--name', 'squatter', 'busybox', 'sleep', '600');
+    await said('start', 'store');
+    const address = (await places('store')).Networks['bridge']?.IPAddress;
+    expect(await inside('shop', 'grep -w db /etc/hosts | cut -f1; grep -cw store /etc/hosts')).toBe(
+      `${address}\n1\n`,
+    );
+    await said('rm', '--link', 'shop/db');
+    expect(
+      (await ask<{ HostConfig: { Links: unknown } }>(engine, 'GET', '/containers/shop/json')).HostConfig
+        .Links,
+    ).toBeNull();
+  });
+
   test('what cannot be joined or left is refused in the words of Docker', async () => {
     await said('run', '-d', '--name', 'plain', '--network', 'front', 'busybox', 'sleep', '600');
     await said('run', '-d', '--name', 'shared', '--network', 'container:plain', 'busybox', 'sleep', '600');

@@ -1,3 +1,4 @@
+import type { ContainerId } from '../../foundation/base/ids.ts';
 import type { HealthCheck } from './health/health.ts';
 
 /**
@@ -108,8 +109,8 @@ export interface NetworkRequest {
   dnsSearch: string[];
   dnsOptions: string[];
   extraHosts: string[];
-  /** `--link` on the default network: `container:alias`. */
-  links: string[];
+  /** `--link` on the default network. */
+  links: LinkRequest[];
   /** It left the network `none` of its mode, and may join others. */
   leftNone?: boolean;
   /**
@@ -117,6 +118,14 @@ export interface NetworkRequest {
    * `disconnect` change it.
    */
   endpoints: Record<string, EndpointRequest>;
+}
+
+export interface LinkRequest {
+  /** Of the other container, when the link was asked for. */
+  name: string;
+  alias: string;
+  /** Since this container was created. */
+  id?: ContainerId;
 }
 
 /** A place on one network, as asked for. */

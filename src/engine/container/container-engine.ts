@@ -30,6 +30,7 @@ import { createCommit } from './files/commit.ts';
 import { createExport } from './files/export.ts';
 import type { ContainerChanges, ContainerCommit } from './files/files.ts';
 import { readLogs } from './logs.ts';
+import { createUnlink } from './link-containers.ts';
 import { describeNetwork } from './places.ts';
 import { createPause, createResume } from './pause.ts';
 import { recoverContainers, startByPolicy } from './recover.ts';
@@ -128,6 +129,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
       pause: createPause(context),
       resume: createResume(context),
       rename: createRename(context),
+      unlink: createUnlink(context),
       remove: createRemove(context),
       wait: createWait(context),
       update: createUpdate(context),

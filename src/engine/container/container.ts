@@ -129,6 +129,8 @@ export interface ContainerLifecycle {
   rename(nameOrId: string, name: string): Promise<void>;
   /** `conflict` when it runs and not `force`. `volumes` removes its anonymous volumes. */
   remove(nameOrId: string, options: { force: boolean; volumes: boolean }): Promise<void>;
+  /** Takes a link (`CONTAINER/ALIAS`) away. */
+  unlink(name: string): Promise<void>;
   /** Resolves when the condition holds. `registered` is called once it is being watched: from then on no end is missed. */
   wait(
     nameOrId: string,

@@ -14,6 +14,7 @@ import type { ContainerConfig } from './config.ts';
 import type { ContainerLifecycle, ContainerRecord, CreateRequest } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { volumesFor } from './anonymous-volumes.ts';
+import { resolveLinks } from './link-containers.ts';
 import { commandLine, mergeImage } from './merge-image.ts';
 import { hasTest } from './health/health-check.ts';
 import { resolveMounts } from './mounts.ts';
@@ -198,7 +199,7 @@ function withIds(context: Context, config: ContainerConfig): ContainerConfig {
   const { network, namespaces } = config;
   return {
     ...config,
-    network: { ...network, mode: idOf(network.mode) },
+    network: { ...network, mode: idOf(network.mode), links: resolveLinks(context, network.links) },
     namespaces: { ...namespaces, pid: idOf(namespaces.pid), ipc: idOf(namespaces.ipc) },
   };
 }

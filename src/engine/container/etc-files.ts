@@ -16,12 +16,17 @@ export async function writeEtcFiles(
   context: Context,
   record: ContainerRecord,
   endpoints: readonly Endpoint[],
+  links: readonly string[],
 ): Promise<MountInput[]> {
   const other = /^container:(.*)$/.exec(record.config.network.mode)?.[1];
   const owner = other === undefined ? record : context.store.get(other);
   const directory = join(context.settings.containersDirectory, owner.id);
   if (owner === record)
-    await write(context, directory, record, { endpoints, gateway: context.endpoints.gatewayOf(record.id) });
+    await write(context, directory, record, {
+      endpoints,
+      gateway: context.endpoints.gatewayOf(record.id),
+      links,
+    });
   return names.map((name) => ({
     type: 'bind',
     source: join(directory, name),
@@ -36,11 +41,15 @@ async function write(
   context: Context,
   directory: string,
   record: ContainerRecord,
-  { endpoints, gateway }: { endpoints: readonly Endpoint[]; gateway: Endpoint | undefined },
+  {
+    endpoints,
+    gateway,
+    links,
+  }: { endpoints: readonly Endpoint[]; gateway: Endpoint | undefined; links: readonly string[] },
 ): Promise<void> {
   const contents: Record<(typeof names)[number], string> = {
     hostname: `${record.config.hostname}\n`,
-    hosts: await hostsFile(record, endpoints, gateway),
+    hosts: await hostsFile(record, endpoints, gateway, links),
     'resolv.conf': await resolvConf(context, record),
   };
   await Promise.all(names.map((name) => writeFile(join(directory, name), contents[name], { mode: 0o644 })));
@@ -77,6 +86,7 @@ async function hostsFile(
   record: ContainerRecord,
   endpoints: readonly Endpoint[],
   gateway: Endpoint | undefined,
+  links: readonly string[],
 ): Promise<string> {
   const { config } = record;
   const { mode, extraHosts } = config.network;
@@ -87,6 +97,7 @@ async function hostsFile(
     domainname: config.domainname,
     addresses: endpoints.flatMap(addressesOf).map(({ address }) => address),
     extraHosts,
+    links,
     ...(hostGateway ? { hostGateway } : {}),
   });
 }

@@ -36,6 +36,8 @@ export function toSpecInput(
     etcFiles: MountInput[];
     devices: DeviceEdits;
     sources: MountSources;
+    /** Variables of linked containers. */
+    links: readonly string[];
   },
 ): SpecInput {
   const { config } = record;
@@ -44,7 +46,7 @@ export function toSpecInput(
   return {
     process: {
       args: [record.path, ...record.args],
-      env: mergeEnvironment(config.env, run.devices.env),
+      env: mergeEnvironment([...run.links, ...config.env], run.devices.env),
       cwd: config.workingDir || '/',
       user: withGroups(identify(run.root, config.user, config.security.groupAdd), run.devices.groups),
       terminal: config.terminal,

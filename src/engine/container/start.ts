@@ -14,6 +14,7 @@ import { type Context, publish } from './context.ts';
 import { resolveDeviceRequests } from './device-requests.ts';
 import { closeSources, openSources } from './mount-sources.ts';
 import { writeEtcFiles } from './etc-files.ts';
+import { findLinked, linkLines, linkVariables, updateLinksTo } from './link-containers.ts';
 import { attachNetwork, reserveNetwork } from './networking.ts';
 import { hasTest } from './health/health-check.ts';
 import { startingHealth } from './health/health-state.ts';
@@ -55,6 +56,11 @@ async function startLocked(context: Context, id: ContainerId, by: Starter): Prom
     const started = await context.launches.run(() => launch(context, record, starting));
     publish(context, started, 'start');
     context.health.watch(id);
+    await updateLinksTo(context, started).catch((error: unknown) =>
+      context.log.warn(
+        `links to container ${record.name} keep its old address: ${toSiloError(error).message}`,
+      ),
+    );
   } catch (thrown) {
     const error = toSiloError(thrown);
     const exitCode = failureExitCode(error);
@@ -125,11 +131,21 @@ async function launch(
   await context.volumeMounts.acquire(id, volumeNames(record));
   faultPoint('container.start.volumes');
   const sources = await openSources(context, record);
-  const etcFiles = await writeEtcFiles(context, record, endpoints);
+  const linked = findLinked(context, record);
+  const etcFiles = await writeEtcFiles(context, record, endpoints, linkLines(linked));
   await context.loopTurns.take();
   using root = openRoot(rootfsPath);
   if (record.config.workingDir) makeWorkingDirectory(root, record.config.workingDir);
-  const spec = toSpec(toSpecInput(context, record, { root, rootfsPath, etcFiles, devices, sources }));
+  const spec = toSpec(
+    toSpecInput(context, record, {
+      root,
+      rootfsPath,
+      etcFiles,
+      devices,
+      sources,
+      links: linkVariables(record, linked),
+    }),
+  );
   const { config } = record;
   checkReceiver(context, record);
   const log = keepLog(context, record);

@@ -11,6 +11,8 @@ export interface HostsFileRequest {
   addresses: readonly string[];
   /** `NAME:ADDRESS` as `--add-host` takes them; the address may be `host-gateway`. */
   extraHosts?: readonly string[];
+  /** Lines of other containers, with their newlines. */
+  links?: readonly string[];
   /** Where the host is reached from inside; none on networks without a way to it. */
   hostGateway?: string;
 }
@@ -36,6 +38,7 @@ export function renderHostsFile(request: HostsFileRequest): string {
   ];
   return [
     ...lines.map((line) => `${line}\n`),
+    ...(request.links ?? []),
     ...request.addresses.map((address) => hostsLine(address, request)),
   ].join('');
 }

@@ -272,7 +272,6 @@ test('every network that is named is joined, that of the mode first', () => {
 
 test('what is not supported is refused by name', () => {
   const asked: [object, string][] = [
-    [{ HostConfig: { Links: ['a:b'] } }, 'HostConfig.Links'],
     [{ HostConfig: { StorageOpt: { size: '1G' } } }, 'HostConfig.StorageOpt'],
     [{ HostConfig: { KernelMemory: 1 } }, 'HostConfig.KernelMemory'],
     [{ HostConfig: { Cgroup: 'x' } }, 'HostConfig.Cgroup'],

@@ -38,7 +38,7 @@ export function toContainerInspect(
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: view.execIds?.length ? [...view.execIds] : null,
-    HostConfig: toHostConfigJson(record.config, view.host),
+    HostConfig: { ...toHostConfigJson(record.config, view.host), Links: toLinks(record) },
     ...toSizeJson(view.size),
     GraphDriver: { Data: null, Name: storageDriver },
     Mounts: toMountPoints(record),
@@ -54,4 +54,10 @@ function filesBeside(
   const folder = record.logPath.replace(/[^/]*$/, '');
   const at = (name: string): string => (record.state.status === 'created' ? '' : `${folder}${name}`);
   return { ResolvConfPath: at('resolv.conf'), HostnamePath: at('hostname'), HostsPath: at('hosts') };
+}
+
+/** As Docker shows them, with the names of both. */
+function toLinks({ name, config }: ContainerRecord): string[] | null {
+  const { links } = config.network;
+  return links.length === 0 ? null : links.map((link) => `/${link.name}:/${name}/${link.alias}`);
 }

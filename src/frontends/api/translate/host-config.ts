@@ -83,7 +83,7 @@ export function toHostConfigJson(
     GroupAdd: orNull(security.groupAdd),
     IpcMode: namespaces.ipc || 'private',
     Cgroup: '',
-    Links: orNull(network.links),
+    Links: orNull(network.links.map(({ name, alias }) => `${name}:${alias}`)),
     OomScoreAdj: config.oomScoreAdj,
     PidMode: namespaces.pid,
     Privileged: security.privileged,

@@ -7,8 +7,8 @@ import type {
   NetworkingConfigJson,
   PortMapJson,
 } from '../../../foundation/wire/docker/container-config.ts';
-import type { EndpointRequest, NetworkRequest } from '../../../engine/container/config.ts';
-import { conflicting, defined, isEmpty, refused } from './refuse.ts';
+import type { EndpointRequest, LinkRequest, NetworkRequest } from '../../../engine/container/config.ts';
+import { conflicting, defined, isEmpty } from './refuse.ts';
 
 /** Names that clients use for the default network. */
 const defaultNames = new Set(['', 'default', 'bridge']);
@@ -42,7 +42,7 @@ export function toNetworkRequest({ config, host, networking }: NetworkWords): Ne
     dnsSearch: checked(host.DnsSearch, isWord, 'invalid dns-search'),
     dnsOptions: checked(host.DnsOptions, isWord, 'invalid dns-option'),
     extraHosts: (host.ExtraHosts ?? []).map(checkExtraHost),
-    links: [],
+    links: defaultNames.has(mode) ? (host.Links ?? []).map(toLink) : [],
     endpoints,
   });
 }
@@ -116,6 +116,15 @@ export function toEndpointRequest(endpoint: EndpointSettingsJson): EndpointReque
   });
 }
 
+/** `NAME` or `NAME:ALIAS`; of an alias with slashes the last part. On networks with names Docker does not look at them; Compose 1 always sends them. */
+function toLink(word: string): LinkRequest {
+  const [name = '', alias = name, ...rest] = word.replace(/^\//, '').split(':');
+  const last = alias.split('/').at(-1) ?? '';
+  if (name === '' || rest.length > 0 || !/^[\w.-]+$/.test(last))
+    throw invalid(`bad format for links: ${word.slice(0, 80)}`, { code: 'bad-link' });
+  return { name, alias: last };
+}
+
 /** Docker's conflicts between network modes and other options, in its words. */
 function checkMode(mode: string, config: ContainerConfigJson, host: HostConfigJson): void {
   if (!isEmpty(host.Links)) {
@@ -127,9 +136,6 @@ function checkMode(mode: string, config: ContainerConfigJson, host: HostConfigJs
       throw conflicting(
         `host type networking can't be used with links. This would result in undefined behavior`,
       );
-    // On networks with names Docker does not look at them either; Compose 1 always sends them with `run`.
-    if (defaultNames.has(mode))
-      throw refused('HostConfig.Links', 'put both containers on a network and use the name of the other');
   }
   if (!mode.startsWith('container:')) return;
   if (mode === 'container:')
