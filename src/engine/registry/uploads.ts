@@ -66,23 +66,28 @@ export function createUploads({ store, leases }: RegistryContext): RegistryUploa
   };
 }
 
-/** Ends with the signal, and at the first byte too many. */
+/**
+ * Ends with the signal, and at the first byte too many. Each step has a promise of its own: one that all steps race against would hold what each of them
+ * brought until the end, which is the whole blob.
+ */
 async function* bounded(
   source: AsyncIterable<Uint8Array>,
   limitBytes: number | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(canceled('another request took the upload over')), {
-      once: true,
-    });
-  });
-  aborted.catch(() => undefined);
-  let length = 0;
   const iterator = source[Symbol.asyncIterator]();
+  let interrupt = (): void => undefined;
+  signal.addEventListener('abort', () => interrupt(), { once: true });
+  const next = (): Promise<IteratorResult<Uint8Array>> =>
+    new Promise((resolve, reject) => {
+      interrupt = () => reject(canceled('another request took the upload over'));
+      if (signal.aborted) interrupt();
+      else iterator.next().then(resolve, reject);
+    });
+  let length = 0;
   try {
     for (;;) {
-      const step = await Promise.race([iterator.next(), aborted]);
+      const step = await next();
       if (step.done === true) return;
       length += step.value.byteLength;
       if (limitBytes !== undefined && length > limitBytes)

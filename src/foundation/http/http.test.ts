@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'bun:test';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -267,4 +268,25 @@ test('addresses to listen on are read strictly', () => {
   expect(() => parseListenAddress(`unix:///${'x'.repeat(107)}`)).toThrow('longer than the 107 bytes');
   for (const bad of ['unix://rel', 'tcp://x', 'tcp://x:99999', 'ssh://x', ''])
     expect(() => parseListenAddress(bad)).toThrow();
+});
+
+test('a part of a file is sent byte by byte, to a client that reads slowly too', async () => {
+  const bytes = randomBytes(3_000_001);
+  const path = join(await folder(), 'file');
+  await writeFile(path, bytes);
+  const socketPath = await serve(async (exchange) => {
+    await using file = await open(path, 'r');
+    await exchange.sendFile(200, 'application/octet-stream', { file, start: 1, end: bytes.length });
+  });
+  const client = createConnection({ path: socketPath });
+  client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  const parts: Buffer[] = [];
+  for await (const part of client as AsyncIterable<Buffer>) {
+    parts.push(part);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const answer = Buffer.concat(parts);
+  const body = answer.subarray(answer.indexOf('\r\n\r\n') + 4);
+  const hash = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');
+  expect([body.length, hash(body)]).toEqual([3_000_000, hash(bytes.subarray(1))]);
 });

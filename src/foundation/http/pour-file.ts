@@ -5,18 +5,20 @@ import type { FilePart } from './http.ts';
 /** Large enough that system calls do not count, small enough that the bytes are still in the processor's cache when they are sent. */
 const stepBytes = 512 * 1024;
 
-/** Reads the next step while the last one is sent. A file that is shorter than its part cuts the connection: its length is announced. */
+/**
+ * One buffer for all steps: fresh memory for each costs as much as the copying. A step is as good as sent when `write` says so or `drain` came, and a step
+ * that is smaller than the stream's mark is the last one. A file that is shorter than its part cuts the connection: its length is announced.
+ */
 export async function pourFile(target: Writable, { file, start, end }: FilePart): Promise<void> {
+  const buffer = Buffer.allocUnsafeSlow(Math.min(stepBytes, end - start));
   for (let position = start; position < end && !target.destroyed;) {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(stepBytes, end - position));
-    const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, position);
+    const { bytesRead } = await file.read(buffer, 0, Math.min(stepBytes, end - position), position);
     if (bytesRead === 0) {
       target.destroy();
       throw internal('a file shrank while it was sent');
     }
     position += bytesRead;
-    if (!target.write(bytesRead === buffer.byteLength ? buffer : buffer.subarray(0, bytesRead)))
-      await drained(target);
+    if (!target.write(buffer.subarray(0, bytesRead))) await drained(target);
   }
 }
 
