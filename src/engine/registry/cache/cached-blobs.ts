@@ -21,7 +21,7 @@ export interface CachedBlobs extends RegistryBlobs {
  * A client that leaves stops nothing: the next one will want it.
  */
 export function createCachedBlobs(context: CacheContext): CachedBlobs {
-  const fetches = new Map<Digest, BlobFetch>();
+  const fetches = new Map<Digest, { repository: RepositoryName; fetch: BlobFetch }>();
   let fetchedBytes = 0;
 
   /** Its size, once the upstream has shown that this repository has it. */
@@ -39,7 +39,7 @@ export function createCachedBlobs(context: CacheContext): CachedBlobs {
   };
   const fetch = (repository: RepositoryName, digest: Digest, sizeBytes: number): BlobFetch => {
     const running = fetches.get(digest);
-    if (running) return running;
+    if (running) return running.fetch;
     const { client, reference } = context.upstreamOf(repository);
     let before: number | undefined;
     const started = fetchBlob({
@@ -53,9 +53,12 @@ export function createCachedBlobs(context: CacheContext): CachedBlobs {
         before = bytes;
       },
     });
-    fetches.set(digest, started);
+    fetches.set(digest, { repository, fetch: started });
     const finished = started.done.then(
-      () => context.index.stored(digest, sizeBytes, context.now()),
+      () => {
+        context.index.stored(digest, sizeBytes, context.now());
+        context.index.confirm(repository, { digest, sizeBytes });
+      },
       (error: unknown) =>
         context.log.warn('a blob did not come from the upstream registry', {
           repository,
@@ -76,8 +79,12 @@ export function createCachedBlobs(context: CacheContext): CachedBlobs {
       return { digest, sizeBytes: await confirm(repository, digest) };
     },
     async open(repository, digest) {
-      const sizeBytes = await confirm(repository, digest);
       const stored = await context.content.find(digest);
+      const member = context.index.member(repository, digest);
+      const owner = fetches.get(digest)?.repository ?? repository;
+      // Of what is not here yet, the fetching itself shows that this repository has it.
+      const showsItself = member !== undefined && stored === undefined && owner === repository;
+      const sizeBytes = showsItself ? member.sizeBytes : await confirm(repository, digest);
       if (stored?.sizeBytes === sizeBytes) {
         context.count('blob', 'hit');
         context.index.used(digest, context.now());

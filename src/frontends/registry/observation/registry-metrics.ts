@@ -75,7 +75,7 @@ export function createRegistryMetrics(options: RegistryMetricsOptions): Registry
       out.family(
         'silo_registry_cache_requests_total',
         'counter',
-        'What the cache of another registry answered',
+        'Look-ups in the cache of another registry',
       );
       for (const { kind, result, count } of options.cache?.() ?? [])
         out.sample(count, formatLabels({ kind, result }));
