@@ -88,7 +88,10 @@ describe('a cache of a registry', () => {
     expect(cache.counts()).toContainEqual({ kind: 'blob', result: 'hit', count: 2 });
     expect(await (await fetch(`${url}/v2/_catalog`)).json()).toEqual({ repositories: ['mirror/app'] });
     const part = await fetch(`${url}/v2/mirror/app/blobs/${digest}`, { headers: { range: 'bytes=3-9' } });
-    expect([part.status, Buffer.from(await part.arrayBuffer())]).toEqual([206, layer?.bytes.subarray(3, 10)]);
+    expect(part.status).toBe(206);
+    expect(digestOf(new Uint8Array(await part.arrayBuffer()))).toBe(
+      digestOf(layer?.bytes.subarray(3, 10) ?? ''),
+    );
   });
 
   test('streams one download to all who want it', async () => {
@@ -101,8 +104,8 @@ describe('a cache of a registry', () => {
       act({ request, response }) {
         response.writeHead(200, { 'content-length': large.length });
         if (request.method === 'HEAD') return void response.end();
-        response.write(large.subarray(0, 1 << 20));
-        void held.then(() => response.end(large.subarray(1 << 20)));
+        response.write(large.subarray(0, 2 << 20));
+        void held.then(() => response.end(large.subarray(2 << 20)));
       },
     });
     const answers = await Promise.all(
@@ -110,7 +113,7 @@ describe('a cache of a registry', () => {
     );
     // The beginning is there for each of them before the end has come.
     const readers = answers.map((answer) => answer.body?.getReader());
-    const firsts = await Promise.all(readers.map((reader) => reader?.read()));
+    const firsts = await Promise.all(readers.map(async (reader) => reader?.read()));
     expect(firsts.every((first) => (first?.value?.byteLength ?? 0) > 0)).toBe(true);
     release();
     for (const [index, reader] of readers.entries()) {

@@ -130,34 +130,36 @@ async function* readStored(
   yield* (await content.read(digest, range)) as AsyncIterable<Uint8Array>;
 }
 
-/** The wanted part of what comes, but for its last piece, which waits until the whole was found right: an answer that ends is the right blob. */
+/**
+ * The wanted part of what comes, but for its last byte, which waits until the whole was found right (the stream ends then, or fails): an answer that ends
+ * is the right blob.
+ */
 async function* follow(
   context: CacheContext,
   running: BlobFetch,
   { digest, start, end }: { digest: Digest; start: number; end: number },
 ): AsyncGenerator<Uint8Array> {
   let position = 0;
-  let sent = start;
-  let held: Uint8Array | undefined;
+  let sent = false;
+  let last: Uint8Array | undefined;
   try {
     for await (const chunk of (await running.stream()) as AsyncIterable<Uint8Array>) {
-      const from = Math.max(start - position, 0);
-      const piece = chunk.subarray(from, Math.max(from, end - position));
+      const part = (from: number, to: number): Uint8Array =>
+        chunk.subarray(Math.max(from - position, 0), Math.max(to - position, 0));
+      const piece = part(start, end - 1);
+      const tail = part(Math.max(start, end - 1), end);
       position += chunk.byteLength;
-      if (piece.byteLength > 0) {
-        if (held) yield held;
-        sent += held?.byteLength ?? 0;
-        held = piece;
-      }
-      if (position >= end) break;
+      if (tail.byteLength > 0) last = tail;
+      if (piece.byteLength === 0) continue;
+      sent = true;
+      yield piece;
     }
   } catch (error) {
-    // The download began again: what was sent so far may be wrong, so it must prove right before more is sent.
-    if (toSiloError(error).code !== 'blob-restarted' || sent > start) throw error;
+    // The download began again, and nothing of the first one was sent.
+    if (toSiloError(error).code !== 'blob-restarted' || sent) throw error;
     await running.done;
     yield* readStored(context, digest, { start, end });
     return;
   }
-  await running.done;
-  if (held) yield held;
+  if (last) yield last;
 }
