@@ -6,7 +6,12 @@ import { request as tlsRequest } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { siloCommand } from '../e2e/harness.ts';
-import { peerUser, startPeerRegistry } from '../registry/peer-registry.ts';
+import {
+  peerPasswords,
+  type PeerRegistryOptions,
+  peerUser,
+  startPeerRegistry,
+} from '../registry/peer-registry.ts';
 import { digestOf, type SampleImage } from '../registry/sample-image.ts';
 import type { RegistryKind, RegistryName } from './table.ts';
 
@@ -68,14 +73,24 @@ export async function startRegistry(
   const started =
     registry === 'docker-registry'
       ? undo.use(await startPeerRegistry(options))
-      : undo.use(await startOwnRegistry(join(folder, `own-${kind}`)));
+      : undo.use(await startOwnRegistry(join(folder, `own-${kind}`), options));
   const port = Number(started.host.split(':')[1]);
   return { registry, kind, port, authorities, accounts: peerUser };
 }
 
 /** The registry server of this source tree, on a free port, until it is disposed of. */
-async function startOwnRegistry(root: string): Promise<AsyncDisposable & { host: string }> {
-  const [program = '', ...words] = siloCommand('registry', 'serve', '--addr', '127.0.0.1:0', '--root', root);
+async function startOwnRegistry(
+  folder: string,
+  { password, tls }: PeerRegistryOptions,
+): Promise<AsyncDisposable & { host: string }> {
+  mkdirSync(folder, { recursive: true });
+  const users = join(folder, 'htpasswd');
+  writeFileSync(users, peerPasswords);
+  const [program = '', ...words] = siloCommand(
+    ...['registry', 'serve', '--addr', '127.0.0.1:0', '--root', join(folder, 'images')],
+    ...(tls ? ['--tls-cert', tls.certificate, '--tls-key', tls.key] : []),
+    ...(password ? ['--htpasswd', users] : []),
+  );
   const server = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(server, 'exit');
   for await (const line of createInterface({ input: server.stdout })) {

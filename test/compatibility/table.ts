@@ -23,7 +23,7 @@ export const registryKinds: Record<RegistryKind, string> = {
 /** Each registry in the forms in which it is started. */
 export const registries = {
   'docker-registry': ['plain', 'tls', 'password'],
-  'silo registry serve': ['plain'],
+  'silo registry serve': ['plain', 'tls', 'password'],
 } as const satisfies Record<string, readonly RegistryKind[]>;
 export type RegistryName = keyof typeof registries;
 

@@ -15,7 +15,7 @@ export interface PeerRegistry extends AsyncDisposable {
 
 /** The one user of `startPeerRegistry({ password: true })`; the hash is bcrypt's, the only one that this registry knows. */
 export const peerUser = { username: 'ali', password: 'open-sesame' } as const;
-const htpasswd = 'ali:$2b$04$6Eib4uVzuED2IeUDYIFDL.sgQJukjQx4nnWQTS3fLR.6oYqQIr5V2\n';
+export const peerPasswords = 'ali:$2b$04$6Eib4uVzuED2IeUDYIFDL.sgQJukjQx4nnWQTS3fLR.6oYqQIr5V2\n';
 
 /** Programs that are missing; a test that needs them says so when it skips. */
 export function missingPeers(): string[] {
@@ -35,7 +35,7 @@ export async function startPeerRegistry(options: PeerRegistryOptions = {}): Prom
   const folder = await mkdtemp(join(tmpdir(), 'silo-peer-'));
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rm(folder, { recursive: true, force: true }));
-  await writeFile(join(folder, 'htpasswd'), htpasswd);
+  await writeFile(join(folder, 'htpasswd'), peerPasswords);
   const config = {
     version: 0.1,
     log: { level: 'info' },
