@@ -15,7 +15,7 @@ export const push: Case = {
   async prepare({ api }, fixtures) {
     const reference = await fixtures.served();
     await pullReference(api, reference);
-    const headers = { 'X-Registry-Auth': Buffer.from('{}').toString('base64url') };
+    const headers = { 'X-Registry-Auth': Buffer.from('{}').toString('base64') };
     return {
       async once() {
         await using registry = await fixtures.emptyRegistry();

@@ -24,6 +24,7 @@ import {
   catalogRoute,
   healthRoute,
   metricsRoute,
+  ownSearchRoute,
   pageRoute,
   tokenRoutes,
 } from '../frontends/registry/routes/edge-routes.ts';
@@ -90,7 +91,9 @@ export async function openRegistryServer(
     routes: [
       healthRoute,
       ...(settings.metrics ? [metricsRoute(metrics, edge)] : []),
-      ...(access === undefined ? [] : [catalogRoute(registry, edge), ...tokenRoutes(access, edge)]),
+      ...(access === undefined
+        ? []
+        : [catalogRoute(registry, edge), ownSearchRoute(registry, edge), ...tokenRoutes(access, edge)]),
       ...(settings.page ? [pageRoute(registry, { edge, hasUsers: access?.hasUsers ?? false })] : []),
     ],
     ...(tls === undefined ? {} : { tls }),

@@ -9,6 +9,8 @@ export interface Client {
   pull(place: Place, name: string): Promise<string>;
   copyIndex?(place: Place, from: string, to: string): Promise<void>;
   listTags?(place: Place, repository: string): Promise<string[]>;
+  /** Names of repositories, as the client shows them. */
+  search?(place: Place, word: string): Promise<string[]>;
   remove?(place: Place, name: string): Promise<void>;
   /** With the right password, into this file. */
   logIn(place: Place, file: string): Promise<Result>;

@@ -94,6 +94,18 @@ export function podmanLike(program: 'podman' | 'buildah', world: World): Client 
         .split('\n');
       return rows.map((row) => row.trim().split(/ +/)[1] ?? '');
     },
+    ...(program === 'buildah'
+      ? {}
+      : {
+          async search(place, word) {
+            const plain = place.kind === 'tls' ? [] : ['--tls-verify=false'];
+            const words = ['search', '--format={{.Name}}', ...plain, `${addressOf(place)}/${word}`];
+            return world
+              .good(await call(place, words))
+              .stdout.trim()
+              .split('\n');
+          },
+        }),
     logIn: (place, file) => logIn(program, place, file),
     refused: (place, name, why) =>
       why === 'password'

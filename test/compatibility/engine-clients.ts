@@ -34,6 +34,13 @@ export function throughEngine(program: 'docker' | 'silo', engine: TestEngine, wo
       world.good(await call(['pull', '-q', source], config));
       return world.good(await call(['inspect', '--format={{.Id}}', source], config)).stdout.trim();
     },
+    async search(place, word) {
+      const words = ['search', '--format={{.Name}}', `${host(place)}/${word}`];
+      return world
+        .good(await call(words, configured(place, 'right')))
+        .stdout.trim()
+        .split('\n');
+    },
     async logIn(place, file) {
       const { username, password } = place.accounts;
       const config = `${file}-folder`;

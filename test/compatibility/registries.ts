@@ -87,7 +87,10 @@ async function startOwnRegistry(
   const users = join(folder, 'htpasswd');
   writeFileSync(users, peerPasswords);
   const [program = '', ...words] = siloCommand(
-    ...['registry', 'serve', '--addr', '127.0.0.1:0', '--root', join(folder, 'images')],
+    'registry',
+    'serve',
+    '--addr=127.0.0.1:0',
+    `--root=${join(folder, 'images')}`,
     ...(tls ? ['--tls-cert', tls.certificate, '--tls-key', tls.key] : []),
     ...(password ? ['--htpasswd', users] : []),
   );

@@ -25,7 +25,7 @@ import {
   clientNames,
   concerns,
   formatMatrix,
-  lacks,
+  missing,
   type Operation,
   operations,
   registryKinds,
@@ -163,6 +163,10 @@ describe.if(able)('registries', () => {
     async 'list tags'(place, client) {
       expect(await client.listTags?.(place, 'seed/app')).toEqual(['v1']);
     },
+    async search(place, client) {
+      const found = (await client.search?.(place, 'seed/app')) ?? [];
+      expect(found.map((name) => name.replace(/^[^/]*:\d+\//, ''))).toEqual(['seed/app']);
+    },
     delete: (place, client, name) => remove(place, client, name),
     async 'log in'(place, client, name) {
       const file = join(folder, `login-${name}`);
@@ -186,7 +190,9 @@ describe.if(able)('registries', () => {
   const cells = present.flatMap((client) =>
     registryPairs.flatMap(({ registry, kind }) =>
       operations
-        .filter((operation) => concerns(operation, kind) && lacks[client][operation] === undefined)
+        .filter(
+          (operation) => concerns(operation, kind) && missing(client, registry, operation) === undefined,
+        )
         .map((operation) => ({ client, registry, kind, operation, done: Promise.withResolvers<void>() })),
     ),
   );

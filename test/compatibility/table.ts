@@ -4,6 +4,7 @@ export const operations = [
   'pull',
   'copy an index both ways',
   'list tags',
+  'search',
   'delete',
   'log in',
   'be refused with a wrong password',
@@ -45,15 +46,17 @@ export const clientTitles: Record<ClientName, string> = {
 
 const ownList = 'it makes an index of its own, with another digest';
 const noDelete = 'it has no such command';
+const noSearch = noDelete;
 
 /** What a client cannot do by itself, with why; everything else is tested. */
 export const lacks: Record<ClientName, Partial<Record<Operation, string>>> = {
-  skopeo: {},
+  skopeo: { search: noSearch },
   podman: { 'copy an index both ways': ownList, delete: noDelete },
   buildah: {
     'copy an index both ways': ownList,
     delete: noDelete,
     'list tags': 'it has no such command',
+    search: noSearch,
   },
   docker: {
     'copy an index both ways': 'pushing an index whole is not there yet',
@@ -66,6 +69,18 @@ export const lacks: Record<ClientName, Partial<Record<Operation, string>>> = {
     'list tags': 'it has no such command',
   },
 };
+
+/** Why there is no such cell; undefined when it is tested. */
+export function missing(
+  client: ClientName,
+  registry: RegistryName,
+  operation: Operation,
+): string | undefined {
+  if (lacks[client][operation] !== undefined) return lacks[client][operation];
+  // Podman then makes do with the catalog.
+  const hasNone = operation === 'search' && registry === 'docker-registry' && client !== 'podman';
+  return hasNone ? 'this registry has no search' : undefined;
+}
 
 /** Whether the operation means anything with such a registry. */
 export function concerns(operation: Operation, kind: RegistryKind): boolean {
@@ -84,7 +99,7 @@ export function formatMatrix(): string {
     for (const { registry, kind } of registryPairs) {
       const cells = operations.map((operation) => {
         if (!concerns(operation, kind)) return '';
-        const reason = lacks[client][operation];
+        const reason = missing(client, registry, operation);
         if (reason === undefined) return 'yes';
         if (!notes.includes(reason)) notes.push(reason);
         return `no (${notes.indexOf(reason) + 1})`;

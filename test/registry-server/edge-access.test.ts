@@ -183,6 +183,14 @@ describe('rights', () => {
     expect(await list()).toEqual(['public/app']);
     expect(await list(ali)).toContain('team/app');
     expect((await get('/v2/_catalog?n=1', ali)).headers.get('link')).toContain('last=public');
+    const search = async (headers?: Record<string, string>): Promise<string[]> => {
+      const found = (await (await get('/v1/search?q=APP', headers)).json()) as {
+        results: { name: string }[];
+      };
+      return found.results.map(({ name }) => name);
+    };
+    expect(await search()).toEqual(['public/app']);
+    expect(await search(ali)).toContain('team/app');
   });
 });
 

@@ -364,6 +364,9 @@ describe('lists', () => {
     const page = await fetch(`${url}/v2/_catalog?n=2&last=cas`);
     expect(await page.json()).toEqual({ repositories: ['cat', 'cat-x'] });
     expect(page.headers.get('link')).toBe('</v2/_catalog?last=cat-x&n=2>; rel="next"');
+    const search = await fetch(`${url}/v1/search?q=Cat&n=2`);
+    expect(await search.json()).toMatchObject({ query: 'Cat', num_results: 2 });
+    expect((await fetch(`${url}/v1/search?q=${'x'.repeat(300)}`)).status).toBe(400);
   });
 
   test('referrers are listed by their subject, also one that is not there yet, and filtered by type', async () => {

@@ -7,6 +7,7 @@ import { blobRoutes } from './routes/blobs.ts';
 import { listRoutes } from './routes/lists.ts';
 import { manifestRoutes } from './routes/manifests.ts';
 import { ping } from './routes/ping.ts';
+import { searchRoute } from './routes/search.ts';
 import { uploadRoutes } from './routes/uploads.ts';
 
 export interface RegistryServerOptions extends DispatchOptions {
@@ -24,6 +25,7 @@ export function createRegistryServer(registry: Registry, options: RegistryServer
     ping,
     { ...ping, path: '/v2' },
     ...listRoutes(registry),
+    searchRoute(registry),
     ...manifestRoutes(registry),
     // Before blobs: an upload is not a blob called `uploads`.
     ...uploadRoutes(registry),

@@ -13,6 +13,7 @@ import { pageHeaders, pageType } from '../page/layout.ts';
 import { createWebPage, errorPage } from '../page/page.ts';
 import { nextLink, requestedPage } from '../paging.ts';
 import { visibleRepositories } from '../visible-repositories.ts';
+import { searchRoute } from './search.ts';
 
 const formLimitBytes = 64 * 1024;
 
@@ -61,6 +62,14 @@ export function catalogRoute(registry: Pick<Registry, 'lists'>, edge: Edge): Rou
       };
     },
   };
+}
+
+/** The search among what the client may pull. */
+export function ownSearchRoute(registry: Pick<Registry, 'lists'>, edge: Edge): Route {
+  return searchRoute(registry, async (exchange) => {
+    const caller = await edge.identify(exchange);
+    return (name) => edge.mayPull(caller, name);
+  });
 }
 
 export function tokenRoutes(access: RegistryAccessControl, edge: Edge): Route[] {
