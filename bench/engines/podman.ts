@@ -13,7 +13,7 @@ export async function startPodman(fixtures: Fixtures, peers: string): Promise<En
   await mkdir(directory);
   await writeFile(
     join(directory, 'registries.conf'),
-    `[[registry]]\nlocation = "127.0.0.1:${fixtures.registryPort}"\ninsecure = true\n`,
+    `[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n`,
   );
   const storage = ['--root', `${inside}/root`, '--runroot', `${inside}/run`, '--tmpdir', `${inside}/tmp`];
   const manners = ['--cgroup-manager', 'cgroupfs', '--events-backend', 'file'];
