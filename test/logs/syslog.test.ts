@@ -1,13 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { createSocket } from 'node:dgram';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { skipReason } from '../crash/world.ts';
 import { eventually } from '../e2e/footprint.ts';
 import { startEngine, type TestEngine } from '../e2e/harness.ts';
 import { ask, bootstrapBusybox, launch, logs, remove, wait } from '../e2e/objects.ts';
+import { noDatagrams, receiveDatagrams } from '../streams/datagrams.ts';
 
 if (skipReason) console.log(`skipped: syslog: ${skipReason}`);
+if (noDatagrams) console.log(`skipped: /dev/log: ${noDatagrams}`);
 
 interface Receiver {
   server: Server;
@@ -44,13 +48,26 @@ const payloads = (text: string): string[] =>
     .filter(Boolean)
     .map((line) => line.slice(line.lastIndexOf(' ') + 1));
 
+/** The engine has a `/dev` of its own, in which `log` leads to a socket of this test: the machine's may be in use. $0 is a folder. */
+const ownDevices = `set -e; mkdir -p "$0/dev"; mount -t tmpfs -o mode=755 silo-devices "$0/dev"
+for device in null zero full random urandom tty; do touch "$0/dev/$device"; mount --bind "/dev/$device" "$0/dev/$device"; done
+ln -s /proc/self/fd "$0/dev/fd"; ln -s "$0/log-of-the-machine" "$0/dev/log"
+mount --rbind "$0/dev" /dev; exec "$@"`;
+
 describe.skipIf(skipReason !== undefined)('syslog', () => {
   let engine: TestEngine;
+  let devices: string;
+  let machineLog: string;
   beforeAll(async () => {
-    engine = await startEngine();
+    devices = mkdtempSync(join(tmpdir(), 'silo-devices-'));
+    machineLog = join(devices, 'log-of-the-machine');
+    engine = await startEngine({ prefix: ['unshare', '--mount', 'sh', '-c', ownDevices, devices] });
     await bootstrapBusybox(engine);
   }, 60_000);
-  afterAll(() => engine[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await engine[Symbol.asyncDispose]();
+    rmSync(devices, { recursive: true, force: true });
+  });
 
   const run = (name: string, script: string, options: Record<string, string>): Promise<string> =>
     launch(engine, name, {
@@ -101,6 +118,20 @@ describe.skipIf(skipReason !== undefined)('syslog', () => {
     for (const name of ['unix', 'udp']) await remove(engine, name);
     await receiver.close();
   }, 30_000);
+
+  test.skipIf(noDatagrams !== undefined)(
+    'without an address /dev/log gets the lines',
+    async () => {
+      using receiver = await receiveDatagrams(machineLog);
+      await run('machine', 'echo hello', { tag: 'mine' });
+      expect(await eventually(() => receiver.datagrams().length === 1)).toBe(true);
+      expect(receiver.datagrams()[0]?.toString()).toMatch(
+        /^<30>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d mine\[\d+\]: hello$/,
+      );
+      await remove(engine, 'machine');
+    },
+    30_000,
+  );
 
   test('a receiver that is away stalls nobody, and gets everything when it comes, also from the next engine', async () => {
     const first = await receive({ host: '127.0.0.1', port: 0 });

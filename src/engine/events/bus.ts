@@ -24,6 +24,7 @@ export function createEvents(nowMs: () => number = Date.now): Events {
       listeners.add(listener);
       return { [Symbol.dispose]: () => void listeners.delete(listener) };
     },
+    listeners: () => listeners.size,
     history: ({ sinceNs, untilNs }) =>
       kept.filter(({ timeNs }) => timeNs >= sinceNs && (untilNs === undefined || timeNs <= untilNs)),
   };

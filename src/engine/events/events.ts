@@ -5,6 +5,8 @@
 export interface Events {
   publish(event: NewEvent): void;
   subscribe(listener: (event: EngineEvent) => void): Disposable;
+  /** How many listen now. */
+  listeners(): number;
   /** Kept events from `sinceNs` to `untilNs`, both included, oldest first. */
   history(range: { sinceNs: bigint; untilNs?: bigint }): EngineEvent[];
 }

@@ -21,6 +21,7 @@ import type {
 } from '../image/image.ts';
 import type { VolumeTransfers } from './volume-transfers.ts';
 import type { DiskCommands } from './disk.ts';
+import type { OwnProcess } from './own-process.ts';
 
 /** Everything that frontends may call, grouped by who calls it. Made by `openEngine` in `engine/host`. */
 export interface Engine extends AsyncDisposable {
@@ -35,6 +36,8 @@ export interface Engine extends AsyncDisposable {
   readonly networks: NetworkQueries;
   readonly volumes: VolumeCommands;
   readonly disk: DiskCommands;
+  /** Open descriptors and threads of the engine itself. */
+  ownProcess(): Promise<OwnProcess>;
   readonly host: HostFacts;
 }
 

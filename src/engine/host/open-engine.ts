@@ -34,6 +34,7 @@ import { createDiskCheck } from './disk-check.ts';
 import { createDiskUsage } from './disk-usage.ts';
 import type { Engine } from './engine.ts';
 import { findInit, grantableLimits, specHost } from './host-facts.ts';
+import { readOwnProcess } from './own-process.ts';
 import { gatherHostFacts } from './gather-host-facts.ts';
 import { keepBackup } from './keep-backup.ts';
 import { createNetworkQueries } from './network-queries.ts';
@@ -238,6 +239,7 @@ export async function openEngine(
       command: commands.volume,
       events,
     }),
+    ownProcess: readOwnProcess,
     disk: {
       usage,
       pin(name, pinned) {

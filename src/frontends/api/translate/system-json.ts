@@ -15,6 +15,9 @@ export interface InfoCounts {
   paused: number;
   stopped: number;
   images: number;
+  descriptors: number;
+  threads: number;
+  eventListeners: number;
   nowMs: number;
 }
 
@@ -89,13 +92,14 @@ export function toInfoJson(
     IPv4Forwarding: true,
     ...(minor < since.noBridgeNf ? { BridgeNfIptables: true, BridgeNfIp6tables: true } : {}),
     Debug: false,
-    NFd: 0,
-    NGoroutines: 0,
+    NFd: counts.descriptors,
+    // The nearest to Go's word: what runs at the same time.
+    NGoroutines: counts.threads,
     SystemTime: new Date(counts.nowMs).toISOString(),
     LoggingDriver: host.logDriver,
     CgroupDriver: host.cgroupDriver,
     CgroupVersion: host.cgroupVersion,
-    NEventsListener: 0,
+    NEventsListener: counts.eventListeners,
     KernelVersion: host.kernelVersion,
     OperatingSystem: host.operatingSystem,
     OSVersion: host.osVersion,

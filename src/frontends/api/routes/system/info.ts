@@ -7,6 +7,8 @@ export function showInfo(
     host: Engine['host'];
     containers: Pick<Engine['containers'], 'list'>;
     images: Pick<Engine['images'], 'list'>;
+    events: Pick<Engine['events'], 'listeners'>;
+    ownProcess: Engine['ownProcess'];
   },
   build: BuildVersion,
 ): Route {
@@ -22,6 +24,8 @@ export function showInfo(
         paused,
         stopped: containers.length - running - paused,
         images: engine.images.list().length,
+        eventListeners: engine.events.listeners(),
+        ...(await engine.ownProcess()),
         nowMs: Date.now(),
       };
       return ok(toInfoJson(engine.host, counts, { build, minor }));
