@@ -6,6 +6,7 @@ import { parseManifestDocument } from '../../src/foundation/oci/manifest.ts';
 import { formatReference, familiarName, parseReference } from '../../src/foundation/oci/reference.ts';
 import { parseChallenges } from '../../src/resources/distribution/challenge.ts';
 import { redirectTarget } from '../../src/resources/distribution/exchange.ts';
+import { nextQuery } from '../../src/resources/distribution/list-tags.ts';
 import { parseRealm } from '../../src/resources/distribution/realm.ts';
 import { replyError } from '../../src/resources/distribution/registry-errors.ts';
 import { retryAfterMs } from '../../src/resources/distribution/retry.ts';
@@ -127,6 +128,24 @@ describe('random input never brings a parser down', () => {
         }
       },
     );
+  });
+
+  test('Link headers', () => {
+    const good = [
+      '</v2/team/app/tags/list?n=2&last=b>; rel="next"',
+      '<https://elsewhere.example/x?last=%00>;rel=next',
+    ];
+    const taken = fuzz(
+      (random) => damaged(random, random.pick(good)),
+      (input) => {
+        const query = nextQuery(input);
+        if (query === undefined) return;
+        for (const name of new URLSearchParams(query).keys()) expect(['n', 'last']).toContain(name);
+        const address = new URL(`https://registry.example/v2/team/app/tags/list${query}`);
+        expect([address.host, address.pathname]).toEqual(['registry.example', '/v2/team/app/tags/list']);
+      },
+    );
+    expect(taken).toBeGreaterThan(10);
   });
 
   test('redirects, pauses, errors and addresses', () => {

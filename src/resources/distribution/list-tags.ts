@@ -73,7 +73,7 @@ async function ask(
 }
 
 /** Only the parameters of the next page are taken from the registry, never its address. */
-function nextQuery(link: string): string | undefined {
+export function nextQuery(link: string): string | undefined {
   const target = /<([^>]{1,2000})>\s*;\s*rel="?next"?/.exec(link)?.[1];
   const query = target?.split('?')[1];
   if (query === undefined) return undefined;
