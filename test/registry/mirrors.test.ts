@@ -52,12 +52,9 @@ describe('a registry with mirrors', () => {
     { url: `${first.origin}/hub`, tags: false, insecure: false, ...more },
     { url: second.origin, tags: false, insecure: false, ...more },
   ];
-  const log = {
-    debug: () => undefined,
-    info: () => undefined,
-    warn: (_: string, fields?: Record<string, unknown>) => void failures.push(String(fields?.['code'])),
-    error: () => undefined,
-  };
+  const note = (_: string, fields?: Record<string, unknown>): void =>
+    void failures.push(String(fields?.['code']));
+  const log = { debug: note, info: note, warn: note, error: note };
   const clientWith = (
     list: MirrorSettings[],
     credentials: RegistryCredentials | undefined = account,

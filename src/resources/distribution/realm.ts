@@ -40,7 +40,8 @@ export function mayShowCredentials(realm: URL, registry: URL, access: RegistryAc
   const host = splitHostPort(registry.host).name;
   if (server === host) return true;
   if (isLoopbackHost(realm.host) && isLoopbackHost(registry.host)) return true;
-  const listed = access.tokenServers?.[registry.host] ?? [];
+  const { tokenServers = {} } = access;
+  const listed = Object.hasOwn(tokenServers, registry.host) ? (tokenServers[registry.host] ?? []) : [];
   if (listed.some((each) => each === realm.host || each === server)) return true;
   if (isIP(server) !== 0 || isIP(host) !== 0) return false;
   if (host.endsWith(`.${server}`)) return isOwnDomain(server);

@@ -44,6 +44,10 @@ export function createRegistries({ transport, settings, log, now }: RegistriesOp
       registry.tokenServers,
     ]),
   );
+  const settingsOf = (host: string): readonly MirrorSettings[] => {
+    const key = host.toLowerCase();
+    return Object.hasOwn(settings, key) ? (settings[key]?.mirrors ?? []) : [];
+  };
   const accessFor = (access: RegistryAccess): RegistryAccess => ({
     ...access,
     insecure: [...access.insecure, ...insecure],
@@ -81,12 +85,17 @@ export function createRegistries({ transport, settings, log, now }: RegistriesOp
         origin,
         health,
         mirrorsOf(host) {
-          const found = known.get(host) ?? Promise.all((settings[host]?.mirrors ?? []).map(mirrorOf));
+          const found = known.get(host) ?? Promise.all(settingsOf(host).map(mirrorOf));
           known.set(host, found);
           return found;
         },
-        onFailure: (mirror, { message, code }) =>
-          log.warn('a mirror failed, the next place is asked', { mirror, code, message }),
+        onFailure: (mirror, { message, code, kind }) =>
+          // A cache need not have everything.
+          log[kind === 'not-found' ? 'debug' : 'warn']('a mirror failed, the next place is asked', {
+            mirror,
+            code,
+            message,
+          }),
       });
     },
     publisher: (access) => createRegistryPublisher({ transport, access: accessFor(access) }),

@@ -22,6 +22,10 @@ describe('settings of registries', () => {
         mirrors: [{ url: 'https://m', username: 'u', 'password-file': '/etc/silo/m', insecure: true }],
       },
     });
+    expect(Object.keys(read({ 'index.docker.io': {}, 'Registry.Corp': {} }))).toEqual([
+      'docker.io',
+      'registry.corp',
+    ]);
     expect(found).toEqual({
       'docker.io': {
         mirrors: [

@@ -40,7 +40,9 @@ export function parseRegistries(value: unknown, where: string): Record<string, R
           hint: 'the host as it stands in the names of images, without https:// and path; docker.io for images without a host',
         });
       refuseOthers(entry, ['mirrors', 'insecure', 'token-servers']);
-      return [host, readRegistry(entry)];
+      // Docker's own registry has several names.
+      const name = host.toLowerCase().replace(/^(index|registry-1)\.docker\.io$/, 'docker.io');
+      return [name, readRegistry(entry)];
     }),
   );
 }

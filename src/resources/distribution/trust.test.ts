@@ -76,6 +76,12 @@ describe('token servers', () => {
     expect(allowed).toBe(expected);
   });
 
+  test('a host with the name of something else is nothing special', () => {
+    const registry = new URL('https://constructor/v2/');
+    const access = { insecure: [], tokenServers: {} };
+    expect(mayShowCredentials(new URL('https://sso.example/'), registry, access)).toBe(false);
+  });
+
   test('listed ones may', () => {
     const access = { insecure: [], tokenServers: { 'hub.internal.example': ['sso.corp.example'] } };
     const registry = new URL('https://hub.internal.example/v2/');

@@ -7,7 +7,7 @@ export const command = defineCommand({
   usage: '',
   options: {
     'data-root': { kind: 'string', summary: 'Data root of the database to rebuild' },
-    images: { kind: 'bool', summary: 'Read every blob and compare its digest' },
+    images: { kind: 'bool', summary: 'Read every blob and layer and compare them with what they should be' },
     json: { kind: 'bool', summary: 'Print the findings as JSON' },
     'rebuild-db': {
       kind: 'bool',
