@@ -1,5 +1,6 @@
 import { SiloError } from '../../src/foundation/base/errors.ts';
 import { checkDockerfile } from '../../src/engine/build/language/checks/check.ts';
+import { lower } from '../../src/engine/build/graph/lower.ts';
 import type { Dockerfile } from '../../src/engine/build/language/dockerfile.ts';
 import type { Instruction } from '../../src/engine/build/language/instruction.ts';
 import { parseDockerfile } from '../../src/engine/build/language/parse/parse-dockerfile.ts';
@@ -10,11 +11,13 @@ import { readSource } from '../../src/engine/build/language/text/read-source.ts'
 const platform = { os: 'linux', architecture: 'amd64' };
 const platforms = { build: platform, target: platform };
 
-/** All that reads a Dockerfile without an image: parse, plan, checks. */
+/** All that reads a Dockerfile without an image: parse, plan, checks, graph. */
 export function readAll(name: string, bytes: Uint8Array, given: ReadonlyMap<string, string> = new Map()) {
   const dockerfile = parseDockerfile(readSource(name, bytes));
   const plan = planStages(dockerfile, { given, platform: platformArguments(platforms, '') });
   const { findings } = checkDockerfile(dockerfile, { arguments: given, platforms });
+  const arguments_ = { given, platform: platformArguments(platforms, '') };
+  lower(dockerfile, plan, { ...arguments_, targetPlatform: 'linux/amd64', configOf: () => undefined });
   return { dockerfile, plan, findings };
 }
 

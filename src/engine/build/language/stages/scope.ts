@@ -81,6 +81,8 @@ function openScope(
   environment: Map<string, string>,
   declared: Map<string, string | undefined>,
 ): StageScope {
+  const sum = { length: 0 };
+  for (const [name, value] of [...environment, ...declared]) sum.length += name.length + (value?.length ?? 0);
   const lookup = (name: string): string | undefined => environment.get(name) ?? declared.get(name);
   const expand = expander(around, lookup);
   return {
@@ -95,14 +97,12 @@ function openScope(
         missing.push(...(standard?.missing ?? []));
         const { args, globals } = outer;
         const given = args.given.get(name) ?? (standard === undefined ? globals.lookup(name) : standard.text);
-        declared.set(name, given ?? args.platform.get(name));
-        bound(declared);
+        put(declared, name, given ?? args.platform.get(name), sum);
       }
       return missing;
     },
     setEnvironment(name, value) {
-      environment.set(name, value);
-      bound(environment);
+      put(environment, name, value, sum);
     },
     environment: () => environment,
     arguments: () =>
@@ -111,12 +111,21 @@ function openScope(
   };
 }
 
-/** Every stage copies the variables of its base. */
-function bound({ size }: ReadonlyMap<string, unknown>): void {
-  if (size > sourceLimits.variables)
-    throw invalid(`a stage has more than ${sourceLimits.variables} variables`, {
-      code: 'too-many-variables',
-    });
+/** Every stage copies the variables of its base, and every RUN has them all: their number and their sum of lengths are bounded. */
+function put<Value extends string | undefined>(
+  map: Map<string, Value>,
+  name: string,
+  value: Value,
+  sum: { length: number },
+): void {
+  const before = map.has(name) ? name.length + (map.get(name)?.length ?? 0) : 0;
+  sum.length += name.length + (value?.length ?? 0) - before;
+  map.set(name, value);
+  if (map.size > sourceLimits.variables || sum.length > sourceLimits.variableLength)
+    throw invalid(
+      `a stage has more than ${sourceLimits.variables} variables, or more than ${sourceLimits.variableLength} characters in them`,
+      { code: 'too-many-variables' },
+    );
 }
 
 /** Names of `--build-arg` that no ARG of the file takes. */

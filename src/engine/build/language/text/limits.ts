@@ -6,6 +6,8 @@ export interface SourceLimits {
   stages: number;
   /** Of one stage. */
   variables: number;
+  /** Names and values of one stage together. */
+  variableLength: number;
   /** Here-documents of one instruction. */
   hereDocuments: number;
 }
@@ -15,6 +17,7 @@ export const sourceLimits: SourceLimits = {
   lines: 200_000,
   instructions: 10_000,
   stages: 1000,
-  variables: 10_000,
+  variables: 2000,
+  variableLength: 512 << 10,
   hereDocuments: 1000,
 };

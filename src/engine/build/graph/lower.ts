@@ -1,0 +1,182 @@
+import type { ImageRunConfig } from '../../../foundation/oci/image-config.ts';
+import type { Dockerfile } from '../language/dockerfile.ts';
+import type { From, Instruction } from '../language/instruction.ts';
+import { parseDockerfile } from '../language/parse/parse-dockerfile.ts';
+import { originKey } from '../language/stages/plan.ts';
+import type { Origin, PlannedStage, StagePlan } from '../language/stages/plan.ts';
+import { createStageScope } from '../language/stages/scope.ts';
+import type { BuildArguments, StageScope } from '../language/stages/scope.ts';
+import { readSource } from '../language/text/read-source.ts';
+import { applyConfiguration } from './configuration.ts';
+import { copyOf, execOf } from './files.ts';
+import type { Surroundings } from './files.ts';
+import { createGraph } from './graph.ts';
+import type { Graph, GraphBuilder } from './graph.ts';
+import type { VertexId } from './vertex.ts';
+
+export interface LowerOptions extends BuildArguments {
+  /** The target's, as `formatPlatform` writes it. */
+  targetPlatform: string;
+  /** Configurations of base images, found before (`baseImages`); absent ones are empty. */
+  configOf(reference: string, platform: string): ImageRunConfig | undefined;
+}
+
+export interface Lowered extends Graph {
+  /** The `meta` vertex of the target. */
+  result: VertexId;
+}
+
+/** The images whose configuration must be known before `lower`. */
+export const baseImages = (
+  plan: StagePlan,
+  targetPlatform: string,
+): { reference: string; platform: string }[] =>
+  plan.needed.flatMap((index) => {
+    const stage = plan.stages[index];
+    return stage?.base.kind === 'image' && stage.replacedBy === undefined
+      ? [{ reference: stage.base.reference, platform: stage.platform ?? targetPlatform }]
+      : [];
+  });
+
+interface StageEnd {
+  root: VertexId;
+  config: ImageRunConfig;
+  scope: StageScope;
+}
+
+/** Turns the stages that the target needs into a graph. Kind `invalid`, with the place, for what only shows once words are expanded. */
+export function lower(dockerfile: Dockerfile, plan: StagePlan, options: LowerOptions): Lowered {
+  const graph = createGraph();
+  const ends = new Map<number, StageEnd>();
+  for (const index of plan.needed) {
+    const planned = plan.stages[index];
+    if (planned !== undefined)
+      ends.set(index, lowerStage(planned, { dockerfile, plan, options, graph, ends }));
+  }
+  const end = ends.get(plan.target);
+  if (end === undefined) throw new TypeError('the target is needed by itself');
+  const result = graph.add({ kind: 'meta', root: end.root, config: end.config });
+  return { vertices: graph.vertices, places: graph.places, result };
+}
+
+interface Around {
+  dockerfile: Dockerfile;
+  plan: StagePlan;
+  options: LowerOptions;
+  graph: GraphBuilder;
+  ends: ReadonlyMap<number, StageEnd>;
+}
+
+function lowerStage(planned: PlannedStage, around: Around): StageEnd {
+  const { stage } = planned;
+  const start = openStage(planned, around);
+  if (planned.replacedBy !== undefined) return start;
+  const { config, scope } = start;
+  let { root } = start;
+  const triggers = triggersOf(config);
+  const progress = { setsCommand: false };
+  delete config.OnBuild;
+  const steps: readonly (readonly [Exclude<Instruction, From>, typeof triggers.source])[] = [
+    ...triggers.list.map((trigger) => [trigger, triggers.source] as const),
+    ...stage.instructions.map((instruction) => [instruction, around.dockerfile.source] as const),
+  ];
+  for (const [instruction, source] of steps) {
+    const surroundings: Surroundings = {
+      source,
+      config,
+      scope,
+      progress,
+      root,
+      add: (vertex) => around.graph.add(vertex),
+      origin: (name, numbered) => originOf(name, numbered, planned, around),
+    };
+    applyConfiguration(instruction, surroundings);
+    const vertex = vertexOf(instruction, surroundings);
+    if (vertex === undefined) continue;
+    const title = `${instruction.name} ${instruction.rest.text}`.slice(0, 1000);
+    root = around.graph.add(vertex, { stage: stage.index, span: instruction.span, title });
+  }
+  return { root, config, scope };
+}
+
+function vertexOf(instruction: Instruction, surroundings: Surroundings) {
+  if (instruction.name === 'RUN') return execOf(instruction, surroundings);
+  if (instruction.name === 'COPY' || instruction.name === 'ADD') return copyOf(instruction, surroundings);
+  if (instruction.name !== 'WORKDIR') return undefined;
+  const { root, config } = surroundings;
+  return { kind: 'folder', root, path: config.WorkingDir ?? '/' } as const;
+}
+
+function openStage(planned: PlannedStage, around: Around): StageEnd {
+  const { dockerfile, plan, options, graph, ends } = around;
+  const origin: Origin =
+    planned.replacedBy === undefined ? planned.base : { kind: 'context', name: planned.replacedBy };
+  const base = origin.kind === 'stage' ? ends.get(origin.index) : undefined;
+  if (base) return { root: base.root, config: structuredClone(base.config), scope: base.scope.inherit() };
+  const platform = planned.platform ?? options.targetPlatform;
+  const known = origin.kind === 'image' ? options.configOf(origin.reference, platform) : undefined;
+  const config = withDefaults(structuredClone(known ?? {}));
+  return {
+    root: rootOf(origin, platform, graph),
+    config,
+    scope: createStageScope(dockerfile, plan.globals, options, environmentOf(config)),
+  };
+}
+
+function rootOf(
+  origin: Exclude<Origin, { kind: 'stage' }> | Origin,
+  platform: string,
+  graph: GraphBuilder,
+): VertexId {
+  switch (origin.kind) {
+    case 'image':
+      return graph.add({ kind: 'image', reference: origin.reference, platform });
+    case 'context':
+      return graph.add({ kind: 'context', name: origin.name });
+    case 'scratch':
+      return graph.add({ kind: 'scratch' });
+    case 'stage':
+      throw new TypeError('stages come in the order in which they are needed');
+  }
+}
+
+function originOf(
+  name: string | undefined,
+  numbered: boolean,
+  planned: PlannedStage,
+  { options, graph, ends }: Around,
+): VertexId {
+  if (name === undefined) return graph.add({ kind: 'context' });
+  // Triggers of a base image name images or contexts that the plan has not seen.
+  const origin: Origin = planned.origins.get(originKey(name, numbered)) ?? { kind: 'image', reference: name };
+  const stage = origin.kind === 'stage' ? ends.get(origin.index) : undefined;
+  return stage?.root ?? rootOf(origin, options.targetPlatform, graph);
+}
+
+/** The instructions that the base image left for whoever builds on it. */
+function triggersOf({ OnBuild = [] }: ImageRunConfig) {
+  const text = ['FROM scratch', ...OnBuild].join('\n');
+  const source = readSource('ONBUILD of the base image', Buffer.from(text));
+  return {
+    list: OnBuild.length === 0 ? [] : (parseDockerfile(source).stages[0]?.instructions ?? []),
+    source,
+  };
+}
+
+/** As in Docker, every built image says where its programs are and in which folder it starts. */
+function withDefaults(config: ImageRunConfig): ImageRunConfig {
+  if (!environmentOf(config).has('PATH')) config.Env = [...(config.Env ?? []), standardPath];
+  config.WorkingDir ||= '/';
+  return config;
+}
+
+const standardPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+function environmentOf(config: ImageRunConfig | undefined): Map<string, string> {
+  return new Map(
+    (config?.Env ?? []).map((entry) => {
+      const equals = entry.indexOf('=');
+      return equals < 0 ? [entry, ''] : [entry.slice(0, equals), entry.slice(equals + 1)];
+    }),
+  );
+}

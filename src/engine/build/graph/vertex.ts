@@ -1,0 +1,92 @@
+import type { Digest } from '../../../foundation/oci/digest.ts';
+import type { ImageRunConfig } from '../../../foundation/oci/image-config.ts';
+import type { Mount } from '../language/mount.ts';
+import type { Span } from '../language/text/span.ts';
+
+/** The digest of a vertex's description, the ids of its inputs included: equal ids are equal work. */
+export type VertexId = Digest;
+
+/** One piece of work. Nothing here says how it is done; `cacheKey` says what its result depends on. */
+export type Vertex =
+  /** The empty root. */
+  | { kind: 'scratch' }
+  /** The root of an image. */
+  | { kind: 'image'; reference: string; platform: string }
+  /** Files of the client: the build's own context (no name), or a named one. */
+  | { kind: 'context'; name?: string }
+  /** A file from the network. */
+  | { kind: 'http'; url: string; checksum?: string }
+  | { kind: 'git'; url: string; checksum?: string; keepGitDir: boolean }
+  | ExecVertex
+  | CopyVertex
+  /** A folder that WORKDIR wants. */
+  | { kind: 'folder'; root: VertexId; path: string }
+  /** What a stage ends with: its root and the configuration of its image. */
+  | { kind: 'meta'; root: VertexId; config: ImageRunConfig };
+
+export interface ExecVertex {
+  kind: 'exec';
+  root: VertexId;
+  args: readonly string[];
+  env: readonly string[];
+  cwd: string;
+  user: string;
+  network: string;
+  security: string;
+  devices: readonly string[];
+  mounts: readonly ExecMount[];
+  /** The script of a here-document that brings its own interpreter. */
+  script?: string;
+}
+
+/** A mount, with the vertex that its files come from. */
+export type ExecMount = Mount & { input?: VertexId };
+
+export interface CopyVertex {
+  kind: 'copy';
+  root: VertexId;
+  /** Where the sources come from, one for each. */
+  sources: readonly { input: VertexId; path: string }[];
+  /** Files that the Dockerfile itself holds. */
+  contents: readonly { name: string; data: string }[];
+  destination: string;
+  chown?: string;
+  chmod?: string;
+  link: boolean;
+  parents: boolean;
+  exclude: readonly string[];
+  /** Whether archives are unpacked: always, never, or when they are local. */
+  unpack: 'never' | 'local' | 'always';
+}
+
+/** Where a vertex comes from, for progress and errors; no part of its id. */
+export interface VertexPlace {
+  stage: number;
+  span: Span;
+  /** As history and progress show it. */
+  title: string;
+}
+
+/** Ids of the vertices that must be done before, in order, each once. */
+export function inputsOf(vertex: Vertex): VertexId[] {
+  switch (vertex.kind) {
+    case 'scratch':
+    case 'image':
+    case 'context':
+    case 'http':
+    case 'git':
+      return [];
+    case 'folder':
+    case 'meta':
+      return [vertex.root];
+    case 'exec':
+      return unique([
+        vertex.root,
+        ...vertex.mounts.flatMap(({ input }) => (input === undefined ? [] : [input])),
+      ]);
+    case 'copy':
+      return unique([vertex.root, ...vertex.sources.map(({ input }) => input)]);
+  }
+}
+
+const unique = <Item>(list: readonly Item[]): Item[] => [...new Set(list)];
