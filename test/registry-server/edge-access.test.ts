@@ -173,7 +173,8 @@ describe('rights', () => {
         method: 'POST',
         headers: ali,
       });
-    expect((await mount('drop/box')).status).toBe(202);
+    const upload = await mount('drop/box');
+    expect([upload.status, upload.headers.get('www-authenticate')]).toEqual([202, null]);
     expect((await mount('public/app')).status).toBe(201);
   });
 

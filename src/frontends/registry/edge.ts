@@ -42,8 +42,10 @@ export function createEdge({ access, ...options }: EdgeOptions): Edge {
   const everybody = { openToAnonymous: true, allows: () => true };
   const gate = access?.gate ?? createGate({ rules: async () => everybody });
   const callers = new WeakMap<Exchange, Promise<Caller>>();
+  // Requests that were let in: a further question (a mount) must not leave a challenge in a good answer.
+  const admitted = new WeakSet<Exchange>();
   const challenge = (exchange: Exchange, asked: ChallengeFor = {}): void => {
-    if (access === undefined) return;
+    if (access === undefined || admitted.has(exchange)) return;
     const { host } = exchange.headers;
     const realm =
       access.challenge.kind === 'bearer'
@@ -125,6 +127,7 @@ export function createEdge({ access, ...options }: EdgeOptions): Edge {
       await allow(exchange, caller, wanted);
       if (options.readOnly && (wanted.action === 'push' || wanted.action === 'delete'))
         throw unsupported('this registry is read-only');
+      admitted.add(exchange);
       const user = nameOf(caller);
       return user === undefined ? undefined : { user };
     },
