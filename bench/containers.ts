@@ -6,8 +6,12 @@ export interface ContainerRequest {
   /** `none`, `bridge`, or the name of a network; `none` when absent. */
   network?: string;
   name?: string;
-  /** Container port (TCP) to be published on a port of loopback that the engine chooses. */
+  /** Container port (TCP) to be published on a port that the engine chooses. */
   publish?: number;
+  /** Address for it; loopback when absent. */
+  publishOn?: string;
+  /** Container ports (TCP) to be published on every address under their own numbers. */
+  publishSame?: readonly number[];
 }
 
 /** On every container of the benchmark, so that all can be found and removed. */
@@ -15,15 +19,21 @@ const label = 'silobench';
 
 /** Creates a container of the common busybox image; resolves to its id. */
 export async function create(engine: Engine, request: ContainerRequest): Promise<string> {
-  const port = request.publish === undefined ? undefined : `${request.publish}/tcp`;
+  const bindings = Object.fromEntries([
+    ...(request.publish === undefined
+      ? []
+      : [[`${request.publish}/tcp`, [{ HostIp: request.publishOn ?? '127.0.0.1', HostPort: '' }]]]),
+    ...(request.publishSame ?? []).map((port) => [`${port}/tcp`, [{ HostIp: '', HostPort: String(port) }]]),
+  ]) as Record<string, object>;
+  const exposed = Object.fromEntries(Object.keys(bindings).map((key) => [key, {}]));
   const body = {
     Image: engine.image,
     Cmd: request.cmd,
     Labels: { [label]: '1' },
-    ...(port === undefined ? {} : { ExposedPorts: { [port]: {} } }),
+    ExposedPorts: exposed,
     HostConfig: {
       NetworkMode: request.network ?? 'none',
-      ...(port === undefined ? {} : { PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: '' }] } }),
+      PortBindings: bindings,
     },
   };
   const query = request.name === undefined ? '' : `?name=${request.name}`;

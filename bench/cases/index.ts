@@ -1,5 +1,7 @@
 import type { Case } from '../case.ts';
+import { betweenContainers } from './between-containers.ts';
 import { cliVersion } from './cli-version.ts';
+import { connect } from './connect.ts';
 import { cpIn } from './cp-in.ts';
 import { cpOut } from './cp-out.ts';
 import { dns } from './dns.ts';
@@ -11,6 +13,7 @@ import { logsRead } from './logs-read.ts';
 import { logsWrite } from './logs-write.ts';
 import { ps500 } from './ps-500.ts';
 import { ps10000 } from './ps-10000.ts';
+import { publishedOutside } from './published-outside.ts';
 import { publishedPort } from './published-port.ts';
 import { pull } from './pull.ts';
 import { ready10000 } from './ready-10000.ts';
@@ -20,6 +23,7 @@ import { runBridge } from './run-bridge.ts';
 import { runNone } from './run-none.ts';
 import { save } from './save.ts';
 import { statsOneShot } from './stats-one-shot.ts';
+import { startPortRange } from './start-port-range.ts';
 import { start50 } from './start-50.ts';
 import { start500 } from './start-500.ts';
 
@@ -41,7 +45,11 @@ export const cases: readonly Case[] = [
   logsRead,
   cpIn,
   cpOut,
+  connect,
+  startPortRange,
   publishedPort,
+  publishedOutside,
+  betweenContainers,
   dns,
   cliVersion,
   ps500,

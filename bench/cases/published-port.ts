@@ -3,22 +3,9 @@ import { connect } from 'node:net';
 import { type Case, timed } from '../case.ts';
 import { launch, remove } from '../containers.ts';
 import { freePort } from '../fixtures/free-port.ts';
+import { zeroBytes, zeroServer } from '../fixtures/namespaces.ts';
 
-const megabytes = 2048;
-const wanted = megabytes * 1024 * 1024;
 const serverPort = 8000;
-/** Serves one connection after the other; what comes is zeroes. */
-const server = (port: number): string[] => [
-  'nc',
-  '-ll',
-  '-p',
-  String(port),
-  '-e',
-  'dd',
-  'if=/dev/zero',
-  'bs=1M',
-  `count=${megabytes}`,
-];
 
 export const publishedPort: Case = {
   name: 'published-port',
@@ -28,7 +15,7 @@ export const publishedPort: Case = {
   runs: 5,
   async prepare(engine) {
     const { api } = engine;
-    const id = await launch(engine, { cmd: server(serverPort), network: 'bridge', publish: serverPort });
+    const id = await launch(engine, { cmd: zeroServer(serverPort), network: 'bridge', publish: serverPort });
     const facts = (await api.call('GET', `/containers/${id}/json`)).json() as {
       NetworkSettings: { Ports: Record<string, { HostPort: string }[]> };
     };
@@ -37,7 +24,7 @@ export const publishedPort: Case = {
   },
   async prepareFloor() {
     const port = await freePort();
-    const child = spawn('busybox', server(port), { stdio: 'ignore' });
+    const child = spawn('busybox', zeroServer(port), { stdio: 'ignore' });
     const ended = new Promise((resolve) => child.once('exit', resolve));
     return {
       once: () => download(port),
@@ -60,6 +47,6 @@ async function download(port: number): Promise<number> {
         socket.once('end', resolve).once('error', reject);
       }),
   );
-  if (bytes !== wanted) throw new Error(`${bytes} bytes came of ${wanted}`);
+  if (bytes !== zeroBytes) throw new Error(`${bytes} bytes came of ${zeroBytes}`);
   return (bytes * 8) / 1e6 / took;
 }
