@@ -4,6 +4,8 @@ import { faultPoint } from '../../foundation/base/fault.ts';
 
 /** So many bytes are written at once, while the next ones are hashed: what an upload holds in memory is twice this. */
 const batchBytes = 1024 * 1024;
+/** So many bytes at a time are brought to the disk while the next ones come, so that the end of a large upload does not wait for all of it. */
+const syncBytes = 32 * 1024 * 1024;
 
 /** A file that grows and is hashed on the way. */
 export interface GrowingFile {
@@ -30,11 +32,23 @@ export async function appendAll(target: GrowingFile, source: AsyncIterable<Uint8
   let batch: Uint8Array[] = [];
   let batched = 0;
   let writing: Promise<void> = Promise.resolve();
+  let syncing: Promise<void> | undefined;
+  let unsyncedBytes = 0;
+  // A failure is told once by the kernel: it must not be lost, so it is waited for at the latest at the end.
+  const syncBehind = async (): Promise<void> => {
+    if (unsyncedBytes < syncBytes) return;
+    await syncing;
+    unsyncedBytes = 0;
+    syncing = target.file.datasync();
+    syncing.catch(() => undefined);
+  };
   const flush = async (): Promise<void> => {
     const [chunks, position] = [batch, target.sizeBytes];
     target.sizeBytes += batched;
+    unsyncedBytes += batched;
     [batch, batched] = [[], 0];
     await writing;
+    await syncBehind();
     writing = writeFully(target.file, chunks, position);
     // Its failure is seen by the next flush or the end.
     writing.catch(() => undefined);
@@ -50,6 +64,7 @@ export async function appendAll(target: GrowingFile, source: AsyncIterable<Uint8
     // Also what came before the source failed: the client resumes behind it.
     if (batched > 0) await flush();
     await writing;
+    await syncing;
   }
 }
 

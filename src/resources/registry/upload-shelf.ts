@@ -6,7 +6,7 @@ import { invalid, isDiskFull } from '../../foundation/base/errors.ts';
 import { digestAlgorithm, digestHex } from '../../foundation/oci/digest.ts';
 import type { RepositoryName } from '../../foundation/oci/repository-name.ts';
 import { publishFile, type ShelfContext } from './blob-shelf.ts';
-import { unlessMissing } from './errno.ts';
+import { errnoOf, unlessMissing } from './errno.ts';
 import type { Upload, UploadShelf } from './store.ts';
 import { appendAll, type GrowingFile, hashedFile } from './upload-file.ts';
 
@@ -61,8 +61,8 @@ export function createUploadShelf(context: ShelfContext): ClosableUploadShelf {
         try {
           await appendAll(current, source);
         } catch (error) {
-          // A full disk must not stay full because of half a blob.
-          if (isDiskFull(error)) await discard();
+          // A full disk must not stay full because of half a blob; after a failed write nobody knows what is on the disk.
+          if (isDiskFull(error) || errnoOf(error) === 'EIO') await discard();
           else current = await hashedFile(current.file, algorithm);
           throw error;
         } finally {
@@ -80,7 +80,12 @@ export function createUploadShelf(context: ShelfContext): ClosableUploadShelf {
             await discard();
             throw invalid(`what was uploaded does not have the digest ${digest}`, { code: 'digest-invalid' });
           }
-          await current.file.datasync();
+          try {
+            await current.file.datasync();
+          } catch (error) {
+            await discard();
+            throw error;
+          }
           await publishFile(context, { path, repository, digest });
           await forget();
         } finally {
