@@ -47,7 +47,7 @@ function pushTrial(start: () => Promise<EmptyRegistry>, { count, megabytes, clie
   return {
     async once() {
       await using registry = await start();
-      using traffic = createTraffic(registry.host, clients);
+      using traffic = createTraffic(registry.host, clients, { keepAlive: megabytes === 1 });
       const blobs = Array.from({ length: count }, () => makeBlob(tail));
       await quietDisk();
       return await timed(() => inParallel(blobs, clients, (blob) => traffic.push('bench/blobs', blob)));

@@ -1,7 +1,9 @@
 import { closeSync, mkdirSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
-import { createLog, type LogLevel } from '../foundation/base/log.ts';
+import { join } from 'node:path';
+import { createLog, type Log, type LogLevel } from '../foundation/base/log.ts';
 import { invalid, toSiloError } from '../foundation/base/errors.ts';
+import type { GivenOptions } from '../engine/registry/settings.ts';
 import { parseListenAddress } from '../foundation/http/listen.ts';
 import { requestThreadPoolSize } from '../foundation/kernel/thread-pool.ts';
 import { openEngine } from '../engine/host/open-engine.ts';
@@ -26,7 +28,7 @@ const levels = ['debug', 'info', 'warn', 'error'] as const;
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   requestThreadPoolSize(poolThreads);
   if (isInChroot()) return runInOwnRoot();
-  const { settings, hosts, level, metricsAddress } = resolve(options);
+  const { settings, hosts, level, metricsAddress, registry } = resolve(options);
   const log = createLog((line) => void process.stderr.write(line), level);
   try {
     await using undo = new AsyncDisposableStack();
@@ -37,6 +39,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     for (const host of hosts) await api.listen(parseListenAddress(host));
     if (metricsAddress !== undefined)
       await api.listenForMetrics(parseListenAddress(`tcp://${metricsAddress}`));
+    if (registry !== undefined) await serveRegistry(registry, { settings, log, undo });
     if (options.pidFile !== undefined) writePidFile(options.pidFile, undo);
     tellReady();
     log.info('ready', {
@@ -55,17 +58,43 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   }
 }
 
+/** Ends with the daemon; loaded only by those who want it. Its certificates and access log are read again on SIGHUP. */
+async function serveRegistry(
+  given: GivenOptions,
+  { settings, log, undo }: { settings: EngineSettings; log: Log; undo: AsyncDisposableStack },
+): Promise<void> {
+  const { resolveRegistrySettings } = await import('../engine/registry/settings.ts');
+  const { openRegistryServer } = await import('./registry-server.ts');
+  const resolved = resolveRegistrySettings({ root: join(settings.dataRoot, 'registry'), ...given });
+  const registry = undo.use(await openRegistryServer(resolved, log));
+  const reload = (): void => {
+    registry
+      .reload()
+      .catch((error: unknown) => log.error('the registry was not reloaded', { reason: String(error) }));
+  };
+  process.on('SIGHUP', reload);
+  undo.defer(() => void process.off('SIGHUP', reload));
+  log.info('a registry listens', { host: registry.host, root: resolved.root });
+}
+
 interface Resolved {
   settings: EngineSettings;
   hosts: string[];
   level: LogLevel;
   metricsAddress: string | undefined;
+  registry: GivenOptions | undefined;
 }
 
 function resolve(options: DaemonOptions): Resolved {
   refuseUnsupported(options);
   const file = options.configFile === undefined ? {} : readSettingsFile(options.configFile);
-  const { hosts: fileHosts, logLevel: fileLevel, metricsAddress: fileMetrics, ...fileSettings } = file;
+  const {
+    hosts: fileHosts,
+    logLevel: fileLevel,
+    metricsAddress: fileMetrics,
+    registry,
+    ...fileSettings
+  } = file;
   const given: Partial<EngineSettings> = {
     ...(options.dataRoot === undefined ? {} : { dataRoot: options.dataRoot }),
     ...(options.execRoot === undefined ? {} : { execRoot: options.execRoot }),
@@ -96,7 +125,7 @@ function resolve(options: DaemonOptions): Resolved {
     options.hosts.length > 0 ? options.hosts : (fileHosts ?? [`unix://${settings.execRoot}/silo.sock`]);
   const level = options.debug ? 'debug' : (options.logLevel ?? fileLevel ?? 'info');
   if (!isLevel(level)) throw invalid(`invalid log level "${level}": want ${levels.join(', ')}`);
-  return { settings, hosts, level, metricsAddress: options.metricsAddress ?? fileMetrics };
+  return { settings, hosts, level, metricsAddress: options.metricsAddress ?? fileMetrics, registry };
 }
 
 const toMap = (pairs: readonly string[]): Record<string, string> =>

@@ -6,6 +6,7 @@ import {
   type RegistrySettings,
 } from '../../resources/distribution/registry-config.ts';
 import { createProxyFor } from '../../resources/distribution/proxy.ts';
+import { type GivenOptions, readRegistryObject } from '../registry/settings.ts';
 import { invalid } from '../../foundation/base/errors.ts';
 
 /** What an engine is told; every field has a default. Declared once: flags, file and documentation follow these names. */
@@ -88,7 +89,7 @@ export const defaultSettings: EngineSettings = {
 const keys: Record<
   string,
   {
-    field: keyof EngineSettings | 'hosts' | 'logLevel' | 'metricsAddress';
+    field: keyof EngineSettings | 'hosts' | 'logLevel' | 'metricsAddress' | 'registry';
     type:
       | 'string'
       | 'policy'
@@ -99,7 +100,8 @@ const keys: Record<
       | 'texts'
       | 'registries'
       | 'mirrors'
-      | 'proxies';
+      | 'proxies'
+      | 'registry';
   }
 > = {
   'data-root': { field: 'dataRoot', type: 'string' },
@@ -129,12 +131,15 @@ const keys: Record<
   hosts: { field: 'hosts', type: 'strings' },
   'log-level': { field: 'logLevel', type: 'string' },
   'metrics-addr': { field: 'metricsAddress', type: 'string' },
+  registry: { field: 'registry', type: 'registry' },
 };
 
 export type FileSettings = Partial<EngineSettings> & {
   hosts?: string[];
   logLevel?: string;
   metricsAddress?: string;
+  /** A registry server that the daemon runs. */
+  registry?: GivenOptions;
 };
 
 /** Reads a configuration file (JSON). An unknown or mistyped key is an error that names it: a setting is never silently ignored. */
@@ -182,6 +187,8 @@ function readKey(path: string, key: string, value: unknown): [string, unknown] {
       return [known.field, parseMirrors(value, `"${key}" in ${path}`)];
     case 'registries':
       return [known.field, parseRegistries(value, `"${key}" in ${path}`)];
+    case 'registry':
+      return [known.field, readRegistryObject(value, `"${key}" in ${path}`)];
     case 'proxies':
       if (!isTextMap(value)) throw wrong();
       return [known.field, checkProxies(value, `"${key}" in ${path}`)];
@@ -243,6 +250,7 @@ const words = {
   registries: 'an object of settings by registry',
   mirrors: 'a list of addresses',
   proxies: 'an object of texts',
+  registry: 'an object of settings of a registry server',
 };
 
 function isTextMap(value: unknown): value is Record<string, string> {
