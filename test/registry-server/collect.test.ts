@@ -96,6 +96,24 @@ test('untagged manifests go only when asked, and never those of an index or thos
   expect(await exists(url, 'gc/multi', digestOf('signature'))).toBe(true);
 });
 
+test('what a push without a manifest left goes too, and a repository in which nothing is left', async () => {
+  await using local = await startWithClock();
+  const { url, registry } = local;
+  const { digest } = await pushBlob(url, 'gc/abandoned', 'abandoned');
+  const document = await makeManifest(url, 'gc/emptied');
+  await putManifest(url, { repository: 'gc/emptied', reference: '1' }, document);
+  await putManifest(url, { repository: 'gc', reference: '1' }, await makeManifest(url, 'gc'));
+  await fetch(`${url}/v2/gc/emptied/manifests/${digestOf(document)}`, { method: 'DELETE' });
+  local.pass(61_000);
+  await registry.upkeep.collectGarbage();
+  expect(await exists(url, 'gc/abandoned', digest)).toBe(false);
+  expect(await (await fetch(`${url}/v2/_catalog`)).json()).toEqual({ repositories: ['gc'] });
+  expect((await readdir(join(local.root, 'gc'))).toSorted()).toEqual(['blobs', 'index.json', 'oci-layout']);
+  const again = await makeManifest(url, 'gc/emptied');
+  expect((await putManifest(url, { repository: 'gc/emptied', reference: '1' }, again)).status).toBe(201);
+  expect(await (await fetch(`${url}/v2/gc/emptied/manifests/1`)).text()).toBe(again);
+});
+
 test('a manifest that cannot be read stops every deletion in its repository', async () => {
   await using local = await startWithClock();
   const document = await makeManifest(local.url, 'gc/hurt');

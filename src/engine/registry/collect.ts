@@ -10,11 +10,11 @@ import type { RepositoryState } from './repository-state.ts';
 const uploadPatienceMs = 24 * 3_600_000;
 
 export function createUpkeep(context: RegistryContext): RegistryUpkeep {
-  const { store, repositories, leases, log } = context;
+  const { store, leases, log } = context;
   let running: Promise<unknown> = Promise.resolve();
   const collect = async (options: CollectOptions): Promise<CollectReport> => {
     const report: CollectReport = { manifests: 0, blobs: 0, freedBytes: 0 };
-    for (const name of (await repositories.names()).slice()) {
+    for (const name of await store.blobs.holders()) {
       try {
         await collectRepository(context, name, { options, report });
       } catch (thrown) {
@@ -56,7 +56,7 @@ async function collectRepository(
   { options, report }: Collecting,
 ): Promise<void> {
   const { store, repositories, leases, locks } = context;
-  const state = await repositories.get(name);
+  const state = await repositories.getOrCreate(name);
   await loadGraph(context, state);
   if (options.untagged === true) await collectUntagged(context, name, { options, report });
   for await (const { digest, sizeBytes, changedMs } of store.blobs.list(name)) {
@@ -70,7 +70,7 @@ async function collectRepository(
     }
     const removed = await locks.run(name, async () => {
       // Within the lock in which manifests are made to refer: nobody can refer to it between this look and the deletion.
-      const current = await repositories.get(name);
+      const current = await repositories.getOrCreate(name);
       await loadGraph(context, current);
       const found = isGarbage(current) ? await store.blobs.find(name, digest) : undefined;
       if (found === undefined || leases.protects(name, digest, found.changedMs)) return false;
@@ -78,6 +78,20 @@ async function collectRepository(
     });
     if (removed) report.blobs++;
   }
+  if (options.dryRun !== true) await removeEmpty(context, name);
+}
+
+/** A repository without a manifest and without a blob is none. */
+async function removeEmpty(
+  { store, repositories, locks }: RegistryContext,
+  name: RepositoryName,
+): Promise<void> {
+  await locks.run(name, async () => {
+    const [manifest] = (await repositories.getOrCreate(name)).manifests();
+    if (manifest !== undefined) return;
+    for await (const blob of store.blobs.list(name)) if (blob.sizeBytes >= 0) return;
+    await repositories.remove(name);
+  });
 }
 
 /** Removes manifests without a tag that no index names and that do not belong to a manifest that stays. */

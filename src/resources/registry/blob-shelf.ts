@@ -10,6 +10,7 @@ import { cannotLink, errnoOf, unlessMissing } from './errno.ts';
 import type { Folders } from './folders.ts';
 import type { LayoutPaths } from './layout-paths.ts';
 import type { BlobShelf, StoredBlob } from './store.ts';
+import { repositoriesWith } from './walk.ts';
 
 export const algorithms = ['sha256', 'sha512'] as const;
 
@@ -27,7 +28,7 @@ const toStored = (digest: Digest, found: { size: number; ctimeMs: number }): Sto
   changedMs: found.ctimeMs,
 });
 
-export function createBlobShelf(context: ShelfContext): BlobShelf {
+export function createBlobShelf(context: ShelfContext, root: string): BlobShelf {
   const { paths } = context;
   return {
     async find(repository, digest) {
@@ -86,6 +87,7 @@ export function createBlobShelf(context: ShelfContext): BlobShelf {
       for (const algorithm of algorithms)
         yield* listFolder(join(paths.repository(repository), 'blobs', algorithm), algorithm);
     },
+    holders: () => repositoriesWith(root, 'blobs'),
     async sweep(olderThanMs) {
       let freedBytes = 0;
       for (const algorithm of algorithms) {
@@ -126,18 +128,20 @@ export async function publishFile(
   const folder = paths.blobFolder(repository, digest);
   const target = paths.blob(repository, digest);
   const pooled = paths.pooled(digest);
-  await folders.ensure(folder);
   faultPoint('registry.blob.before-name');
-  try {
-    await link(path, pooled);
-    await rename(path, target);
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') await useTwin({ path, pooled, target });
-    else if (cannotLink(error)) await rename(path, target);
-    else throw error;
-  }
-  faultPoint('registry.blob.after-name');
-  await syncDirectory(folder);
+  await folders.within(folder, async () => {
+    try {
+      // The second time the pool has it: the first one came so far.
+      await link(path, pooled);
+      await rename(path, target);
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') await useTwin({ path, pooled, target });
+      else if (cannotLink(error)) await rename(path, target);
+      else throw error;
+    }
+    faultPoint('registry.blob.after-name');
+    await syncDirectory(folder);
+  });
 }
 
 async function useTwin({

@@ -29,7 +29,7 @@ export async function openFolderStore(directory: string): Promise<RegistryStore>
   const context = { paths, syncDirectory, folders: createFolders(root, syncDirectory) };
   const uploads = createUploadShelf(context);
   return {
-    blobs: createBlobShelf(context),
+    blobs: createBlobShelf(context, root),
     indexes: createIndexShelf(context, root),
     uploads,
     async [Symbol.asyncDispose]() {

@@ -7,6 +7,8 @@ import { errnoOf } from './errno.ts';
 /** Makes folders that last: each is on the disk before the first thing in it is acknowledged. */
 export interface Folders {
   ensure(path: string): Promise<void>;
+  /** Work that puts something into the folder; done again when somebody deleted the empty folder meanwhile. */
+  within(path: string, work: () => Promise<void>): Promise<void>;
   /** After a folder was deleted. */
   forget(path: string): void;
 }
@@ -27,9 +29,21 @@ export function createFolders(root: string, syncDirectory: DirectorySync): Folde
       made.add(folder);
     }
   };
+  const ensure = async (path: string): Promise<void> => {
+    if (!made.has(path)) await flights.run(path, () => make(path));
+  };
   return {
-    ensure: async (path) => {
-      if (!made.has(path)) await flights.run(path, () => make(path));
+    ensure,
+    async within(path, work) {
+      await ensure(path);
+      try {
+        await work();
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOENT') throw error;
+        for (let folder = path; folder !== root; folder = dirname(folder)) made.delete(folder);
+        await ensure(path);
+        await work();
+      }
     },
     forget(path) {
       for (const folder of made) if (folder === path || folder.startsWith(path + sep)) made.delete(folder);

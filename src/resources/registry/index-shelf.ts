@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { open, readdir, readFile, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { open, readFile, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import { parseJsonDocument } from '../../foundation/oci/bounded-json.ts';
 import { parseDigest } from '../../foundation/oci/digest.ts';
 import { mediaTypes } from '../../foundation/oci/media-types.ts';
 import { isTag } from '../../foundation/oci/reference.ts';
-import { isRepositoryName, type RepositoryName } from '../../foundation/oci/repository-name.ts';
+import type { RepositoryName } from '../../foundation/oci/repository-name.ts';
 import type { ShelfContext } from './blob-shelf.ts';
 import { errnoOf, unlessMissing } from './errno.ts';
-import { fromFolder } from './layout-paths.ts';
+import { repositoriesWith } from './walk.ts';
 import type { IndexEntry, IndexShelf } from './store.ts';
 
 /** OCI image spec, annotations.md: what an entry of index.json is called. */
@@ -40,21 +40,18 @@ export function createIndexShelf({ paths, folders, syncDirectory }: ShelfContext
     await syncDirectory(join(path, '..'));
   };
   return {
-    repositories: async () => {
-      const found: RepositoryName[] = [];
-      await walk(root, '', found);
-      return found;
-    },
+    repositories: () => repositoriesWith(root, 'index.json'),
     async read(repository) {
       const bytes = await readFile(indexPath(repository)).catch(unlessMissing);
       return bytes === undefined ? undefined : readIndex(bytes, repository);
     },
     async write(repository, entries) {
       const folder = paths.repository(repository);
-      await folders.ensure(join(folder, 'blobs', 'sha256'));
-      if ((await stat(join(folder, 'oci-layout')).catch(unlessMissing)) === undefined)
-        await replaceFile(join(folder, 'oci-layout'), layoutFile);
-      await replaceFile(indexPath(repository), formatIndex(entries));
+      await folders.within(join(folder, 'blobs', 'sha256'), async () => {
+        if ((await stat(join(folder, 'oci-layout')).catch(unlessMissing)) === undefined)
+          await replaceFile(join(folder, 'oci-layout'), layoutFile);
+        await replaceFile(indexPath(repository), formatIndex(entries));
+      });
     },
     async remove(repository) {
       const folder = paths.repository(repository);
@@ -68,16 +65,6 @@ export function createIndexShelf({ paths, folders, syncDirectory }: ShelfContext
         await rmdir(join(folder, name)).catch(unlessFull);
     },
   };
-}
-
-async function walk(folder: string, prefix: string, found: RepositoryName[]): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (prefix !== '' && entry.name === 'index.json' && isRepositoryName(prefix)) found.push(prefix);
-    const component = entry.isDirectory() ? fromFolder(entry.name) : undefined;
-    if (component === undefined) continue;
-    const name = prefix === '' ? component : `${prefix}/${component}`;
-    if (isRepositoryName(name)) await walk(join(folder, entry.name), name, found);
-  }
 }
 
 function unlessFull(error: unknown): void {

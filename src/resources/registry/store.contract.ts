@@ -100,6 +100,7 @@ export function describeRegistryStore(name: string, makePlace: () => Promise<Sto
       const listed = await Array.fromAsync(store.blobs.list(repository), ({ digest }) => digest);
       expect(listed.toSorted()).toEqual([digestOf('a'), digestOf('b'), digestOf('c', 'sha512')].toSorted());
       expect(await Array.fromAsync(store.blobs.list(parseRepositoryName('nobody')))).toEqual([]);
+      expect((await store.blobs.holders()).toSorted()).toEqual([repository, other]);
     });
 
     test('an index is replaced whole and makes the repository', async () => {

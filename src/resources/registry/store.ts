@@ -28,6 +28,8 @@ export interface BlobShelf {
   /** Deletes it from this repository; false when it was absent. */
   remove(repository: RepositoryName, digest: Digest): Promise<boolean>;
   list(repository: RepositoryName): AsyncIterable<StoredBlob>;
+  /** Repositories that may have blobs, in no order: those of pushes that never came to a manifest too. */
+  holders(): Promise<RepositoryName[]>;
   /** Frees bytes that no repository has, if they were so since before that time. Resolves to the number of bytes. */
   sweep(olderThanMs: number): Promise<number>;
 }
@@ -58,7 +60,7 @@ export interface IndexShelf {
   read(repository: RepositoryName): Promise<IndexEntry[] | undefined>;
   /** Replaces the whole; makes the repository when it is the first. */
   write(repository: RepositoryName, entries: readonly IndexEntry[]): Promise<void>;
-  /** Deletes the repository, which has no blobs any more. */
+  /** Deletes the repository; a blob that it has all the same stays. */
   remove(repository: RepositoryName): Promise<void>;
 }
 
