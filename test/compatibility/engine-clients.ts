@@ -34,6 +34,13 @@ export function throughEngine(program: 'docker' | 'silo', engine: TestEngine, wo
       world.good(await call(['pull', '-q', source], config));
       return world.good(await call(['inspect', '--format={{.Id}}', source], config)).stdout.trim();
     },
+    async copyIndex(place, from, to) {
+      const config = configured(place, 'right');
+      const [source, target] = [`${host(place)}/${from}`, `${host(place)}/${to}`];
+      world.good(await call(['pull', '-q', '--all-platforms', source], config));
+      world.good(await call(['tag', source, target], config));
+      world.good(await call(['push', '-q', target], config));
+    },
     async search(place, word) {
       const words = ['search', '--format={{.Name}}', `${host(place)}/${word}`];
       return world

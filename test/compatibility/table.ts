@@ -59,12 +59,11 @@ export const lacks: Record<ClientName, Partial<Record<Operation, string>>> = {
     search: noSearch,
   },
   docker: {
-    'copy an index both ways': 'pushing an index whole is not there yet',
+    'copy an index both ways': 'its pull brings one platform',
     delete: noDelete,
     'list tags': 'it has no such command',
   },
   silo: {
-    'copy an index both ways': 'pushing an index whole is not there yet',
     delete: noDelete,
     'list tags': 'it has no such command',
   },
