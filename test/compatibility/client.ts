@@ -16,6 +16,8 @@ export interface Client {
   logIn(place: Place, file: string): Promise<Result>;
   /** A pull that must not work: with a wrong password, or from a registry whose authority nobody has named. */
   refused(place: Place, name: string, why: 'password' | 'authority'): Promise<Result>;
+  /** Takes the images of this test out of a store that stays. */
+  leave?(): Promise<void>;
 }
 
 /** What the clients share. */
@@ -26,6 +28,7 @@ export interface World {
   layouts: { pushed: string };
   /** Configuration digest of the image that is pulled. */
   pulledId: string;
+  pushedId: string;
   /** A file in the form of Docker's `config.json`, with an account for the place. */
   accountFile(place: Place, account: 'right' | 'wrong' | 'none'): string;
   /** Throws with the output when it failed. */

@@ -10,7 +10,7 @@ import { writeOciLayout } from '../registry/peer-registry.ts';
 import { sampleImage, sampleIndex } from '../registry/sample-image.ts';
 import type { Client, World } from './client.ts';
 import { podmanLike, skopeo, topDigest } from './containers-tools.ts';
-import { throughEngine } from './engine-clients.ts';
+import { beforeDocker, beforeEngine, throughDaemon } from './engine-clients.ts';
 import {
   ask,
   makeCertificates,
@@ -39,9 +39,16 @@ const absent = ['docker-registry', 'skopeo', 'openssl'].filter((program) => !has
 const able = isRoot && absent.length === 0;
 if (!able)
   console.log(`skipped: the matrix of registries needs root${absent.map((name) => `, ${name}`).join('')}`);
-const present = clientNames.filter((name) => name === 'silo' || has(name));
+/** The socket of a real Docker, which no test starts: it changes the host's firewall. */
+const dockerSocket = process.env['SILO_TEST_DOCKER'] ?? '';
+const present = clientNames.filter((name) =>
+  name === 'dockerd' ? dockerSocket !== '' && has('docker') : name === 'silo' || has(name),
+);
 for (const name of clientNames)
-  if (!present.includes(name)) console.log(`skipped: every cell of ${name}, which is not installed`);
+  if (!present.includes(name))
+    console.log(
+      `skipped: every cell of ${name}, ${name === 'dockerd' ? 'unless SILO_TEST_DOCKER is its socket (unix:///…)' : 'which is not installed'}`,
+    );
 
 test('the page shows the table of this test', () => {
   const page = readFileSync(join(import.meta.dir, '../../docs/registry-compatibility.md'), 'utf8');
@@ -70,6 +77,7 @@ describe.if(able)('registries', () => {
     folder,
     layouts: { pushed: join(folder, 'pushed') },
     pulledId,
+    pushedId: pushed.blobs[0]?.digest ?? '',
     accountFile,
     good(result) {
       if (result.code !== 0) throw new Error(`exit code ${result.code}: ${result.stderr}${result.stdout}`);
@@ -108,14 +116,17 @@ describe.if(able)('registries', () => {
         name === 'skopeo'
           ? skopeo(world)
           : name === 'docker' || name === 'silo'
-            ? throughEngine(name, engine, world)
-            : podmanLike(name, world),
+            ? throughDaemon(beforeEngine(name, engine), world)
+            : name === 'dockerd'
+              ? throughDaemon(beforeDocker(dockerSocket), world)
+              : podmanLike(name, world),
       );
     played = Promise.all(stores.map(playAll));
     played.catch(() => undefined);
   }, 120_000);
   afterAll(async () => {
     await played;
+    await clients.get('dockerd')?.leave?.();
     await stack.disposeAsync();
   }, 240_000);
 
@@ -198,7 +209,7 @@ describe.if(able)('registries', () => {
   );
 
   /** Clients that share a store take turns; the others go side by side, as they mostly wait. */
-  const stores: ClientName[][] = [['skopeo'], ['podman'], ['buildah'], ['docker', 'silo']];
+  const stores: ClientName[][] = [['skopeo'], ['podman'], ['buildah'], ['docker', 'silo'], ['dockerd']];
 
   async function playAll(store: readonly ClientName[]): Promise<void> {
     for (const { client, registry, kind, operation, done } of cells) {

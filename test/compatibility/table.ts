@@ -33,7 +33,7 @@ export const registryPairs = Object.entries(registries).flatMap(([name, kinds]) 
   kinds.map((kind) => ({ registry: name as RegistryName, kind })),
 );
 
-export const clientNames = ['skopeo', 'podman', 'buildah', 'docker', 'silo'] as const;
+export const clientNames = ['skopeo', 'podman', 'buildah', 'docker', 'silo', 'dockerd'] as const;
 export type ClientName = (typeof clientNames)[number];
 
 export const clientTitles: Record<ClientName, string> = {
@@ -42,6 +42,7 @@ export const clientTitles: Record<ClientName, string> = {
   buildah: 'Buildah 1.28 (Debian 12)',
   docker: 'the Docker CLI, through a Silo daemon',
   silo: '`silo`, through its daemon',
+  dockerd: 'Docker 26.1 (Debian 13), where it is given',
 };
 
 const ownList = 'it makes an index of its own, with another digest';
@@ -66,6 +67,12 @@ export const lacks: Record<ClientName, Partial<Record<Operation, string>>> = {
   silo: {
     delete: noDelete,
     'list tags': 'it has no such command',
+  },
+  dockerd: {
+    'copy an index both ways': 'its pull brings one platform',
+    delete: noDelete,
+    'list tags': 'it has no such command',
+    'refuse an unknown authority': 'on loopback it takes any',
   },
 };
 
