@@ -37,8 +37,8 @@ describe.skipIf(!isRoot)('an odd image', () => {
     ['without layers', imageOf([])],
     ['of an empty layer', imageOf([{ bytes: gzipSync(nothing), diffId: digestOf(nothing) }])],
     [
-      'of the same empty layer twenty times',
-      imageOf(Array.from({ length: 20 }, () => ({ bytes: gzipSync(nothing), diffId: digestOf(nothing) }))),
+      'of the same empty layer eight times',
+      imageOf(Array.from({ length: 8 }, () => ({ bytes: gzipSync(nothing), diffId: digestOf(nothing) }))),
     ],
   ])(
     '%s is pulled, and gone when it is removed',
@@ -76,7 +76,7 @@ describe.skipIf(!isRoot)('an odd image', () => {
     // Blob and unpacked layer take 3 MB each.
     const layers = [layerOf({ noise: randomBytes(3_000_000) }), layerOf({ small: 'x' })];
     const image = imageOf(layers);
-    for (const spare of [0, 64, 2000, 3500, 5900]) {
+    for (const spare of [0, 2000, 5900]) {
       await using open = await openImages(folder);
       const used = Number(spawnSync('du', ['-sk', folder]).stdout.toString().split(/\s/)[0]);
       mount('-o', `remount,size=${used + spare}k`);

@@ -19,6 +19,7 @@ describe.skipIf(!hasOpenssl)('certificates by host', () => {
   let folder = '';
   let host = '';
   let seen: { authorized: boolean }[] = [];
+  let strict = '';
   const at = (file: string): string => join(folder, file);
   const openssl = (words: string): void => {
     const made = spawnSync('openssl', words.split(' '), { cwd: folder });
@@ -41,26 +42,30 @@ describe.skipIf(!hasOpenssl)('certificates by host', () => {
     await sign('server');
     await sign('client');
     const read = (file: string): Promise<string> => readFile(at(file), 'utf8');
-    const server = createServer(
-      {
-        key: await read('server.key'),
-        cert: await read('server.crt'),
-        ca: await read('ca.crt'),
-        requestCert: true,
-        rejectUnauthorized: false,
-      },
-      (request, response) => {
-        seen.push({ authorized: (request.socket as TLSSocket).authorized });
-        response.end('{}');
-      },
-    );
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    stack.defer(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const serve = async (rejectUnauthorized: boolean): Promise<string> => {
+      const server = createServer(
+        {
+          key: await read('server.key'),
+          cert: await read('server.crt'),
+          ca: await read('ca.crt'),
+          requestCert: true,
+          rejectUnauthorized,
+        },
+        (request, response) => {
+          seen.push({ authorized: (request.socket as TLSSocket).authorized });
+          response.end('{}');
+        },
+      );
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      stack.defer(() => {
+        server.closeAllConnections();
+        server.close();
+      });
+      return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    };
+    host = await serve(false);
+    strict = await serve(true);
   });
   afterAll(() => stack.disposeAsync());
   beforeEach(async () => {
@@ -68,14 +73,14 @@ describe.skipIf(!hasOpenssl)('certificates by host', () => {
     for (const each of ['one', 'two']) await rm(at(each), { recursive: true, force: true });
   });
 
-  const ask = async (): Promise<string> => {
+  const ask = async (of = host): Promise<string> => {
     using transport = createTransport(
       { headersMs: 5000, idleMs: 5000 },
       undefined,
       readCertificates([at('one'), at('two')]),
     );
     const request = {
-      url: new URL(`https://${host}/v2/`),
+      url: new URL(`https://${of}/v2/`),
       headers: {},
       reach: 'named',
       verifyTls: true,
@@ -107,6 +112,14 @@ describe.skipIf(!hasOpenssl)('certificates by host', () => {
   test('a client certificate is presented with its key', async () => {
     await put('one', host, { 'ca.crt': 'ca.crt', 'client.cert': 'client.crt', 'client.key': 'client.key' });
     expect(await ask()).toBe('200');
+    expect(seen).toEqual([{ authorized: true }]);
+  });
+
+  test('a registry that wants one and gets none is told from one that nobody vouches for', async () => {
+    await put('one', strict, { 'ca.crt': 'ca.crt' });
+    expect(await ask(strict)).toMatch(/^client-certificate: .*remote error: tls: certificate required$/);
+    await put('one', strict, { 'client.cert': 'client.crt', 'client.key': 'client.key' });
+    expect(await ask(strict)).toBe('200');
     expect(seen).toEqual([{ authorized: true }]);
   });
 

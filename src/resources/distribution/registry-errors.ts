@@ -42,11 +42,19 @@ export function connectionError(error: unknown, where: string, signal?: AbortSig
       code: 'connection-refused',
       hint: 'check the address, and that the registry is running',
     });
+  // What the server says of us, in the words of Go's crypto/tls.
+  const alert = /ALERT_(.*CERTIFICATE.*|UNKNOWN_CA|ACCESS_DENIED)$/.exec(code)?.[1];
+  if (alert !== undefined)
+    return unavailable(`${where}: remote error: tls: ${alert.toLowerCase().replaceAll('_', ' ')}`, {
+      ...cause,
+      code: 'client-certificate',
+      hint: 'the registry wants a certificate of this machine: put it into /etc/silo/certs.d/HOST[:PORT]/client.cert, its key beside it into client.key',
+    });
   if (/CERT|SIGNATURE|SELF_SIGNED/.test(code))
     return unavailable(`${where}: tls: failed to verify certificate: ${message}`, {
       ...cause,
       code: 'bad-certificate',
-      hint: "install the registry's certificate authority on this machine, or list the registry as insecure if you must",
+      hint: "put the registry's certificate authority into /etc/silo/certs.d/HOST[:PORT]/ca.crt, or list the registry as insecure if you must",
     });
   if (code.startsWith('HPE_'))
     return unavailable(`${where}: malformed HTTP response: ${message}`, { ...cause, code: 'not-http' });
