@@ -209,6 +209,33 @@ describe.skipIf(reason !== undefined)('an image of several platforms', () => {
     },
     timeout,
   );
+
+  test(
+    'is not made of nonsense',
+    async () => {
+      const raw = Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: [] })).toString('base64');
+      const source = { Ref: `${registry.host}/team/one:v1`, Digest: firstOf(own).digest };
+      const target = `${registry.host}/team/odd:v1`;
+      const bodies = [
+        {},
+        { Target: 'BAD', Raw: raw, Sources: [] },
+        { Target: target, Raw: '', Sources: [] },
+        { Target: target, Raw: Buffer.from('[]').toString('base64'), Sources: [] },
+        { Target: target, Raw: raw, Sources: [source] },
+        { Target: target, Raw: raw, Sources: [{ ...source, Digest: '../x' }] },
+        { Target: target, Raw: raw, Sources: Array.from({ length: 201 }, () => source) },
+        { Target: 'other.example/x:1', Raw: raw, Sources: [source] },
+      ];
+      for (const body of bodies) {
+        const { status } = await engine.api('POST', '/silo/manifests', body);
+        expect([body, status]).toEqual([body, 400]);
+      }
+      for (const query of ['', '?name=', '?name=BAD', `?name=${registry.host}/team/none:1`])
+        expect((await engine.api('GET', `/silo/manifests${query}`)).status).toBeOneOf([400, 404]);
+      expect(await rawOf(target)).toBe('');
+    },
+    timeout,
+  );
 });
 
 /** The words before an error and the advice after it are each program's own. */

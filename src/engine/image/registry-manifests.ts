@@ -1,8 +1,13 @@
-import { invalid, isKind, notFound } from '../../foundation/base/errors.ts';
+import { invalid, isKind, notFound, toSiloError } from '../../foundation/base/errors.ts';
 import type { Descriptor } from '../../foundation/oci/descriptor.ts';
 import { type Digest, sha256 } from '../../foundation/oci/digest.ts';
 import { parseImageConfig } from '../../foundation/oci/image-config.ts';
-import { parseIndex, parseManifest, parseManifestDocument } from '../../foundation/oci/manifest.ts';
+import {
+  type ImageIndex,
+  parseIndex,
+  parseManifest,
+  parseManifestDocument,
+} from '../../foundation/oci/manifest.ts';
 import { layerType } from '../../foundation/oci/media-types.ts';
 import { formatReference, type Reference, withDefaultTag } from '../../foundation/oci/reference.ts';
 import type { RegistryClient, RegistryPublisher } from '../../resources/distribution/distribution.ts';
@@ -61,7 +66,7 @@ async function fetchNamed(
  */
 export async function pushRegistryIndex(context: Context, request: IndexPush): Promise<Digest> {
   const { target, sources, bytes, signal } = request;
-  const index = parseIndex(bytes);
+  const index = readGiven(bytes);
   if (sources.length > maximumSources) throw invalid(`an index of more than ${maximumSources} images`);
   const foreign = sources.find(({ reference }) => reference.host !== target.host);
   if (foreign)
@@ -84,6 +89,16 @@ export async function pushRegistryIndex(context: Context, request: IndexPush): P
   const digest = sha256(bytes);
   await publisher.putManifest(withDefaultTag(target), { mediaType: index.mediaType, digest, bytes }, signal);
   return digest;
+}
+
+/** What the caller gave is the caller's mistake, not damage. */
+function readGiven(bytes: Uint8Array): ImageIndex {
+  try {
+    return parseIndex(bytes);
+  } catch (error) {
+    if (!isKind(error, 'corrupt')) throw error;
+    throw invalid(toSiloError(error).message, { code: 'bad-index', cause: error });
+  }
 }
 
 interface Copy {
