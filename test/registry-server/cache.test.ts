@@ -17,8 +17,9 @@ import { blobOf, type SampleImage, sampleImage } from '../registry/sample-image.
 import { skopeo, startEdge } from './edge-harness.ts';
 import { codeOf, digestOf, pushBlob } from './harness.ts';
 
-interface Cache {
+interface Cache extends AsyncDisposable {
   url: string;
+  root: string;
   cache: CachingRegistry;
   clock: { now: number };
 }
@@ -28,14 +29,15 @@ afterAll(() => stack.disposeAsync());
 
 async function startCache(
   upstreams: string[],
-  options: { credentials?: RegistryCredentials; limitBytes?: number } = {},
+  options: { credentials?: RegistryCredentials; limitBytes?: number; root?: string } = {},
 ): Promise<Cache> {
-  const root = await mkdtemp(join(tmpdir(), 'silo-cache-'));
+  const root = options.root ?? (await mkdtemp(join(tmpdir(), 'silo-cache-')));
   stack.defer(() => rm(root, { recursive: true, force: true }));
-  const store = stack.use(await openFolderStore(join(root, 'local')));
-  const transport = stack.use(createTransport());
+  const own = stack.use(new AsyncDisposableStack());
+  const store = own.use(await openFolderStore(join(root, 'local')));
+  const transport = own.use(createTransport());
   const clock = { now: Date.now() };
-  const cache = stack.use(
+  const cache = own.use(
     await openCachingRegistry(createRegistry(store, { log: silentLog }), {
       root: join(root, 'cache'),
       upstreams: upstreams.map(parseUpstream),
@@ -50,9 +52,15 @@ async function startCache(
     }),
   );
   const server = createRegistryServer(cache.registry, { log: silentLog });
-  stack.defer(() => server.close());
+  own.defer(() => server.close());
   const bound = await server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
-  return { url: `http://127.0.0.1:${bound.kind === 'tcp' ? bound.port : 0}`, cache, clock };
+  return {
+    url: `http://127.0.0.1:${bound.kind === 'tcp' ? bound.port : 0}`,
+    root,
+    cache,
+    clock,
+    [Symbol.asyncDispose]: () => own.disposeAsync(),
+  };
 }
 
 describe('a cache of a registry', () => {
@@ -220,6 +228,27 @@ describe('a cache of a registry', () => {
     expect(await codeOf(await fetch(`${stranger.url}/v2/team/app/manifests/v1`))).toBe(
       '404 MANIFEST_UNKNOWN',
     );
+  });
+
+  test('knows after a restart what it has, whatever its index lost', async () => {
+    const before = await startCache([upstream.host]);
+    const read = async ({ url }: Cache): Promise<number> => {
+      await fetch(`${url}/v2/team/app/manifests/v1`);
+      return (await fetch(`${url}/v2/team/app/blobs/${digest}`)).status;
+    };
+    expect(await read(before)).toBe(200);
+    await before[Symbol.asyncDispose]();
+    await rm(join(before.root, 'cache', 'cache.db'));
+    await rm(join(before.root, 'cache', 'cache.db-wal'), { force: true });
+    upstream.requests.length = 0;
+    const after = await startCache([upstream.host], { root: before.root });
+    upstream.misbehave({
+      path: digest,
+      act: ({ body, response }) =>
+        void response.writeHead(200, { 'content-length': body?.bytes.length }).end(),
+    });
+    expect(await read(after)).toBe(200);
+    expect(asked(digest, 'GET')).toBe(0);
   });
 
   test('cannot be pushed to, while the rest of the registry can', async () => {

@@ -42,6 +42,15 @@ test('chunks count while they come, and an upload that met its quota is gone', a
   expect((await put(edge.url, 'a', randomBytes(100_000))).status).toBe(201);
 });
 
+test('an upload with the wrong digest gives its room back', async () => {
+  const edge = await start({ 'repository-quota': '1kB' });
+  const begun = await fetch(`${edge.url}/v2/a/blobs/uploads/`, { method: 'POST' });
+  const wrong = `${edge.url}${begun.headers.get('location')}?digest=${digestOf('other')}`;
+  const refused = await fetch(wrong, { method: 'PUT', body: randomBytes(900) });
+  expect(await codeOf(refused)).toBe('400 DIGEST_INVALID');
+  expect((await put(edge.url, 'a', randomBytes(900))).status).toBe(201);
+});
+
 test('what is deleted gives its room back, and what is there already costs none', async () => {
   const edge = await start({ 'repository-quota': '1kB' });
   const data = Buffer.alloc(1000);

@@ -1,4 +1,4 @@
-import { forbidden } from '../../foundation/base/errors.ts';
+import { forbidden, toSiloError } from '../../foundation/base/errors.ts';
 import { createKeyLock } from '../../foundation/base/key-lock.ts';
 import { isRepositoryName, type RepositoryName } from '../../foundation/oci/repository-name.ts';
 import type { Registry, UploadChunk } from './registry.ts';
@@ -56,15 +56,14 @@ export function limitRegistry(registry: Registry, quotas: Quotas, now: () => num
     ...chunk,
     bytes: metered(repository, id, chunk),
   });
-  /** An upload that met the limit leaves nothing. */
+  /** An upload that met the limit leaves nothing; one with the wrong digest was deleted by the registry. */
   const orCancel = async <T>(repository: RepositoryName, id: string, work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'quota-exceeded') {
-        await registry.uploads.cancel(repository, id).catch(() => undefined);
-        ledger.release(id);
-      }
+      const { code } = toSiloError(error);
+      if (code === 'quota-exceeded') await registry.uploads.cancel(repository, id).catch(() => undefined);
+      if (code === 'quota-exceeded' || code === 'digest-invalid') ledger.release(id);
       throw error;
     }
   };

@@ -5,6 +5,7 @@ import { toSiloError, unsupported } from '../../../foundation/base/errors.ts';
 import type { Log } from '../../../foundation/base/log.ts';
 import { openDatabase } from '../../../foundation/db/database.ts';
 import type { RepositoryName } from '../../../foundation/oci/repository-name.ts';
+import type { ContentStore } from '../../../resources/content/content.ts';
 import { openContentStore } from '../../../resources/content/content-store.ts';
 import type { RegistryAccess } from '../../../resources/distribution/distribution.ts';
 import { createRegistryClient } from '../../../resources/distribution/registry-client.ts';
@@ -12,7 +13,7 @@ import { defaultRetry } from '../../../resources/distribution/retry.ts';
 import type { Transport } from '../../../resources/distribution/transport.ts';
 import { createUpstreamClient } from '../../../resources/distribution/upstream-client.ts';
 import type { PageOf, Registry } from '../registry.ts';
-import { openCacheIndex } from './cache-index.ts';
+import { type CacheIndex, openCacheIndex } from './cache-index.ts';
 import { createCachedBlobs } from './cached-blobs.ts';
 import { createCachedLists } from './cached-lists.ts';
 import { createCachedManifests, readOnly } from './cached-manifests.ts';
@@ -52,6 +53,7 @@ export async function openCachingRegistry(local: Registry, options: CacheOptions
   const content = await openContentStore(join(root, 'content'));
   await content.sweepPartial(now() - partialLifeMs);
   const index = openCacheIndex(undo.use(openDatabase(join(root, 'cache.db'), { exclusive: true })));
+  await reconcile(content, index, now());
   const counts = new Map<string, number>();
   const upstreamOf = createUpstreams(options);
   let trimming: Promise<void> | undefined;
@@ -108,6 +110,14 @@ export async function openCachingRegistry(local: Registry, options: CacheOptions
       await kept.disposeAsync();
     },
   };
+}
+
+/** The files are the truth: what a death left without a row would never be counted nor removed. */
+async function reconcile(content: ContentStore, index: CacheIndex, nowMs: number): Promise<void> {
+  const there = new Map((await content.list()).map(({ digest, sizeBytes }) => [digest, sizeBytes]));
+  const known = new Set(index.leastUsed(Number.MAX_SAFE_INTEGER).map(({ digest }) => digest));
+  for (const digest of known) if (!there.has(digest)) index.removed(digest);
+  for (const [digest, sizeBytes] of there) if (!known.has(digest)) index.stored(digest, sizeBytes, nowMs);
 }
 
 /** One client for each upstream, so that tokens are kept. */
