@@ -7,6 +7,21 @@ const batchBytes = 1024 * 1024;
 /** So many bytes at a time are brought to the disk while the next ones come, so that the end of a large upload does not wait for all of it. */
 const syncBytes = 32 * 1024 * 1024;
 
+/** So many files at a time are flushed behind their uploads: each waits on a thread of the pool, which writing needs too. */
+const flushLimit = 4;
+
+/** Flushes a file when there is room among those that are being flushed; undefined when there is none. */
+export type FlushBehind = (file: FileHandle) => Promise<void> | undefined;
+
+export function createFlushBehind(): FlushBehind {
+  let running = 0;
+  return (file) => {
+    if (running >= flushLimit) return undefined;
+    running++;
+    return file.datasync().finally(() => running--);
+  };
+}
+
 /** A file that grows and is hashed on the way. */
 export interface GrowingFile {
   readonly file: FileHandle;
@@ -28,7 +43,11 @@ export async function hashedFile(file: FileHandle, algorithm: 'sha256' | 'sha512
 }
 
 /** Appends all that comes. When the source or a write fails, `sizeBytes` and the hash may disagree: hash the file again. */
-export async function appendAll(target: GrowingFile, source: AsyncIterable<Uint8Array>): Promise<void> {
+export async function appendAll(
+  target: GrowingFile,
+  source: AsyncIterable<Uint8Array>,
+  flushBehind: FlushBehind,
+): Promise<void> {
   let batch: Uint8Array[] = [];
   let batched = 0;
   let writing: Promise<void> = Promise.resolve();
@@ -38,8 +57,9 @@ export async function appendAll(target: GrowingFile, source: AsyncIterable<Uint8
   const syncBehind = async (): Promise<void> => {
     if (unsyncedBytes < syncBytes) return;
     await syncing;
+    syncing = flushBehind(target.file);
+    if (syncing === undefined) return;
     unsyncedBytes = 0;
-    syncing = target.file.datasync();
     syncing.catch(() => undefined);
   };
   const flush = async (): Promise<void> => {

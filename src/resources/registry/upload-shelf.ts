@@ -8,7 +8,7 @@ import type { RepositoryName } from '../../foundation/oci/repository-name.ts';
 import { publishFile, type ShelfContext } from './blob-shelf.ts';
 import { errnoOf, unlessMissing } from './errno.ts';
 import type { Upload, UploadShelf } from './store.ts';
-import { appendAll, type GrowingFile, hashedFile } from './upload-file.ts';
+import { appendAll, createFlushBehind, type GrowingFile, hashedFile } from './upload-file.ts';
 
 /** Uploads that wait for their next chunk with their hash in memory; others are hashed again when it comes. */
 const openLimit = 256;
@@ -25,6 +25,7 @@ export interface ClosableUploadShelf extends UploadShelf, AsyncDisposable {}
 
 export function createUploadShelf(context: ShelfContext): ClosableUploadShelf {
   const { paths } = context;
+  const flushBehind = createFlushBehind();
   // In order of last use.
   const opened = new Map<string, { upload: Upload; close: () => Promise<void>; isBusy: () => boolean }>();
 
@@ -59,7 +60,7 @@ export function createUploadShelf(context: ShelfContext): ClosableUploadShelf {
       async append(source) {
         busy = true;
         try {
-          await appendAll(current, source);
+          await appendAll(current, source, flushBehind);
         } catch (error) {
           // A full disk must not stay full because of half a blob; after a failed write nobody knows what is on the disk.
           if (isDiskFull(error) || errnoOf(error) === 'EIO') await discard();
