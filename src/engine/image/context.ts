@@ -106,7 +106,8 @@ export function createContext(deps: ImageDeps): Context {
     downloadTurns: createLimiter(deps.settings.downloads),
     unpackTurns: createLimiter(deps.settings.unpacks),
     uploadTurns: createLimiter(uploads),
-    streamTurns: createLimiter(Math.max(deps.settings.downloads, deps.settings.unpacks)),
+    // Twice, as those of whole blobs work on while the next are fetched.
+    streamTurns: createLimiter(2 * Math.max(deps.settings.downloads, deps.settings.unpacks)),
     downloads: createSharedWork('the download'),
     unpacks: createSharedWork('unpacking the layer'),
   };
