@@ -2,6 +2,7 @@ import { parseIpSubnet } from '../../foundation/base/ip-address.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import type { Database } from '../../foundation/db/database.ts';
 import type { SubnetPool } from './address-pool.ts';
+import { watchBridges } from './bridge-watch.ts';
 import { diagnoseForwarding, type ForwardingFinding } from './diagnose.ts';
 import { createEndpoints } from './endpoints.ts';
 import { findInterfaceIndex } from '../../foundation/kernel/netlink/interface-index.ts';
@@ -155,7 +156,21 @@ export async function createNetworkResources(
     await endpoints.repair();
     await hostFirewall.refresh();
   };
+  const bridges = watchBridges({
+    reactor: deps.reactor,
+    isOurs: (name) => networks.list().some(({ bridge }) => bridge === name),
+    missing: () =>
+      networks
+        .list()
+        .filter(({ id }) => endpoints.members(id).length > 0)
+        .flatMap(({ bridge }) =>
+          bridge !== undefined && findInterfaceIndex(bridge) === undefined ? [bridge] : [],
+        ),
+    repair: () => endpoints.repair(),
+    log,
+  });
   const uninstall = async (): Promise<void> => {
+    bridges[Symbol.dispose]();
     watch[Symbol.dispose]();
     await hostFirewall.remove();
     await links.removeStrangers(new Set());
@@ -163,6 +178,7 @@ export async function createNetworkResources(
     await watch.write(`add table inet ${names.table}\ndelete table inet ${names.table}\n`);
   };
   const close = async (): Promise<void> => {
+    bridges[Symbol.dispose]();
     watch[Symbol.dispose]();
     await endpoints.close();
   };

@@ -1,10 +1,7 @@
 import { toSiloError } from '../../foundation/base/errors.ts';
 import type { Log } from '../../foundation/base/log.ts';
-import {
-  watchNftables,
-  type NftablesEvent,
-  type NftablesMonitor,
-} from '../../foundation/kernel/netlink/nftables-events.ts';
+import type { NetlinkMonitor } from '../../foundation/kernel/netlink/monitor.ts';
+import { watchNftables, type NftablesEvent } from '../../foundation/kernel/netlink/nftables-events.ts';
 import type { Reactor } from '../../foundation/kernel/reactor.ts';
 import { mirrorPrefix } from './host-input.ts';
 
@@ -79,7 +76,7 @@ export function watchFirewall(deps: FirewallWatchDeps): FirewallWatch {
     if (damaged || foreign) reactLater();
   };
 
-  let monitor: NftablesMonitor | undefined;
+  let monitor: NetlinkMonitor | undefined;
   try {
     monitor = reactor && watchNftables(reactor, see);
   } catch (error) {
