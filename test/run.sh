@@ -31,23 +31,24 @@ check() {
 }
 
 # The number in the summary line of `bun test` that ends with this word.
-count() { sed -n "s/^ *\([0-9][0-9]*\) $1s\{0,1\}\$/\1/p" "$results/log" | tail -n 1; }
+count() { sed -n "s/^ *\([0-9][0-9]*\) $1s\{0,1\}\$/\1/p" "$own/log" | tail -n 1; }
 
 # Runs the tests of a folder; what it could not run counts as a failure too.
 run_part() {
   part=$1
   shift
   [ -n "$(find "$part" -name '*.test.ts' -print | head -n 1)" ] || return 0
-  { timeout --foreground -k 10 "$limit" "$bun" test --timeout 120000 "./$part/" "$@" 2>&1 </dev/null && echo 0 >"$results/status" || echo $? >"$results/status"; } |
-    tee "$results/log" | grep -Ev '^(\((pass|skip|todo)\) |bun test v|$)' || true
-  status=$(cat "$results/status")
+  own=$(mktemp -d -p "$results")
+  { timeout --foreground -k 10 "$limit" "$bun" test --timeout 120000 "./$part/" "$@" 2>&1 </dev/null && echo 0 >"$own/status" || echo $? >"$own/status"; } |
+    tee "$own/log" | grep -Ev '^(\((pass|skip|todo)\) |bun test v|$)' || true
+  status=$(cat "$own/status")
   ran=$(count pass) wrong=$(count fail)
-  sed -n "s|^(skip) |$part: |p; s|^(todo) |$part: to do: |p; s|^skipped: |$part: why: |p" "$results/log" >>"$results/skipped"
+  sed -n "s|^(skip) |$part: |p; s|^(todo) |$part: to do: |p; s|^skipped: |$part: why: |p" "$own/log" >>"$results/skipped"
   # What went wrong before a test's verdict, without the source that bun shows around it.
   awk -v part="$part" '/^error: |^[-+] |^Expected|^Received/ && lines < 12 { why = why "\n    " substr($0, 1, 300); lines++ }
     /^\((pass|skip|todo)\) / { why = ""; lines = 0 }
-    /^\(fail\) / && !seen[$0]++ { print part ": " $0 why; why = ""; lines = 0 }' "$results/log" >>"$results/failures"
-  if [ -z "$ran" ] || ! grep -q '^Ran [0-9]* test' "$results/log"; then
+    /^\(fail\) / && !seen[$0]++ { print part ": " $0 why; why = ""; lines = 0 }' "$own/log" >>"$results/failures"
+  if [ -z "$ran" ] || ! grep -q '^Ran [0-9]* test' "$own/log"; then
     case $status in 124 | 137) why="was ended after $limit seconds, or killed" ;; *) why="ended with status $status" ;; esac
     echo "$part $why, without a summary: what it did not run counts as one failure" | tee -a "$results/failures"
     wrong=$((${wrong:-0} + 1))
@@ -55,7 +56,7 @@ run_part() {
     echo "$part ended with status $status although no test failed: an error between the tests" | tee -a "$results/failures"
     wrong=1
   fi
-  passed=$((passed + ${ran:-0})) failed=$((failed + ${wrong:-0}))
+  echo "${ran:-0} ${wrong:-0}" >>"$results/counts"
 }
 
 check types node_modules/.bin/tsc -p .
@@ -66,9 +67,20 @@ if node -e 'const [major, minor] = process.versions.node.split(".").map(Number);
 else
   echo "lint and format: they need Node 20.19 or newer, this is $(node --version)" | tee -a "$results/skipped"
 fi
+# What mostly waits (for deaths, deadlines and restarts) runs beside the rest, which is most of the processors' work.
+waiting='test/crash test/frozen'
+for part in $waiting; do run_part "$part" "$@"; done >"$results/waiting" 2>&1 &
+beside=$!
+trap 'kill "$beside" 2>/dev/null || true; exit 130' INT TERM
 for part in src/* test/*; do
+  case " $waiting " in *" $part "*) continue ;; esac
   [ ! -d "$part" ] || run_part "$part" "$@"
 done
+wait "$beside" || failed=$((failed + 1))
+cat "$results/waiting"
+while read -r ran wrong; do
+  passed=$((passed + ran)) failed=$((failed + wrong))
+done <"$results/counts"
 if [ -s "$results/skipped" ]; then
   printf '\nskipped:\n'
   sort -u "$results/skipped" | sed 's/^/  /'

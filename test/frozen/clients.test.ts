@@ -5,7 +5,18 @@ import { findLeftovers } from '../crash/whole.ts';
 import { skipReason } from '../crash/world.ts';
 import { eventually } from '../e2e/footprint.ts';
 import { startEngine, type TestEngine } from '../e2e/harness.ts';
-import { ask, bootstrapBusybox, inspect, launch, logs, remove } from '../e2e/objects.ts';
+import {
+  ask,
+  bootstrapBusybox,
+  create,
+  inspect,
+  launch,
+  logs,
+  remove,
+  start,
+  unframe,
+  wait,
+} from '../e2e/objects.ts';
 import { lifeOfAnother } from './frozen-world.ts';
 
 if (skipReason) console.log(`skipped: clients that do not read: ${skipReason}`);
@@ -66,6 +77,37 @@ describe.skipIf(skipReason !== undefined)('clients that do not read or do not fi
     await remove(engine, 'talker');
     socket.destroy();
     expect(await findLeftovers(engine)).toEqual([]);
+  });
+
+  // Measured: Docker 26.1 does the same.
+  test('of several attached ones, one that never reads holds back the program and the others, until it goes', async () => {
+    await create(engine, 'talker', { Cmd: ['seq', '1', '1000000'] });
+    const attach = async (onData: (chunk: Buffer) => void): Promise<Socket> => {
+      const socket = connect(engine.socket);
+      socket.on('error', () => undefined);
+      socket.write(
+        'POST /containers/talker/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n',
+      );
+      // The head alone: nothing has been written yet.
+      await new Promise((resolve) => socket.once('data', resolve));
+      socket.on('data', onData);
+      return socket;
+    };
+    const deaf = await attach(() => undefined);
+    deaf.pause();
+    const chunks: Buffer[] = [];
+    const reader = await attach((chunk) => void chunks.push(chunk));
+    const ended = new Promise((resolve) => reader.once('end', resolve));
+    await start(engine, 'talker');
+    expect(await eventually(() => chunks.length > 0)).toBe(true);
+    await lifeOfAnother(engine);
+    expect((await inspect(engine, 'talker')).State.Status).toBe('running');
+    deaf.destroy();
+    expect(await wait(engine, 'talker')).toBe(0);
+    await ended;
+    expect(unframe(Buffer.concat(chunks)).length).toBe(6_888_896);
+    reader.destroy();
+    await remove(engine, 'talker');
   });
 
   test('500 connections with half a request hold nobody up and are let go', async () => {
