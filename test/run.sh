@@ -39,7 +39,12 @@ run_part() {
   shift
   [ -n "$(find "$part" -name '*.test.ts' -print | head -n 1)" ] || return 0
   own=$(mktemp -d -p "$results")
-  { timeout --foreground -k 10 "$limit" "$bun" test --timeout 120000 "./$part/" "$@" 2>&1 </dev/null && echo 0 >"$own/status" || echo $? >"$own/status"; } |
+  {
+    timeout --foreground -k 10 "$limit" "$bun" test --timeout 120000 "./$part/" "$@" 2>&1 </dev/null &
+    echo $! >"$own/pid"
+    wait $! && echo 0 >"$own/status" || echo $? >"$own/status"
+    rm "$own/pid"
+  } |
     tee "$own/log" | grep -Ev '^(\((pass|skip|todo)\) |bun test v|$)' || true
   status=$(cat "$own/status")
   ran=$(count pass) wrong=$(count fail)
@@ -71,7 +76,7 @@ fi
 waiting='test/crash test/frozen'
 for part in $waiting; do run_part "$part" "$@"; done >"$results/waiting" 2>&1 &
 beside=$!
-trap 'kill "$beside" 2>/dev/null || true; exit 130' INT TERM
+trap 'kill "$beside" $(cat "$results"/*/pid) 2>/dev/null || true; exit 130' INT TERM
 for part in src/* test/*; do
   case " $waiting " in *" $part "*) continue ;; esac
   [ ! -d "$part" ] || run_part "$part" "$@"
