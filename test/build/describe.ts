@@ -12,13 +12,23 @@ const platform = { os: 'linux', architecture: 'amd64' };
 const platforms = { build: platform, target: platform };
 
 /** All that reads a Dockerfile without an image: parse, plan, checks, graph. */
-export function readAll(name: string, bytes: Uint8Array, given: ReadonlyMap<string, string> = new Map()) {
-  const dockerfile = parseDockerfile(readSource(name, bytes));
-  const plan = planStages(dockerfile, { given, platform: platformArguments(platforms, '') });
-  const { findings } = checkDockerfile(dockerfile, { arguments: given, platforms });
-  const arguments_ = { given, platform: platformArguments(platforms, '') };
-  lower(dockerfile, plan, { ...arguments_, targetPlatform: 'linux/amd64', configOf: () => undefined });
+export function readAll(name: string, bytes: Uint8Array) {
+  const { dockerfile, plan } = lowered(name, bytes);
+  const { findings } = checkDockerfile(dockerfile, { platforms });
   return { dockerfile, plan, findings };
+}
+
+/** The graph of a file whose base images, if any, have no configuration. */
+export function lowered(name: string, bytes: Uint8Array) {
+  const dockerfile = parseDockerfile(readSource(name, bytes));
+  const args = { given: new Map<string, string>(), platform: platformArguments(platforms, '') };
+  const plan = planStages(dockerfile, args);
+  const graph = lower(dockerfile, plan, {
+    ...args,
+    targetPlatform: 'linux/amd64',
+    configOf: () => undefined,
+  });
+  return { dockerfile, plan, ...graph };
 }
 
 /** What a file means, compactly: one line for each instruction, with places as `@line:column+length`. */

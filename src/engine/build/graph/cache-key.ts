@@ -1,6 +1,6 @@
 import { sha256 } from '../../../foundation/oci/digest.ts';
 import type { Digest } from '../../../foundation/oci/digest.ts';
-import { canonical } from './graph.ts';
+import { canonical, listDigest } from './graph.ts';
 import type { CopyVertex, ExecMount, Vertex, VertexId } from './vertex.ts';
 
 /** One thing that a vertex's result depends on, besides its own definition. */
@@ -47,7 +47,7 @@ export function cacheKey(vertex: Vertex): CacheKey {
     }
     case 'exec': {
       const { root, mounts, ...definition } = vertex;
-      return keyOf({ ...definition, mounts: mounts.map(mountDefinition) }, [
+      return keyOf({ ...definition, env: listDigest(definition.env), mounts: mounts.map(mountDefinition) }, [
         { kind: 'key', input: root },
         ...mounts.flatMap(mountPart),
       ]);

@@ -4,6 +4,7 @@ import { parseDurationNs } from '../../image/duration.ts';
 import type { CommandLine, Healthcheck, Instruction, OnBuild } from '../language/instruction.ts';
 import type { StageScope } from '../language/stages/scope.ts';
 import { faultAt } from '../language/text/fault.ts';
+import { sourceLimits } from '../language/text/limits.ts';
 import type { Source } from '../language/text/source.ts';
 import type { Word } from '../language/text/span.ts';
 
@@ -20,7 +21,7 @@ export interface Configuring {
   scope: StageScope;
   source: Source;
   /** Of the stage so far. */
-  progress: { setsCommand: boolean };
+  progress: { setsCommand: boolean; ports: number };
 }
 
 /**
@@ -39,39 +40,33 @@ export function applyConfiguration(
     case 'ENV': {
       const pairs = instruction.pairs.map(({ key, value }) => [text(key), text(value)] as const);
       for (const [key, value] of pairs) scope.setEnvironment(key, value);
-      config.Env = [...scope.environment()].map(([key, value]) => `${key}=${value}`);
       return;
     }
     case 'LABEL':
-      config.Labels = {
-        ...config.Labels,
-        ...Object.fromEntries(instruction.pairs.map(({ key, value }) => [text(key), text(value)])),
-      };
+      // In place: a file may hold thousands.
+      config.Labels ??= {};
+      for (const { key, value } of instruction.pairs) setOwn(config.Labels, text(key), text(value));
       return;
     case 'CMD':
-      config.Cmd = argumentsOf(instruction.command, config);
+      config.Cmd = orNull(argumentsOf(instruction.command, config));
       config.ArgsEscaped = true;
       progress.setsCommand = true;
       return;
     case 'ENTRYPOINT':
-      config.Entrypoint = argumentsOf(instruction.command, config);
+      config.Entrypoint = orNull(argumentsOf(instruction.command, config));
       config.ArgsEscaped = true;
       // A command of the base was meant for another entrypoint.
       if (!progress.setsCommand) delete config.Cmd;
       return;
-    case 'EXPOSE': {
-      const ports = instruction.ports.flatMap((word) => portsOf(text(word), word, source));
-      config.ExposedPorts = {
-        ...config.ExposedPorts,
-        ...Object.fromEntries(ports.map((port) => [port, {}])),
-      };
+    case 'EXPOSE':
+      config.ExposedPorts ??= {};
+      for (const word of instruction.ports)
+        for (const port of portsOf(text(word), word, { source, progress })) config.ExposedPorts[port] = {};
       return;
-    }
-    case 'VOLUME': {
-      const paths = instruction.paths.map((word) => notBlank(text(word), word, source));
-      config.Volumes = { ...config.Volumes, ...Object.fromEntries(paths.map((path) => [path, {}])) };
+    case 'VOLUME':
+      config.Volumes ??= {};
+      for (const word of instruction.paths) setOwn(config.Volumes, notBlank(text(word), word, source), {});
       return;
-    }
     case 'USER':
       config.User = text(instruction.value);
       return;
@@ -88,7 +83,7 @@ export function applyConfiguration(
       config.Healthcheck = healthcheckOf(instruction, config);
       return;
     case 'ONBUILD': {
-      config.OnBuild = [...(config.OnBuild ?? []), triggerText(instruction.trigger)];
+      (config.OnBuild ??= []).push(triggerText(instruction.trigger));
       return;
     }
     case 'FROM':
@@ -98,6 +93,13 @@ export function applyConfiguration(
     case 'MAINTAINER':
       return;
   }
+}
+
+const orNull = (list: string[]): string[] | null => (list.length === 0 ? null : list);
+
+/** A plain assignment would lose the key `__proto__`. */
+function setOwn<Value>(record: Record<string, Value>, key: string, value: Value): void {
+  Object.defineProperty(record, key, { value, enumerable: true, writable: true, configurable: true });
 }
 
 /** The instruction as one text that parses back to it, here-documents included. */
@@ -120,7 +122,11 @@ function notBlank(text: string, { span }: Word, source: Source): string {
 }
 
 /** The value of a variable may hold several ports; addresses and ports of the host are ignored. */
-function portsOf(text: string, { span }: Word, source: Source): string[] {
+function portsOf(
+  text: string,
+  { span }: Word,
+  { source, progress }: Pick<Configuring, 'source' | 'progress'>,
+): string[] {
   return text.split(/\s+/).flatMap((word) => {
     if (word === '') return [];
     const match = /^(?:[^/]*:)?(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(word);
@@ -130,6 +136,12 @@ function portsOf(text: string, { span }: Word, source: Source): string[] {
       throw faultAt(source, span, {
         code: 'invalid-port',
         message: `invalid containerPort: ${word.slice(0, 60)}`,
+      });
+    progress.ports += last - first + 1;
+    if (progress.ports > sourceLimits.ports)
+      throw faultAt(source, span, {
+        code: 'too-many-ports',
+        message: `more than ${sourceLimits.ports} exposed ports`,
       });
     const protocol = (match[3] ?? 'tcp').toLowerCase();
     return Array.from({ length: last - first + 1 }, (_, index) => `${first + index}/${protocol}`);

@@ -22,12 +22,11 @@ export interface Surroundings extends Configuring {
 
 export function execOf(run: Run, around: Surroundings): ExecVertex {
   const { config, scope, root } = around;
-  const environment = new Map([...scope.arguments(), ...scope.environment()]);
   return {
     kind: 'exec',
     root,
     ...commandOf(run, config),
-    env: [...environment].map(([name, value]) => `${name}=${value}`),
+    env: scope.variables(),
     cwd: config.WorkingDir || '/',
     user: config.User ?? '',
     network: run.network?.text ?? 'default',

@@ -64,7 +64,7 @@ test('RUN sees arguments, environment, user, folder and shell as they stand at i
   expect(only(text, 'exec', { config: { Env: ['PATH=/bin', 'B=base'], WorkingDir: '/home' } })).toMatchObject(
     {
       args: ['sh', '-ec', 'echo $A'],
-      env: ['G=g', 'A=env', 'PATH=/bin', 'B=base', 'E=1g'],
+      env: ['PATH=/bin', 'B=base', 'G=g', 'A=env', 'E=1g'],
       cwd: '/home/w',
       user: 'u',
       network: 'default',

@@ -1,4 +1,5 @@
 import { sha256 } from '../../../foundation/oci/digest.ts';
+import type { Digest } from '../../../foundation/oci/digest.ts';
 import type { Vertex, VertexId, VertexPlace } from './vertex.ts';
 
 /** Vertices by id, inputs before those who need them. */
@@ -19,7 +20,7 @@ export function createGraph(): GraphBuilder {
     vertices,
     places,
     add(vertex, place) {
-      const id = sha256(canonical(vertex));
+      const id = sha256(canonical(withListDigest(vertex)));
       if (!vertices.has(id)) vertices.set(id, vertex);
       if (place !== undefined) {
         const known = places.get(id);
@@ -30,6 +31,20 @@ export function createGraph(): GraphBuilder {
     },
   };
 }
+
+const digests = new WeakMap<readonly string[], Digest>();
+
+/** Many RUNs share one list of variables, which may be long: its digest stands for it. */
+export function listDigest(list: readonly string[]): Digest {
+  const known = digests.get(list);
+  if (known !== undefined) return known;
+  const digest = sha256(JSON.stringify(list));
+  digests.set(list, digest);
+  return digest;
+}
+
+const withListDigest = (vertex: Vertex): object =>
+  vertex.kind === 'exec' ? { ...vertex, env: listDigest(vertex.env) } : vertex;
 
 /** JSON with sorted keys: the same description has the same bytes. */
 export function canonical(value: unknown): string {

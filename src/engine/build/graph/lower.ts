@@ -74,7 +74,7 @@ function lowerStage(planned: PlannedStage, around: Around): StageEnd {
   const { config, scope } = start;
   let { root } = start;
   const triggers = triggersOf(config);
-  const progress = { setsCommand: false };
+  const progress = { setsCommand: false, ports: 0 };
   delete config.OnBuild;
   const steps: readonly (readonly [Exclude<Instruction, From>, typeof triggers.source])[] = [
     ...triggers.list.map((trigger) => [trigger, triggers.source] as const),
@@ -96,6 +96,7 @@ function lowerStage(planned: PlannedStage, around: Around): StageEnd {
     const title = `${instruction.name} ${instruction.rest.text}`.slice(0, 1000);
     root = around.graph.add(vertex, { stage: stage.index, span: instruction.span, title });
   }
+  config.Env = [...scope.environment()].map(([name, value]) => `${name}=${value}`);
   return { root, config, scope };
 }
 

@@ -3,7 +3,7 @@ import { contentWord, expandedHereDocuments, expandedWords } from '../stages/exp
 import type { Usage } from '../stages/expand-word.ts';
 import { proxyArguments } from '../stages/predefined.ts';
 import { createGlobalScope, createStageScope } from '../stages/scope.ts';
-import type { BuildArguments, Scope, StageScope } from '../stages/scope.ts';
+import type { BuildArguments, GlobalScope, StageScope } from '../stages/scope.ts';
 import { nearest } from '../text/nearest.ts';
 import type { UndeclaredUse, VariableUses } from './finding.ts';
 
@@ -54,7 +54,7 @@ function undeclared(use: Usage, known: Iterable<string>): UndeclaredUse {
 interface Around {
   dockerfile: Dockerfile;
   args: BuildArguments;
-  globals: Scope;
+  globals: GlobalScope;
   finished: ReadonlyMap<string, Walked>;
   environmentOf: KnownEnvironment;
 }

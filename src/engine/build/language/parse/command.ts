@@ -14,9 +14,9 @@ export function commandLine(parsing: Parsing, from = parsing.restAt): CommandLin
     : { form: 'exec', words: list };
 }
 
-/** CMD and ENTRYPOINT; without words they clear what the base image has. */
+/** CMD and ENTRYPOINT. Without words they give the shell nothing to do, as in Docker; `[]` clears what the base image has. */
 export const parseCommand = (parsing: Parsing): Pick<Command, 'command'> => ({
-  command: parsing.rest.text === '' ? { form: 'exec', words: [] } : commandLine(parsing),
+  command: commandLine(parsing),
 });
 
 /** A JSON array and nothing else: text could not be given to a shell that is only now chosen. */

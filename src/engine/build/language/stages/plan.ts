@@ -8,7 +8,7 @@ import { didYouMean } from '../text/nearest.ts';
 import type { Word } from '../text/span.ts';
 import { findCycle, neededStages } from './order.ts';
 import { createGlobalScope } from './scope.ts';
-import type { BuildArguments, Scope } from './scope.ts';
+import type { BuildArguments, GlobalScope, Scope } from './scope.ts';
 
 /** Where files come from: another stage, a named context of the command line, an image, or nothing at all. */
 export type Origin =
@@ -29,7 +29,7 @@ export interface PlannedStage {
 }
 
 export interface StagePlan {
-  globals: Scope;
+  globals: GlobalScope;
   stages: readonly PlannedStage[];
   /** Index of the stage that is built. */
   target: number;

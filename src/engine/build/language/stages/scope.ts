@@ -1,4 +1,5 @@
 import { invalid } from '../../../../foundation/base/errors.ts';
+import { faultAt } from '../text/fault.ts';
 import { sourceLimits } from '../text/limits.ts';
 import type { Dockerfile, Stage } from '../dockerfile.ts';
 import type { Arg } from '../instruction.ts';
@@ -22,14 +23,20 @@ export interface Scope {
   expand(word: Word, options?: { keepQuotes?: boolean }): ExpandedWord;
 }
 
-/** Variables inside of a stage: ENV stands over ARG, whatever comes first. */
+/** What FROM sees; stages are opened upon it and share its budget. */
+export interface GlobalScope extends Scope {
+  missing: readonly Usage[];
+  budget: ExpansionBudget;
+}
+
+/** Variables inside of a stage. Of an ARG and an ENV of one name the later counts, as in Docker; only ENV stays in the image. */
 export interface StageScope extends Scope {
   /** ARG, one after the other, so that a default may use the one before. */
   declare(arg: Arg): Usage[];
   setEnvironment(name: string, value: string): void;
   environment(): ReadonlyMap<string, string>;
-  /** Declared arguments that have a value: what RUN sees besides the environment. */
-  arguments(): ReadonlyMap<string, string>;
+  /** What RUN sees, `NAME=value`: declared arguments that have a value, and the environment. The same list until something changes. */
+  variables(): readonly string[];
   /** What a stage that starts `FROM` this one begins with. */
   inherit(): StageScope;
 }
@@ -37,22 +44,36 @@ export interface StageScope extends Scope {
 interface Around {
   source: Source;
   escape: string;
+  budget: ExpansionBudget;
+}
+
+/** Characters that expansions with variables may still make, for a whole file. */
+export interface ExpansionBudget {
+  left: number;
 }
 
 const expander =
-  ({ source, escape }: Around, lookup: Scope['lookup']): Scope['expand'] =>
-  (word, { keepQuotes = false } = {}) =>
+  ({ source, escape, budget }: Around, lookup: Scope['lookup']): Scope['expand'] =>
+  (word, { keepQuotes = false } = {}) => {
     // Inside of here-documents the escape character is `\`, whatever the directive says: as in Docker.
-    expandWord(word, { source, escape: keepQuotes ? '\\' : escape, lookup, keepQuotes });
+    const expanded = expandWord(word, { source, escape: keepQuotes ? '\\' : escape, lookup, keepQuotes });
+    if (expanded.used.length > 0) budget.left -= expanded.text.length;
+    if (budget.left >= 0) return expanded;
+    throw faultAt(source, word.span, {
+      code: 'expansions-too-large',
+      message: `the values of variables make more than ${sourceLimits.expanded} characters of this file`,
+    });
+  };
 
 /** What FROM sees: ARGs before the first FROM, and the platform's arguments. */
-export function createGlobalScope(
-  dockerfile: Dockerfile,
-  args: BuildArguments,
-): Scope & { missing: Usage[] } {
+export function createGlobalScope(dockerfile: Dockerfile, args: BuildArguments): GlobalScope {
+  const budget = { left: sourceLimits.expanded };
   const values = new Map<string, string | undefined>();
   const lookup = (name: string): string | undefined => values.get(name) ?? args.platform.get(name);
-  const expand = expander({ source: dockerfile.source, escape: dockerfile.directives.escape }, lookup);
+  const expand = expander(
+    { source: dockerfile.source, escape: dockerfile.directives.escape, budget },
+    lookup,
+  );
   const missing: Usage[] = [];
   for (const { args: list } of dockerfile.globals)
     for (const { key, value } of list) {
@@ -61,17 +82,17 @@ export function createGlobalScope(
       missing.push(...(standard?.missing ?? []));
       values.set(name, args.given.get(name) ?? standard?.text ?? args.platform.get(name));
     }
-  return { lookup, expand, missing, declared: () => [...values.keys(), ...args.platform.keys()] };
+  return { lookup, expand, missing, budget, declared: () => [...values.keys(), ...args.platform.keys()] };
 }
 
 /** The scope at the start of a stage whose base is an image with this environment (none: `scratch`, or not known). */
 export function createStageScope(
   dockerfile: Pick<Dockerfile, 'source' | 'directives'>,
-  globals: Scope,
+  globals: GlobalScope,
   args: BuildArguments,
   base: ReadonlyMap<string, string> = new Map(),
 ): StageScope {
-  const around = { source: dockerfile.source, escape: dockerfile.directives.escape };
+  const around = { source: dockerfile.source, escape: dockerfile.directives.escape, budget: globals.budget };
   return openScope(around, { globals, args }, new Map(base), new Map());
 }
 
@@ -80,35 +101,55 @@ function openScope(
   outer: { globals: Scope; args: BuildArguments },
   environment: Map<string, string>,
   declared: Map<string, string | undefined>,
+  values: Map<string, string> = new Map(environment),
 ): StageScope {
   const sum = { length: 0 };
   for (const [name, value] of [...environment, ...declared]) sum.length += name.length + (value?.length ?? 0);
-  const lookup = (name: string): string | undefined => environment.get(name) ?? declared.get(name);
+  const lookup = (name: string): string | undefined => values.get(name);
   const expand = expander(around, lookup);
+  const format = createFormatter();
+  let variables: readonly string[] | undefined;
   return {
     lookup,
     expand,
     declared: () => [...environment.keys(), ...declared.keys()],
     declare(arg) {
       const missing: Usage[] = [];
+      variables = undefined;
       for (const { key, value } of arg.args) {
         const name = expand(key).text;
         const standard = value === undefined ? undefined : expand(value);
         missing.push(...(standard?.missing ?? []));
         const { args, globals } = outer;
         const given = args.given.get(name) ?? (standard === undefined ? globals.lookup(name) : standard.text);
-        put(declared, name, given ?? args.platform.get(name), sum);
+        const chosen = given ?? args.platform.get(name);
+        put(declared, name, chosen, sum);
+        if (chosen !== undefined) values.set(name, chosen);
       }
       return missing;
     },
     setEnvironment(name, value) {
       put(environment, name, value, sum);
+      values.set(name, value);
+      variables = undefined;
     },
     environment: () => environment,
-    arguments: () =>
-      new Map([...declared].flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
-    inherit: () => openScope(around, outer, new Map(environment), new Map(declared)),
+    variables: () => (variables ??= format(values)),
+    inherit: () => openScope(around, outer, new Map(environment), new Map(declared), new Map(values)),
   };
+}
+
+/** Thousands of RUNs with a variable between each share the text of those that did not change. */
+function createFormatter(): (values: ReadonlyMap<string, string>) => string[] {
+  const known = new Map<string, { value: string; text: string }>();
+  return (values) =>
+    Array.from(values, ([name, value]) => {
+      const before = known.get(name);
+      if (before?.value === value) return before.text;
+      const text = `${name}=${value}`;
+      known.set(name, { value, text });
+      return text;
+    });
 }
 
 /** Every stage copies the variables of its base, and every RUN has them all: their number and their sum of lengths are bounded. */

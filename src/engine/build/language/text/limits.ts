@@ -8,6 +8,10 @@ export interface SourceLimits {
   variables: number;
   /** Names and values of one stage together. */
   variableLength: number;
+  /** Characters that expansion makes of a file in all. */
+  expanded: number;
+  /** Ports that all EXPOSE together name. */
+  ports: number;
   /** Here-documents of one instruction. */
   hereDocuments: number;
 }
@@ -18,6 +22,8 @@ export const sourceLimits: SourceLimits = {
   instructions: 10_000,
   stages: 1000,
   variables: 2000,
-  variableLength: 512 << 10,
+  variableLength: 256 << 10,
+  expanded: 32 << 20,
+  ports: 200_000,
   hereDocuments: 1000,
 };
