@@ -234,7 +234,9 @@ describe('a cache of a registry', () => {
     const before = await startCache([upstream.host]);
     const read = async ({ url }: Cache): Promise<number> => {
       await fetch(`${url}/v2/team/app/manifests/v1`);
-      return (await fetch(`${url}/v2/team/app/blobs/${digest}`)).status;
+      const answer = await fetch(`${url}/v2/team/app/blobs/${digest}`);
+      expect(digestOf(new Uint8Array(await answer.arrayBuffer()))).toBe(digest);
+      return answer.status;
     };
     expect(await read(before)).toBe(200);
     await before[Symbol.asyncDispose]();
