@@ -12,9 +12,9 @@ import { noSuchImage } from './texts.ts';
 /** What the image's first name means: an index or a manifest. */
 export async function describeImage(context: Context, id: ImageId): Promise<Descriptor> {
   const { image, target } = meaningOf(context, id);
-  const read = await context.documents.find(target);
+  const read = await context.documents.recall(target);
   if (read) return descriptorOf(read);
-  const own = await context.documents.find(image.manifestDigest);
+  const own = await context.documents.recall(image.manifestDigest);
   if (!own) throw internal(`the manifest of image ${id} is missing`, { code: 'missing-blob' });
   return descriptorOf(own);
 }
