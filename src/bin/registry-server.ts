@@ -139,7 +139,8 @@ async function openRegistry(
   const transport = undo.use(createTransport(undefined, proxyFromEnvironment(process.env)));
   const cache = undo.use(
     await openCachingRegistry(registry, {
-      root: join(settings.root, 'cache'),
+      // Where no repository's name leads, and the collector does not look.
+      root: join(settings.root, '.silo', 'cache'),
       upstreams,
       transport,
       accessTo(host) {
