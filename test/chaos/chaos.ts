@@ -6,6 +6,7 @@ import { findLeftovers } from '../crash/whole.ts';
 import { bystander, openWorld, skipReason, type World } from '../crash/world.ts';
 import { inspect, logs } from '../e2e/objects.ts';
 import { run } from '../e2e/run.ts';
+import { missingPeers, startPeerRegistry } from '../registry/peer-registry.ts';
 import { beClient } from './client.ts';
 import { disasters, type Stage } from './disasters.ts';
 import { brokenPromises, brokenThings, type Promised, type Things } from './promises.ts';
@@ -39,9 +40,12 @@ async function main(): Promise<number> {
   const world = resources.use(
     await openWorld({ dataRoot: join(disk, 'data'), env: { UV_THREADPOOL_SIZE: '16' } }),
   );
+  const missing = missingPeers();
+  if (missing.length > 0) console.log(`nothing is pushed: there is no ${missing.join(', no ')}`);
+  const pushTo = missing.length > 0 ? undefined : resources.use(await startPeerRegistry()).host;
   const deadline = performance.now() + seconds * 1000;
   for (let round = 0; performance.now() < deadline && !interrupted.signal.aborted; round++) {
-    const wrong = await playRound(world, { disk, seed: seed + round, round });
+    const wrong = await playRound(world, { disk, pushTo, seed: seed + round, round });
     if (wrong.length === 0 || interrupted.signal.aborted) continue;
     console.log(`\nround ${round} (CHAOS_SEED=${seed + round} begins with it) went wrong:`);
     for (const line of wrong.slice(0, 40)) console.log(`  ${line}`);
@@ -59,7 +63,12 @@ const interrupted = new AbortController();
 /** What is wrong afterwards, one line each. */
 async function playRound(
   world: World,
-  { disk, seed: roundSeed, round }: { disk: string; seed: number; round: number },
+  {
+    disk,
+    pushTo,
+    seed: roundSeed,
+    round,
+  }: { disk: string; pushTo: string | undefined; seed: number; round: number },
 ): Promise<string[]> {
   const { engine } = world;
   const random = createRandom(roundSeed);
@@ -75,6 +84,8 @@ async function playRound(
   const working = Array.from({ length: clients }, (_, place) =>
     beClient({
       engine,
+      images: { registry: world.registry.host, archive: world.archive },
+      pushTo,
       name: `chaos${round}c${place}`,
       random: createRandom(roundSeed * 31 + place),
       signal: over.signal,

@@ -7,6 +7,10 @@ import { choose, type Random } from './random.ts';
 
 export interface ClientDeps {
   engine: TestEngine;
+  /** A registry with `app:1`, and an archive of an image. */
+  images: { registry: string; archive: Buffer<ArrayBuffer> };
+  /** Where to push; absent without Debian's registry. */
+  pushTo: string | undefined;
   name: string;
   random: Random;
   signal: AbortSignal;
@@ -145,6 +149,35 @@ const verbs: Record<string, Verb> = {
     const [repo, version] = tag.split(':');
     await ask(deps, 'commit', 'POST', `/commit?container=${promised.id}&repo=${repo}&tag=${version}`);
     await ask(deps, 'image remove', 'DELETE', `/images/${tag}?force=1`);
+  },
+  async pull(deps) {
+    const { registry } = deps.images;
+    await ask(
+      deps,
+      'pull',
+      'POST',
+      `/images/create?fromImage=${encodeURIComponent(`${registry}/app`)}&tag=1`,
+    );
+    if (deps.random() < 0.5) await ask(deps, 'image remove', 'DELETE', `/images/${registry}/app:1`);
+  },
+  async load({ engine, images, ...deps }) {
+    await watch({ engine, images, ...deps }, 'load', async () => {
+      const response = await fetch('http://localhost/images/load', {
+        unix: engine.socket,
+        method: 'POST',
+        body: images.archive,
+      });
+      return { status: response.status, text: await response.text() };
+    });
+    if (deps.random() < 0.5)
+      await ask({ engine, images, ...deps }, 'image remove', 'DELETE', '/images/archived:1');
+  },
+  async push(deps) {
+    if (deps.pushTo === undefined) return;
+    const repository = `${deps.pushTo}/${deps.name}`;
+    await ask(deps, 'tag', 'POST', `/images/busybox/tag?repo=${encodeURIComponent(repository)}&tag=1`);
+    await ask(deps, 'push', 'POST', `/images/${repository}/push?tag=1`);
+    await ask(deps, 'image remove', 'DELETE', `/images/${repository}:1`);
   },
   connect: (deps, promised) => place(deps, promised, 'connect'),
   disconnect: (deps, promised) => place(deps, promised, 'disconnect'),
