@@ -1,7 +1,7 @@
 import type { Case } from '../case.ts';
 import { command } from '../command.ts';
 import { launch, remove } from '../containers.ts';
-import { createNamespaces, serveZeroes, takeZeroes, zeroServer } from '../fixtures/namespaces.ts';
+import { serveZeroes, takeZeroes, withNamespaces, zeroServer } from '../fixtures/namespaces.ts';
 
 const network = 'silobench-pair';
 const port = 8000;
@@ -35,27 +35,24 @@ export const betweenContainers: Case = {
     };
   },
   /** Two namespaces on a bridge, the bridge in a third one: no rules of anybody on the way. */
-  async prepareFloor() {
-    const namespaces = createNamespaces();
-    const middle = await namespaces.make('bridge');
-    const inMiddle = (words: string): Promise<void> =>
-      command(['ip', '-n', middle.name, ...words.split(' ')]);
-    await inMiddle('link add br0 type bridge');
-    await inMiddle('link set br0 up');
-    const ends = [];
-    for (const [index, role] of ['server', 'client'].entries()) {
-      const end = await namespaces.make(role);
-      await inMiddle(`link add v${index} master br0 type veth peer name eth0 netns ${end.name}`);
-      await inMiddle(`link set v${index} up`);
-      await command(['ip', '-n', end.name, 'addr', 'add', `10.77.0.${index + 2}/24`, 'dev', 'eth0']);
-      await command(['ip', '-n', end.name, 'link', 'set', 'eth0', 'up']);
-      ends.push(end.path);
-    }
-    const [server = '', client = ''] = ends;
-    namespaces.later(serveZeroes(server, port));
-    return {
-      once: () => takeZeroes(client, '10.77.0.2', port),
-      cleanup: () => namespaces[Symbol.asyncDispose](),
-    };
-  },
+  prepareFloor: () =>
+    withNamespaces(async (namespaces) => {
+      const middle = await namespaces.make('bridge');
+      const inMiddle = (words: string): Promise<void> =>
+        command(['ip', '-n', middle.name, ...words.split(' ')]);
+      await inMiddle('link add br0 type bridge');
+      await inMiddle('link set br0 up');
+      const ends = [];
+      for (const [index, role] of ['server', 'client'].entries()) {
+        const end = await namespaces.make(role);
+        await inMiddle(`link add v${index} master br0 type veth peer name eth0 netns ${end.name}`);
+        await inMiddle(`link set v${index} up`);
+        await command(['ip', '-n', end.name, 'addr', 'add', `10.77.0.${index + 2}/24`, 'dev', 'eth0']);
+        await command(['ip', '-n', end.name, 'link', 'set', 'eth0', 'up']);
+        ends.push(end.path);
+      }
+      const [server = '', client = ''] = ends;
+      namespaces.later(serveZeroes(server, port));
+      return () => takeZeroes(client, '10.77.0.2', port);
+    }),
 };

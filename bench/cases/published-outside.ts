@@ -4,10 +4,10 @@ import type { Case } from '../case.ts';
 import { command } from '../command.ts';
 import { launch, remove } from '../containers.ts';
 import {
-  createNamespaces,
   type Namespaces,
   serveZeroes,
   takeZeroes,
+  withNamespaces,
   zeroServer,
 } from '../fixtures/namespaces.ts';
 
@@ -30,45 +30,44 @@ export const publishedOutside: Case = {
       NetworkSettings: { Ports: Record<string, { HostPort: string }[]> };
     };
     const hostPort = Number(facts.NetworkSettings.Ports[`${port}/tcp`]?.[0]?.HostPort);
-    const namespaces = createNamespaces();
-    const { client, host } = await attachClient(namespaces);
+    const trial = await withNamespaces(async (namespaces) => {
+      const { client, host } = await attachClient(namespaces);
+      return () => takeZeroes(client, host, hostPort);
+    });
     return {
-      once: () => takeZeroes(client, host, hostPort),
+      ...trial,
       async cleanup() {
-        await namespaces[Symbol.asyncDispose]();
+        await trial.cleanup();
         await remove(api, id);
       },
     };
   },
   /** A machine of three namespaces: client, host with the least rules that publish a port and hide the container, container. */
-  async prepareFloor(fixtures) {
-    const namespaces = createNamespaces();
-    const middle = await namespaces.make('host');
-    const server = await namespaces.make('server');
-    const { client, host } = await attachClient(namespaces, middle.name);
-    const inMiddle = (...words: string[]): Promise<void> =>
-      command(['ip', 'netns', 'exec', middle.name, ...words]);
-    for (const words of [
-      'ip link add br0 type bridge',
-      'ip addr add 10.77.0.1/24 dev br0',
-      'ip link set br0 up',
-      `ip link add v0 master br0 type veth peer name eth0 netns ${server.name}`,
-      'ip link set v0 up',
-      `ip -n ${server.name} addr add 10.77.0.2/24 dev eth0`,
-      `ip -n ${server.name} link set eth0 up`,
-      `ip -n ${server.name} route add default via 10.77.0.1`,
-    ])
-      await inMiddle(...words.split(' '));
-    await inMiddle('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
-    const rules = join(await fixtures.emptyFolder(), 'rules');
-    await writeFile(rules, ruleset);
-    await inMiddle('nft', '-f', rules);
-    namespaces.later(serveZeroes(server.path, port));
-    return {
-      once: () => takeZeroes(client, host, port),
-      cleanup: () => namespaces[Symbol.asyncDispose](),
-    };
-  },
+  prepareFloor: (fixtures) =>
+    withNamespaces(async (namespaces) => {
+      const middle = await namespaces.make('host');
+      const server = await namespaces.make('server');
+      const { client, host } = await attachClient(namespaces, middle.name);
+      const inMiddle = (...words: string[]): Promise<void> =>
+        command(['ip', 'netns', 'exec', middle.name, ...words]);
+      for (const words of [
+        'ip link add br0 type bridge',
+        'ip addr add 10.77.0.1/24 dev br0',
+        'ip link set br0 up',
+        `ip link add v0 master br0 type veth peer name eth0 netns ${server.name}`,
+        'ip link set v0 up',
+        `ip -n ${server.name} addr add 10.77.0.2/24 dev eth0`,
+        `ip -n ${server.name} link set eth0 up`,
+        `ip -n ${server.name} route add default via 10.77.0.1`,
+      ])
+        await inMiddle(...words.split(' '));
+      await inMiddle('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
+      const rules = join(await fixtures.emptyFolder(), 'rules');
+      await writeFile(rules, ruleset);
+      await inMiddle('nft', '-f', rules);
+      namespaces.later(serveZeroes(server.path, port));
+      return () => takeZeroes(client, host, port);
+    }),
 };
 
 const ruleset = `table inet floor {
