@@ -67,7 +67,14 @@ describe.if(able)('packages on an empty root', () => {
     const before = leftovers();
     const request = { what: 'distroless:bookworm', packages: ['tool'], sources: [archive.source] };
     const notes: BootstrapProgress[] = [];
-    const a = await first.images.bootstrap({ ...request, onProgress: (note) => notes.push(note) });
+    const lines: string[] = [];
+    const a = await first.images.bootstrap({
+      ...request,
+      onProgress: (note) => notes.push(note),
+      onLine: (line) => lines.push(line),
+    });
+    expect(lines.at(-1)).toBe(`made distroless:bookworm ${a.id}`);
+    expect(lines.join('\n')).not.toContain('Unable to read');
     const b = await second.images.bootstrap(request);
     expect([a.id, a.manifestDigest]).toEqual([b.id, b.manifestDigest]);
     expect(a.name).toBe('docker.io/library/distroless:bookworm');

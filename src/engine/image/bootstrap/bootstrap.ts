@@ -1,5 +1,10 @@
 import { invalid } from '../../../foundation/base/errors.ts';
-import { formatReference, parseReference, withDefaultTag } from '../../../foundation/oci/reference.ts';
+import {
+  familiarName,
+  formatReference,
+  parseReference,
+  withDefaultTag,
+} from '../../../foundation/oci/reference.ts';
 import { announceImage } from '../announce.ts';
 import type { Context } from '../context.ts';
 import type { Bootstrap, BootstrappedImage } from '../image.ts';
@@ -27,7 +32,7 @@ export async function bootstrapImage(
     reference,
     ...(signal ? { signal } : {}),
   });
-  onLine?.(`made ${rootfs.name} ${image.id}`);
+  onLine?.(`made ${familiarName(reference)} ${image.id}`);
   announceImage(context, 'import', image);
   return { ...image, name: formatReference(reference) };
 }

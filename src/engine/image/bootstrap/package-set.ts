@@ -53,7 +53,7 @@ export async function downloadPackages(request: PackageSetRequest): Promise<Pack
   const { folder, sources, architecture } = request;
   checkPackages(request.packages);
   const at = (name: string): string => join(folder, name);
-  for (const name of ['state/lists/partial', 'cache/archives/partial'])
+  for (const name of ['state/lists/partial', 'cache/archives/partial', 'none'])
     await mkdir(at(name), { recursive: true });
   const wanted = new Set([...always, ...request.packages]);
   const present = assumed.filter((name) => !wanted.has(name));
@@ -68,9 +68,9 @@ export async function downloadPackages(request: PackageSetRequest): Promise<Pack
     `-oDir::State::status=${at('status')}`,
     `-oDir::Cache=${at('cache')}`,
     `-oDir::Etc::sourcelist=${at('sources.list')}`,
-    '-oDir::Etc::sourceparts=-',
-    '-oDir::Etc::preferences=-',
-    '-oDir::Etc::preferencesparts=-',
+    `-oDir::Etc::sourceparts=${at('none')}`,
+    '-oDir::Etc::preferences=/dev/null',
+    `-oDir::Etc::preferencesparts=${at('none')}`,
     `-oAPT::Architecture=${architecture}`,
     `-oAPT::Architectures=${architecture}`,
     '-oAPT::Install-Recommends=false',
