@@ -60,19 +60,18 @@ async function pullTrial(
   start: () => Promise<EmptyRegistry>,
   { count, megabytes, clients }: Sizes,
 ): Promise<Trial> {
-  const registry = await start();
-  const traffic = createTraffic(registry.host, clients);
+  await using undo = new AsyncDisposableStack();
+  const registry = undo.use(await start());
+  const traffic = undo.use(createTraffic(registry.host, clients));
   const tail = randomBytes(megabytes * 1024 * 1024 - 64);
   const blobs = Array.from({ length: Math.min(4, count) }, () => makeBlob(tail));
   for (const blob of blobs) await traffic.push('bench/blobs', blob);
   const all = Array.from({ length: count }, (_, index) => blobs[index % blobs.length] ?? makeBlob(tail));
   await quietDisk();
+  const kept = undo.move();
   return {
     once: () => timed(() => inParallel(all, clients, (blob) => traffic.pull('bench/blobs', blob))),
-    async cleanup() {
-      traffic[Symbol.dispose]();
-      await registry[Symbol.asyncDispose]();
-    },
+    cleanup: () => kept.disposeAsync(),
   };
 }
 

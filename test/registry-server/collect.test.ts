@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   codeOf,
@@ -115,26 +116,29 @@ test('what a push without a manifest left goes too, and a repository in which no
 });
 
 test('a manifest that cannot be read stops every deletion in its repository', async () => {
-  await using local = await startWithClock();
-  const document = await makeManifest(local.url, 'gc/hurt');
-  await putManifest(local.url, { repository: 'gc/hurt', reference: '1' }, document);
-  await pushBlob(local.url, 'gc/hurt', 'garbage');
-  const path = join(local.root, 'gc/hurt/blobs/sha256', digestOf(document).replace('sha256:', ''));
-  await Bun.write(path, 'damaged');
-  // Only who has not read it yet notices.
-  await using again = await startAgain(local, 61_000);
-  expect(await again.registry.upkeep.collectGarbage()).toMatchObject({ blobs: 0 });
+  const root = await mkdtemp(join(tmpdir(), 'silo-registry-'));
+  try {
+    let document: string;
+    {
+      await using local = await startLocalRegistry({ root });
+      document = await makeManifest(local.url, 'gc/hurt');
+      await putManifest(local.url, { repository: 'gc/hurt', reference: '1' }, document);
+      await pushBlob(local.url, 'gc/hurt', 'garbage');
+      await pushBlob(local.url, 'gc/whole', 'garbage');
+    }
+    const path = join(root, 'gc/hurt/blobs/sha256', digestOf(document).replace('sha256:', ''));
+    await writeFile(path, 'damaged');
+    // Only who has not read it yet notices.
+    const options = { root, graceMs: 60_000, now: () => Date.now() + 61_000, servedSinceMs: 0 };
+    await using again = await startLocalRegistry(options);
+    expect(await again.registry.upkeep.collectGarbage()).toMatchObject({ blobs: 1 });
+    expect(await exists(again.url, 'gc/hurt', digestOf('garbage'))).toBe(true);
+    expect(await exists(again.url, 'gc/whole', digestOf('garbage'))).toBe(false);
+    expect((await fetch(`${again.url}/v2/gc/hurt/manifests/1`)).status).toBe(500);
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
 });
-
-async function startAgain(local: LocalRegistry, ageMs: number): Promise<LocalRegistry> {
-  await local[Symbol.asyncDispose]();
-  return startLocalRegistry({
-    root: local.root,
-    graceMs: 60_000,
-    now: () => Date.now() + ageMs,
-    servedSinceMs: 0,
-  });
-}
 
 test('pushes that race with the collector are never acknowledged without their blobs', async () => {
   // No grace at all: only the check within the lock is left.
