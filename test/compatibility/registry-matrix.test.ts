@@ -69,7 +69,6 @@ describe.if(able)('registries', () => {
   const stack = new AsyncDisposableStack();
   // In small letters: Podman makes a name of an image of it.
   const folder = join(tmpdir(), `silo-matrix-${randomBytes(6).toString('hex')}`);
-  mkdirSync(folder, { mode: 0o700 });
   const places = new Map<string, Place>();
   const clients = new Map<ClientName, Client>();
   let played: Promise<unknown> = Promise.resolve();
@@ -100,6 +99,7 @@ describe.if(able)('registries', () => {
   }
 
   beforeAll(async () => {
+    mkdirSync(folder, { mode: 0o700 });
     stack.defer(() => rm(folder, { recursive: true, force: true }));
     await writeOciLayout(world.layouts.pushed, pushed);
     const certificates = makeCertificates(join(folder, 'tls'));
