@@ -122,14 +122,3 @@ test('targets, arguments, and files that are not there are told with the nearest
     err: '[Warning] build argument W is declared by no ARG of Dockerfile\n',
   });
 });
-
-test('building itself says that it comes later, also with options of Docker', async () => {
-  expect(await silo(['build', '.'])).toMatchObject({
-    code: 1,
-    err: expect.stringContaining('building images comes with a later version'),
-  });
-  expect(await silo(['build', '-t', 'x', '.'])).toMatchObject({
-    code: 125,
-    err: expect.stringContaining('Hint: building images comes with a later version'),
-  });
-});

@@ -10,6 +10,7 @@ import type {
 import type { ContainerStats } from '../container/stats/stats.ts';
 import type { ContainerChanges, ContainerCommit } from '../container/files/files.ts';
 import type { ContainerFiles } from '../container/files/files.ts';
+import type { Builds } from '../build/solve/types.ts';
 import type { Events } from '../events/events.ts';
 import type {
   Bootstrap,
@@ -33,6 +34,7 @@ export interface Engine extends AsyncDisposable {
   readonly stats: ContainerStats;
   readonly changes: ContainerChanges & ContainerCommit;
   readonly files: Pick<ContainerFiles, 'stat' | 'read' | 'write'>;
+  readonly builds: Builds;
   readonly networks: NetworkQueries;
   readonly volumes: VolumeCommands;
   readonly disk: DiskCommands;

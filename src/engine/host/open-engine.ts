@@ -24,6 +24,8 @@ import { createOciDriver } from '../../resources/runtime/oci/driver.ts';
 import { openSnapshots } from '../../resources/snapshot/snapshots.ts';
 import { openVolumes } from '../../resources/volume/volumes.ts';
 import { type ContainerEngine, createContainerEngine } from '../container/container-engine.ts';
+import { createBuilds } from '../build/solve/build.ts';
+import { sweepSteps } from '../build/solve/step.ts';
 import { createEvents } from '../events/bus.ts';
 import { createImageEngine } from '../image/create-image-engine.ts';
 import { createCleaner, watchUses } from './cleaning/cleaner.ts';
@@ -215,16 +217,30 @@ export async function openEngine(
   const cgroupVersion = mode === 'v2' ? '2' : '1';
   const facts = gatherHostFacts(settings, { programs, initBinary, cgroupVersion, now });
   const [host] = await Promise.all([facts, opened.recover()]);
+  await sweepSteps({ containers: opened.containers, log });
+  const { streams, changes, files } = opened;
+  const builds = createBuilds({
+    images,
+    containers: opened.containers,
+    streams,
+    changes,
+    files,
+    database,
+    directory: at('tmp'),
+    log,
+    now,
+  });
   const owned = undo.move();
   return {
     events,
     images,
     containers: opened.containers,
-    streams: opened.streams,
+    streams,
     execs: opened.execs,
     stats: opened.stats,
-    changes: opened.changes,
-    files: opened.files,
+    changes,
+    files,
+    builds,
     networks: createNetworkQueries({
       places: opened.networks,
       networks: network.networks,

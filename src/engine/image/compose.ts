@@ -95,7 +95,7 @@ function configOf(
     ...platform,
     config: request.run,
     rootfs: { type: 'layers', diff_ids: [...rootfs.diff_ids, ...(diffId ? [diffId] : [])] },
-    history: [...(history ?? []), step],
+    history: request.keepsHistory ? (history ?? []) : [...(history ?? []), step],
   };
 }
 

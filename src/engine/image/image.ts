@@ -294,6 +294,8 @@ export interface ComposeRequest {
   /** What `history` shows. */
   createdBy?: string;
   comment?: string;
+  /** Another configuration alone is no step: the history stays the base's. */
+  keepsHistory?: boolean;
   reference?: Reference;
   signal?: AbortSignal;
 }

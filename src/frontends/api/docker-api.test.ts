@@ -54,7 +54,7 @@ test('unknown pages and versions out of range are refused with the words of the 
       400,
       'invalid reference format: repository name (library/BAD) must be lowercase',
     ],
-    ['POST', '/build', 501, 'building images is not supported yet'],
+    ['POST', '/build?version=2', 501, 'the build parameter version is not supported yet'],
     [
       'GET',
       '/swarm',

@@ -199,6 +199,20 @@ export interface OutputStream {
   body: AsyncIterable<Buffer>;
 }
 
+/** The parameters of `POST /build`. */
+export interface BuildCall {
+  dockerfile: string;
+  tags: readonly string[];
+  buildArguments: Readonly<Record<string, string>>;
+  labels: Readonly<Record<string, string>>;
+  target?: string;
+  platform?: string;
+  network?: string;
+  noCache: boolean;
+  pull: boolean;
+  quiet: boolean;
+}
+
 export interface ImageCalls {
   /** Ours: keeps the image from background cleaning. */
   pin(name: string, options?: CallOptions): Promise<void>;
@@ -230,6 +244,12 @@ export interface ImageCalls {
   load(
     archive: AsyncIterable<Uint8Array>,
     options?: CallOptions & { quiet?: boolean; platform?: string },
+  ): AsyncIterable<JsonMessage>;
+  /** Builds an image from a tar of its context. */
+  build(
+    context: AsyncIterable<Uint8Array>,
+    request: BuildCall,
+    options?: CallOptions,
   ): AsyncIterable<JsonMessage>;
   /** `source` is `-` with an archive, or a URL that the daemon fetches. */
   import(

@@ -72,6 +72,24 @@ export function createImageCalls(transport: Transport): ImageCalls {
         upload: { type: 'application/x-tar', data: archive },
         signal,
       }),
+    build: (context, request, { signal } = {}) =>
+      messages(transport, {
+        method: 'POST',
+        path: `/build${request.tags.map((tag, index) => `${index === 0 ? '?' : '&'}t=${encodeURIComponent(tag)}`).join('')}`,
+        query: {
+          dockerfile: request.dockerfile,
+          buildargs: JSON.stringify(request.buildArguments),
+          labels: JSON.stringify(request.labels),
+          target: request.target,
+          platform: request.platform,
+          networkmode: request.network,
+          nocache: request.noCache,
+          pull: request.pull,
+          q: request.quiet,
+        },
+        upload: { type: 'application/x-tar', data: context },
+        signal,
+      }),
     import: (request, { signal } = {}) =>
       messages(transport, {
         method: 'POST',

@@ -93,11 +93,17 @@ function lowerStage(planned: PlannedStage, around: Around): StageEnd {
     applyConfiguration(instruction, surroundings);
     const vertex = vertexOf(instruction, surroundings);
     if (vertex === undefined) continue;
-    const title = `${instruction.name} ${instruction.rest.text}`.slice(0, 1000);
+    const title = titleOf(instruction);
     root = around.graph.add(vertex, { stage: stage.index, span: instruction.span, title });
   }
   config.Env = [...scope.environment()].map(([name, value]) => `${name}=${value}`);
   return { root, config, scope };
+}
+
+/** An instruction in one line, flags as they were written. */
+export function titleOf({ name, flags, rest }: Instruction): string {
+  const words = flags.map((flag) => `--${flag.name}${flag.value === undefined ? '' : `=${flag.value.text}`} `);
+  return `${name} ${words.join('')}${rest.text}`.slice(0, 1000);
 }
 
 function vertexOf(instruction: Instruction, surroundings: Surroundings) {

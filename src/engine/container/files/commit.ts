@@ -16,7 +16,8 @@ export const createCommit =
     const record = context.store.get(nameOrId);
     check(record, request);
     const base = context.images.resolve(record.imageId);
-    const run = imageConfigOf(record.config, base.config.config ?? {}, request);
+    const { bare } = request;
+    const run = bare ? {} : imageConfigOf(record.config, base.config.config ?? {}, request);
     const { mount } = await snapshotOf(context, record);
     await using frozen = await freezeForCommit(context, record, request.pause);
     const isSame = await isUnchanged(mount);
@@ -28,7 +29,7 @@ export const createCommit =
       createdAtMs: context.now(),
       author,
       comment,
-      createdBy: (record.config.command ?? []).join(' '),
+      createdBy: bare?.createdBy ?? (record.config.command ?? []).join(' '),
       ...(reference ? { reference } : {}),
       ...(signal ? { signal } : {}),
     });

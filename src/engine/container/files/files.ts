@@ -69,5 +69,7 @@ export interface CommitRequest {
   changes: string[];
   /** Goes over the container's configuration, field by field as Docker joins them. */
   config?: ImageRunConfig;
+  /** The image gets no configuration at all, whatever the container's is; `createdBy` is for its history. For steps of builds. */
+  bare?: { createdBy: string };
   signal?: AbortSignal;
 }

@@ -18,7 +18,7 @@ export function createPruneTurns(): <T>(work: () => Promise<T>) => Promise<T> {
 /** Tells watchers of events what a prune gave back. */
 export function announcePrune(
   { events }: Pick<Engine, 'events'>,
-  type: 'container' | 'image' | 'network' | 'volume',
+  type: 'builder' | 'container' | 'image' | 'network' | 'volume',
   reclaimedBytes: number,
 ): void {
   events.publish({ type, action: 'prune', id: '', attributes: { reclaimed: String(reclaimedBytes) } });

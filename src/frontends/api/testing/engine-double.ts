@@ -43,6 +43,7 @@ export function engineDouble(
     networks: { list: () => [sampleNetwork], get: () => sampleNetwork, members: () => [] },
     execs: { of: () => [] },
     disk: { usage: async () => sampleUsage },
+    builds: { isStep: () => false, prune: async () => [] },
     volumes: { list: () => [sampleVolume], get: () => sampleVolume },
   };
   const part = (name: keyof Engine): object => guarded(String(name), { ...defaults[name], ...parts[name] });
@@ -51,6 +52,7 @@ export function engineDouble(
       (
         [
           'images',
+          'builds',
           'containers',
           'streams',
           'execs',

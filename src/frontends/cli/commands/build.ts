@@ -1,4 +1,6 @@
-import { toSiloError, unsupported } from '../../../foundation/base/errors.ts';
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { toSiloError } from '../../../foundation/base/errors.ts';
 import { hostPlatform, parsePlatform } from '../../../foundation/oci/platform.ts';
 import { checkDockerfile } from '../../../engine/build/language/checks/check.ts';
 import type { CheckResult } from '../../../engine/build/language/checks/check.ts';
@@ -12,22 +14,22 @@ import {
 } from '../../../engine/build/language/stages/predefined.ts';
 import { unusedArguments } from '../../../engine/build/language/stages/scope.ts';
 import { readSource } from '../../../engine/build/language/text/read-source.ts';
+import type { BuildCall } from '../../client/client.ts';
+import { openContext } from '../build/open-context.ts';
 import { readInputs } from '../build/read-inputs.ts';
 import type { BuildInputs } from '../build/read-inputs.ts';
 import { faultJson, findingsJson, formatFindings } from '../build/show-findings.ts';
 import { defineCommand } from '../command.ts';
+import { showProgress } from '../output/progress.ts';
 import { visible } from '../output/text.ts';
-
-const notYet = 'building images comes with a later version of Silo';
-const instead = "'silo build --check PATH' checks a Dockerfile; 'silo commit' and 'silo import' make images";
 
 export const command = defineCommand({
   name: 'build',
-  summary: 'Check a Dockerfile (building comes with a later version)',
-  description: `Check a Dockerfile\n\n${notYet[0]?.toUpperCase()}${notYet.slice(1)}. What is checked: everything that would make a\nbuild fail before it starts, and the rules of docs/build-checks. The exit code is 1 when something was found.`,
-  usage: 'PATH',
+  summary: 'Build an image from a Dockerfile',
+  description:
+    'Build an image from a Dockerfile\n\nPATH is the folder that holds the files of the build; "-" reads a tar, or a Dockerfile alone, from standard input.\nWith --check nothing is built: everything that would make a build fail before it starts is told, and the rules of\ndocs/build-checks. The exit code is then 1 when something was found.',
+  usage: 'PATH | -',
   aliases: ['image build', 'build'],
-  usageHint: `${notYet}; ${instead}`,
   options: {
     'build-arg': { kind: 'list', summary: 'Set build-time variables' },
     check: { kind: 'bool', summary: 'Check the Dockerfile, build nothing' },
@@ -46,18 +48,51 @@ export const command = defineCommand({
         if (value !== 'text' && value !== 'json') throw new Error('must be "text" or "json"');
       },
     },
+    iidfile: { kind: 'string', summary: 'Write the image ID to the file', completion: 'files' },
+    label: { kind: 'list', summary: 'Set metadata for an image' },
+    network: {
+      kind: 'string',
+      default: 'default',
+      summary: 'Set the networking mode for the RUN instructions during build',
+    },
+    'no-cache': { kind: 'bool', summary: 'Do not use cache when building the image' },
     platform: { kind: 'string', summary: 'Target platform, for variables such as TARGETARCH' },
-    target: { kind: 'string', summary: 'Set the target build stage to check' },
+    pull: { kind: 'bool', summary: 'Always attempt to pull all referenced images' },
+    quiet: { kind: 'bool', short: 'q', summary: 'Suppress the build output and print image ID on success' },
+    tag: { kind: 'list', short: 't', summary: 'Name and optionally a tag (format: "name:tag")' },
+    target: { kind: 'string', summary: 'Set the target build stage to build' },
   },
   args: { min: 1, max: 1 },
   completion: 'files',
   examples: [
+    'silo build -t site:1 .',
+    'silo build -t app --target app --build-arg VERSION=1.2 -f deploy/Dockerfile .',
     'silo build --check .',
     'silo build --check -f deploy/Dockerfile --target app --build-arg VERSION=1.2 .',
     'silo build --check --format json . | jq .warnings',
   ],
-  async run({ options, args, io }) {
-    if (!options.check) throw unsupported(notYet, { hint: instead });
+  async run({ options, args, io, client }) {
+    if (!options.check) {
+      const { tar, dockerfile } = await openContext(args[0] ?? '.', options.file, io);
+      const request: BuildCall = {
+        dockerfile,
+        tags: options.tag,
+        buildArguments: Object.fromEntries(readArguments(options['build-arg'], io.env)),
+        labels: Object.fromEntries(options.label.map(readLabel)),
+        ...(options.target === '' ? {} : { target: options.target }),
+        ...(options.platform === '' ? {} : { platform: options.platform }),
+        network: options.network,
+        noCache: options['no-cache'],
+        pull: options.pull,
+        quiet: options.quiet,
+      };
+      let id = '';
+      await showProgress((await client()).images.build(tar, request), io.stdout, (aux) => {
+        if (typeof aux === 'object' && aux !== null && 'ID' in aux) id = String(aux.ID);
+      });
+      if (options.iidfile !== '') await writeFile(resolve(io.cwd, options.iidfile), id);
+      return 0;
+    }
     const inputs = await readInputs(args[0] ?? '.', options.file, io);
     const given = readArguments(options['build-arg'], io.env);
     const json = options.format === 'json';
@@ -80,6 +115,12 @@ export const command = defineCommand({
     }
   },
 });
+
+/** `KEY=VALUE`, or `KEY` alone with an empty value. */
+function readLabel(text: string): [string, string] {
+  const equals = text.indexOf('=');
+  return equals < 0 ? [text, ''] : [text.slice(0, equals), text.slice(equals + 1)];
+}
 
 interface Wanted {
   given: ReadonlyMap<string, string>;

@@ -1,6 +1,7 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
 import type { Route } from '../../call.ts';
 import { bootstrapImage } from './bootstrap.ts';
+import { buildImage } from './build.ts';
 import { commitContainer } from './commit.ts';
 import { createImage } from './create.ts';
 import { inspectDistribution } from './distribution.ts';
@@ -10,6 +11,7 @@ import { listLayers } from './layers.ts';
 import { listImages } from './list.ts';
 import { loadImages } from './load.ts';
 import { pinImage } from './pin.ts';
+import { pruneBuilds } from './prune-builds.ts';
 import { pruneImages } from './prune.ts';
 import { pushImage } from './push.ts';
 import { pushRegistryIndex, registryManifest } from './registry-manifests.ts';
@@ -24,7 +26,9 @@ export function imageRoutes(engine: Engine): Route[] {
     inspectDistribution(engine),
     createImage(engine),
     commitContainer(engine),
+    buildImage(engine),
     loadImages(engine),
+    pruneBuilds(engine),
     pruneImages(engine),
     inspectImage(engine),
     historyOfImage(engine),

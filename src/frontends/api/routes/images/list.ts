@@ -9,10 +9,11 @@ import { manifestFields } from '../../translate/manifest-json.ts';
 import { sharedBytesOf } from '../../translate/shared-size.ts';
 import { since } from '../../versions.ts';
 
-/** `images`: newest first. Further platforms of a name are told in its manifests; there are no intermediate images, so `all` changes nothing. */
+/** `images`: newest first. Further platforms of a name are told in its manifests; images of steps of builds are shown with `all` alone. */
 export function listImages(engine: {
   images: Pick<Engine['images'], 'list' | 'resolve' | 'layerSizes' | 'descriptor' | 'manifests'>;
   containers: Pick<Engine['containers'], 'list'>;
+  builds: Pick<Engine['builds'], 'isStep'>;
 }): Route {
   return {
     method: 'GET',
@@ -24,8 +25,11 @@ export function listImages(engine: {
       const extended = pattern ? new Map([...filters, ['reference', [pattern]]]) : filters;
       const isWanted = createImageFilter(extended, engine.images);
       const all = engine.images.list();
+      const withSteps = queryFlag(query, 'all');
+      const isHidden = ({ id, tags }: ImageRecord): boolean =>
+        !withSteps && tags.length === 0 && engine.builds.isStep(id);
       const images = all
-        .filter((image) => !isFurtherPlatform(image) && isWanted(image))
+        .filter((image) => !isFurtherPlatform(image) && !isHidden(image) && isWanted(image))
         .toSorted(newestFirst);
       const shared = queryFlag(query, 'shared-size') ? sharedBytesOf(all, engine.images) : undefined;
       const manifests = minor >= since.listedManifests && queryFlag(query, 'manifests');

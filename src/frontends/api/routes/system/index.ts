@@ -22,6 +22,6 @@ export function systemRoutes(engine: Engine, build: BuildVersion): Route[] {
     showDisk(engine),
     checkDisk(engine),
     streamEvents(engine),
-    ...unsupportedRoutes(engine),
+    ...unsupportedRoutes(),
   ];
 }

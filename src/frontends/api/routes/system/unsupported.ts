@@ -1,4 +1,3 @@
-import type { Engine } from '../../../../engine/host/engine.ts';
 import { notFound, unavailable, unsupported } from '../../../../foundation/base/errors.ts';
 import { type Route, ok } from '../../call.ts';
 
@@ -10,10 +9,9 @@ const missing: readonly [Route['method'], string, string, string?][] = [
   ['GET', '/plugins/privileges', 'installing plugins'],
   ['POST', '/plugins/pull', 'installing plugins'],
   ['POST', '/plugins/create', 'installing plugins'],
-  ['POST', '/build', 'building images'],
-  ['POST', '/build/cancel', 'building images'],
-  ['POST', '/session', 'building images'],
-  ['POST', '/grpc', 'building images'],
+  ['POST', '/build/cancel', 'building with BuildKit'],
+  ['POST', '/session', 'building with BuildKit'],
+  ['POST', '/grpc', 'building with BuildKit'],
 ];
 
 /** Everything of a swarm; this engine is none's manager. */
@@ -42,7 +40,7 @@ const pluginPaths: readonly [Route['method'], string][] = [
   ]),
 ];
 
-export function unsupportedRoutes(engine: { events: Pick<Engine['events'], 'publish'> }): Route[] {
+export function unsupportedRoutes(): Route[] {
   return [
     ...missing.map(([method, path, what, hint]): Route => ({
       method,
@@ -69,14 +67,5 @@ export function unsupportedRoutes(engine: { events: Pick<Engine['events'], 'publ
         ),
     })),
     { method: 'GET', path: '/plugins', handle: async () => ok([]) },
-    // Part of `docker system prune`: without builds there is nothing to remove.
-    {
-      method: 'POST',
-      path: '/build/prune',
-      async handle() {
-        engine.events.publish({ type: 'builder', action: 'prune', id: '', attributes: { reclaimed: '0' } });
-        return ok({ CachesDeleted: null, SpaceReclaimed: 0 });
-      },
-    },
   ];
 }

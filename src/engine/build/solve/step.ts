@@ -1,0 +1,125 @@
+import type { ContainerId } from '../../../foundation/base/ids.ts';
+import type { ImageId } from '../../../foundation/oci/digest.ts';
+import type { ContainerConfig } from '../../container/config.ts';
+import type { BuildDeps } from './types.ts';
+
+/** The annotation of containers of builds; images cannot bring it along as they can labels. One that is there when the engine starts belongs to a build that died. */
+export const stepMark = 'silo.build.step';
+
+export interface Step {
+  command: readonly string[];
+  env: readonly string[];
+  cwd: string;
+  user: string;
+  network: string;
+}
+
+/** A step that only touches files: its container is never started. */
+export const filesOnly: Step = { command: ['/'], env: [], cwd: '/', user: '', network: 'none' };
+
+/** Makes a container on an image, and removes it when the work in it has ended, however it ended. */
+export async function withContainer<T>(
+  deps: Pick<BuildDeps, 'containers'>,
+  image: ImageId,
+  step: Step,
+  work: (id: ContainerId) => Promise<T>,
+): Promise<T> {
+  const { id } = await deps.containers.create({ config: configOf(image, step) });
+  try {
+    return await work(id);
+  } finally {
+    await deps.containers.remove(id, { force: true, volumes: true });
+  }
+}
+
+/** What a step's container changed becomes an image without configuration. */
+export const commitStep = (
+  deps: Pick<BuildDeps, 'changes'>,
+  id: ContainerId,
+  { title, signal }: { title: string; signal: AbortSignal | undefined },
+): Promise<ImageId> =>
+  deps.changes.commit(id, {
+    author: '',
+    comment: '',
+    pause: false,
+    changes: [],
+    bare: { createdBy: title },
+    ...(signal ? { signal } : {}),
+  });
+
+/** Removes what builds of a dead engine left. */
+export async function sweepSteps({ containers, log }: Pick<BuildDeps, 'containers' | 'log'>): Promise<void> {
+  for (const { id, config } of containers.list()) {
+    if (config.annotations[stepMark] === undefined) continue;
+    try {
+      await containers.remove(id, { force: true, volumes: true });
+    } catch (error) {
+      log.warn(`removing a container of a build: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
+
+function configOf(image: ImageId, step: Step): ContainerConfig {
+  return {
+    image,
+    hostname: '',
+    domainname: '',
+    user: step.user,
+    env: [...step.env],
+    entrypoint: [''],
+    command: [...step.command],
+    workingDir: step.cwd,
+    labels: {},
+    annotations: { [stepMark]: '' },
+    terminal: false,
+    openStdin: false,
+    stdinOnce: false,
+    attachStdin: false,
+    attachStdout: true,
+    attachStderr: true,
+    exposedPorts: [],
+    volumes: [],
+    autoRemove: false,
+    restart: { name: 'no', maximumRetryCount: 0 },
+    binds: [],
+    mounts: [],
+    tmpfs: {},
+    volumesFrom: [],
+    network: networkOf(step.network),
+    // Short programs may end before their output is connected: what they printed is then in the log.
+    log: { driver: 'json-file', options: {} },
+    security: {
+      privileged: false,
+      readOnlyRootfs: false,
+      capAdd: [],
+      capDrop: [],
+      groupAdd: [],
+      options: [],
+    },
+    namespaces: { pid: '', ipc: '', uts: '', cgroup: '', user: '' },
+    resources: {},
+    devices: [],
+    deviceCgroupRules: [],
+    sysctls: {},
+    oomScoreAdj: 0,
+    cgroupParent: '',
+  };
+}
+
+function networkOf(asked: string): ContainerConfig['network'] {
+  const mode = asked === '' || asked === 'default' ? 'bridge' : asked;
+  const hasPlace = mode !== 'none' && mode !== 'host' && !mode.startsWith('container:');
+  return {
+    mode,
+    ports: {},
+    publishAll: false,
+    dns: [],
+    dnsSearch: [],
+    dnsOptions: [],
+    extraHosts: [],
+    links: [],
+    endpoints: hasPlace
+      ? { [mode]: { aliases: [], links: [], linkLocalAddresses: [], driverOptions: {}, gatewayPriority: 0 } }
+      : {},
+  };
+}

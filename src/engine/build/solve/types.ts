@@ -1,0 +1,76 @@
+import type { SiloError } from '../../../foundation/base/errors.ts';
+import type { Log } from '../../../foundation/base/log.ts';
+import type { Database } from '../../../foundation/db/database.ts';
+import type { ImageId } from '../../../foundation/oci/digest.ts';
+import type { Reference } from '../../../foundation/oci/reference.ts';
+import type { RegistryCredentials } from '../../../resources/distribution/distribution.ts';
+import type { ContainerLifecycle, ContainerQueries, ContainerStreams } from '../../container/container.ts';
+import type { ContainerCommit, ContainerFiles } from '../../container/files/files.ts';
+import type { ImageComposition, ImageNames, ImageQueries, ImageTransfers } from '../../image/image.ts';
+
+/** Builds images from Dockerfiles. */
+export interface Builds {
+  /** Kind `invalid` for a context or Dockerfile that cannot be built; a RUN that failed carries its exit code (`exitCodeOf`). Nothing but the cache stays behind. */
+  build(request: BuildRequest): Promise<ImageId>;
+  /** The image is the result of a step, not of a build: lists leave it out while it has no name. */
+  isStep(id: ImageId): boolean;
+  /** Removes the images of steps that nothing uses. What was built stays. */
+  prune(): Promise<ImageId[]>;
+}
+
+export interface BuildRequest {
+  /** Tar of the context, plain, gzip or zstd. */
+  context: AsyncIterable<Uint8Array>;
+  /** Path of the Dockerfile in the context. */
+  dockerfile: string;
+  tags: readonly Reference[];
+  arguments: ReadonlyMap<string, string>;
+  labels: Readonly<Record<string, string>>;
+  target?: string;
+  noCache: boolean;
+  /** Ask registries for bases that are here. */
+  pull: boolean;
+  /** For RUN: `default`, `none`, `host`, `container:X` or a network's name. */
+  network: string;
+  platform?: string;
+  credentialsOf?: (host: string) => RegistryCredentials | undefined;
+  /** False asks to wait for `drained`. */
+  onProgress: (progress: BuildProgress) => boolean;
+  drained: () => Promise<void>;
+  signal?: AbortSignal;
+}
+
+export type BuildProgress =
+  | { kind: 'step'; number: number; of: number; text: string }
+  | { kind: 'cached' }
+  | { kind: 'running'; containerId: string }
+  | { kind: 'output'; stream: 'stdout' | 'stderr'; bytes: Uint8Array }
+  | { kind: 'image'; id: ImageId }
+  | { kind: 'pulling'; reference: string };
+
+export interface BuildDeps {
+  images: ImageQueries &
+    Pick<ImageTransfers, 'pull' | 'unpack'> &
+    ImageComposition &
+    Pick<ImageNames, 'tag' | 'remove'>;
+  containers: ContainerLifecycle & ContainerQueries;
+  streams: Pick<ContainerStreams, 'attach'>;
+  changes: ContainerCommit;
+  files: Pick<ContainerFiles, 'stat' | 'read' | 'write'>;
+  database: Database;
+  /** For spooled files; emptied when the engine starts. */
+  directory: string;
+  log: Log;
+  now: () => number;
+}
+
+/** What a RUN that failed ended with. */
+export function exitCodeOf(error: SiloError): number | undefined {
+  const { cause } = error;
+  return typeof cause === 'object' &&
+    cause !== null &&
+    'exitCode' in cause &&
+    typeof cause.exitCode === 'number'
+    ? cause.exitCode
+    : undefined;
+}

@@ -1,0 +1,115 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { BuildRequest } from '../../../engine/build/solve/types.ts';
+import { invalid, unsupported } from '../../../foundation/base/errors.ts';
+import { parseReference, type Reference, withDefaultTag } from '../../../foundation/oci/reference.ts';
+import { queryFlag, queryText } from './query.ts';
+import { authConfig } from './other-bodies.ts';
+import { credentialsOf } from './registry-auth.ts';
+import { defined } from '../translate/refuse.ts';
+
+export type BuildQuery = Omit<BuildRequest, 'context' | 'onProgress' | 'drained' | 'signal'> & {
+  quiet: boolean;
+};
+
+/** Parameters that would change the result, with the values that ask for nothing. */
+const refused: readonly (readonly [name: string, harmless: RegExp, instead?: string])[] = [
+  ['remote', /^$/, 'fetch it and give it as the context: curl URL | silo build -'],
+  ['version', /^1?$/, 'use the classic builder: DOCKER_BUILDKIT=0 docker build, or silo build'],
+  ['session', /^$/, 'use the classic builder: DOCKER_BUILDKIT=0 docker build, or silo build'],
+  ['outputs', /^(|\[\]|null)$/],
+  ['squash', /^(|0|false)$/],
+  ['cachefrom', /^(|\[\]|null)$/],
+  ['extrahosts', /^(|\[\]|null)$/],
+  ['ulimits', /^(|\[\]|null)$/],
+  ['securityopt', /^(|\[\]|null)$/],
+  ['shmsize', /^0?$/],
+  ['memory', /^0?$/],
+  ['memswap', /^0?$/],
+  ['cpushares', /^0?$/],
+  ['cpuperiod', /^0?$/],
+  ['cpuquota', /^0?$/],
+  ['cpusetcpus', /^$/],
+  ['cpusetmems', /^$/],
+  ['cgroupparent', /^$/],
+  ['isolation', /^(|default)$/],
+];
+
+/** `POST /build`: what is not done here is refused by name. `forcerm` is always so. */
+export function readBuildQuery(query: URLSearchParams, headers: IncomingHttpHeaders): BuildQuery {
+  for (const [name, harmless, hint] of refused)
+    if (query.getAll(name).some((value) => !harmless.test(value)))
+      throw unsupported(`the build parameter ${name} is not supported yet`, {
+        code: 'build-unsupported',
+        ...(hint === undefined ? {} : { hint }),
+      });
+  if (!queryFlag(query, 'rm', true))
+    throw unsupported('containers of a build are not kept: the build parameter rm=0 is not supported', {
+      code: 'build-unsupported',
+    });
+  const registries = readRegistries(headers);
+  return defined<BuildQuery>({
+    dockerfile: queryText(query, 'dockerfile') ?? 'Dockerfile',
+    tags: query.getAll('t').filter(Boolean).map(readTag),
+    arguments: new Map(Object.entries(readWords(query, 'buildargs'))),
+    labels: readWords(query, 'labels'),
+    target: queryText(query, 'target'),
+    noCache: queryFlag(query, 'nocache'),
+    pull: queryFlag(query, 'pull'),
+    network: queryText(query, 'networkmode') ?? 'default',
+    platform: queryText(query, 'platform'),
+    credentialsOf: (host) =>
+      registries.get(host) ??
+      (host === 'docker.io' ? registries.get('https://index.docker.io/v1/') : undefined),
+    quiet: queryFlag(query, 'q'),
+  });
+}
+
+function readTag(text: string): Reference {
+  const reference = parseReference(text);
+  if (reference.digest !== undefined)
+    throw invalid('cannot import digest reference', { code: 'tag-with-digest' });
+  return withDefaultTag(reference);
+}
+
+/** A JSON object of texts; null is an argument that the client's environment does not have. */
+function readWords(query: URLSearchParams, name: string): Record<string, string> {
+  const text = queryText(query, name);
+  if (text === undefined) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw badWords(name);
+  }
+  if (value === null) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) throw badWords(name);
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, word]: [string, unknown]) => {
+      if (word === null) return [];
+      if (typeof word !== 'string') throw badWords(name);
+      return [[key, word]];
+    }),
+  );
+}
+
+const badWords = (name: string) =>
+  invalid(`the build parameter ${name} must be a JSON object of texts`, { code: 'bad-build-parameter' });
+
+/** `X-Registry-Config`: credentials by registry. As in Docker what cannot be read counts as none. */
+function readRegistries(
+  headers: IncomingHttpHeaders,
+): Map<string, NonNullable<ReturnType<typeof credentialsOf>>> {
+  const header = headers['x-registry-config'];
+  const found = new Map<string, NonNullable<ReturnType<typeof credentialsOf>>>();
+  if (typeof header !== 'string' || header === '') return found;
+  try {
+    const value: unknown = JSON.parse(Buffer.from(header, 'base64url').toString('utf8'));
+    for (const [host, auth] of Object.entries(value ?? {})) {
+      const credentials = credentialsOf(authConfig(auth, ''));
+      if (credentials) found.set(host, credentials);
+    }
+  } catch {
+    return found;
+  }
+  return found;
+}

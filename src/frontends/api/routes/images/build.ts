@@ -1,0 +1,78 @@
+import { StringDecoder } from 'node:string_decoder';
+import type { BuildProgress } from '../../../../engine/build/solve/types.ts';
+import { exitCodeOf } from '../../../../engine/build/solve/types.ts';
+import type { Engine } from '../../../../engine/host/engine.ts';
+import { toSiloError } from '../../../../foundation/base/errors.ts';
+import { shortId } from '../../../../foundation/base/ids.ts';
+import { familiarName } from '../../../../foundation/oci/reference.ts';
+import type { Outgoing } from '../../../../foundation/http/http.ts';
+import type { JsonMessage } from '../../../../foundation/wire/docker/json-message.ts';
+import { answered, type Route } from '../../call.ts';
+import { readingArchive } from '../../input/archive-body.ts';
+import { readBuildQuery } from '../../input/build-query.ts';
+
+/** The classic builder: the context in the body, text as it comes, the image's id as `aux`. A client that leaves ends the build. */
+export function buildImage(engine: Pick<Engine, 'builds'>): Route {
+  return {
+    method: 'POST',
+    path: '/build',
+    async handle({ query, exchange }) {
+      const { quiet, ...request } = readBuildQuery(query, exchange.headers);
+      let output: Outgoing | undefined;
+      const write = (message: JsonMessage): boolean =>
+        (output ??= exchange.stream(200, 'application/json')).write(`${JSON.stringify(message)}\r\n`);
+      const show = createTexts();
+      try {
+        const id = await readingArchive(
+          engine.builds.build({
+            ...request,
+            context: exchange.body,
+            onProgress(progress) {
+              const text = quiet ? '' : show(progress);
+              return text === '' ? true : write({ stream: text });
+            },
+            drained: () => output?.drained() ?? Promise.resolve(),
+            signal: exchange.signal,
+          }),
+        );
+        write({ aux: { ID: id } });
+        if (quiet) write({ stream: `${id}\n` });
+        else {
+          write({ stream: `Successfully built ${shortId(id)}\n` });
+          for (const tag of request.tags) write({ stream: `Successfully tagged ${familiarName(tag)}\n` });
+        }
+      } catch (thrown) {
+        if (output === undefined) throw thrown;
+        const error = toSiloError(thrown);
+        const code = exitCodeOf(error);
+        const { message } = error;
+        write({ errorDetail: { ...(code === undefined ? {} : { code }), message }, error: message });
+      }
+      output?.end();
+      return answered;
+    },
+  };
+}
+
+/** Docker's words. */
+function createTexts(): (progress: BuildProgress) => string {
+  const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
+  return (progress) => {
+    switch (progress.kind) {
+      case 'step':
+        return `Step ${progress.number}/${progress.of} : ${progress.text}\n`;
+      case 'cached':
+        return ' ---> Using cache\n';
+      case 'running':
+        return ` ---> Running in ${shortId(progress.containerId)}\n`;
+      case 'image':
+        return ` ---> ${shortId(progress.id)}\n`;
+      case 'pulling':
+        return `Pulling ${familiarText(progress.reference)}\n`;
+      case 'output':
+        return decoders[progress.stream].write(Buffer.from(progress.bytes));
+    }
+  };
+}
+
+const familiarText = (reference: string): string => reference.replace(/^docker\.io\/(?:library\/)?/, '');
