@@ -102,7 +102,9 @@ function lowerStage(planned: PlannedStage, around: Around): StageEnd {
 
 /** An instruction in one line, flags as they were written. */
 export function titleOf({ name, flags, rest }: Instruction): string {
-  const words = flags.map((flag) => `--${flag.name}${flag.value === undefined ? '' : `=${flag.value.text}`} `);
+  const words = flags.map(
+    (flag) => `--${flag.name}${flag.value === undefined ? '' : `=${flag.value.text}`} `,
+  );
   return `${name} ${words.join('')}${rest.text}`.slice(0, 1000);
 }
 
