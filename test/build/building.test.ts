@@ -202,6 +202,9 @@ CMD ["cat", "/result/out"]
       status: 501,
       text: expect.stringContaining('dockerfile line 2: RUN --mount=type=secret is not supported yet'),
     });
+    const onHost = archive(file('FROM busybox\nRUN --network=host true\n'));
+    expect((await post(onHost)).status).toBe(403);
+    expect((await post(onHost, '?networkmode=host')).text).toContain('Successfully built');
     expect((await post(archive(copy), '?memory=1000')).status).toBe(501);
     expect((await post(archive(copy), '?dockerfile=../../etc/passwd')).text).toContain(
       'Cannot locate specified Dockerfile',

@@ -95,7 +95,7 @@ async function buildTree(deps: BuildDeps, { request, context, directory, cache }
     }),
     request.labels,
   );
-  refuseUnknown(graph);
+  refuseUnknown(graph, request);
   const solve = createSolver(deps, { graph, context, cache, request, imageOf: bases, directory });
   for (const step of stepsOf(plan, graph)) {
     onProgress({ kind: 'step', number: step.number, of: step.of, text: step.text });

@@ -1,10 +1,18 @@
-import { unsupported } from '../../../foundation/base/errors.ts';
+import { forbidden, unsupported } from '../../../foundation/base/errors.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Vertex, VertexId } from '../graph/vertex.ts';
 
-/** Kind `unsupported` for work that cannot be done here yet: before anything is run, and with the line that wants it. */
-export function refuseUnknown({ vertices, places }: Graph): void {
+/**
+ * Kind `unsupported` for work that cannot be done here yet, `forbidden` for what a Dockerfile may not decide alone: before anything is run, and with the
+ * line that wants it.
+ */
+export function refuseUnknown({ vertices, places }: Graph, { network }: { network: string }): void {
   for (const [id, vertex] of vertices) {
+    if (vertex.kind === 'exec' && vertex.network === 'host' && network !== 'host')
+      throw forbidden(`${placeOf(places, vertices, id)}RUN --network=host is not allowed to this build`, {
+        code: 'build-host-network',
+        hint: 'whoever starts the build allows it, for all of it: silo build --network=host',
+      });
     const what = unknownOf(vertex);
     if (what === undefined) continue;
     throw unsupported(`${placeOf(places, vertices, id)}${what} is not supported yet`, {
