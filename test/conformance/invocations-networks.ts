@@ -341,7 +341,7 @@ export const networkScenarios: Chapters = {
         { docker: 'volume inspect three', json: true, hide: [/(?<="Mountpoint": ")[^"]*/] },
         `volume inspect one --format '{{.Name}} {{.Driver}} {{.Scope}} {{json .Labels}} {{json .Options}} {{json .Status}}'`,
         `volume inspect one nosuch two --format '{{.Name}}'`,
-        `volume ls --format '{{.Name}} {{.Driver}} {{.Scope}} {{.Labels}} {{.Links}} {{.Size}}'`,
+        `volume ls --format '{{.Name}} {{.Driver}} {{.Scope}} {{.Links}} {{.Size}}'`,
         `volume ls --filter label=colour=green -q`,
         `volume ls --filter label=colour=red -q`,
         `volume ls --filter driver=local -q`,

@@ -120,6 +120,8 @@ describe.skipIf(skipReason !== undefined)('volumes as archives, and copies of th
     expect(await refused('volume', 'clone', 'plain', 'bound')).toContain('has options');
     rmSync(source, { recursive: true });
     expect(await refused('volume', 'export', 'bound', '-o', join(folder, 'gone'))).toContain('no such file');
+    // Prune spares volumes with options.
+    await said('volume', 'rm', 'bound');
   });
 
   test('kill -9 at any step leaves the old or the new state', async () => {
