@@ -11,7 +11,8 @@ import { ask, type Inspected, inspect } from '../e2e/objects.ts';
 export async function findLeftovers(engine: TestEngine): Promise<string[]> {
   let found: string[] = [];
   await eventually(async () => (found = await look(engine)).length === 0);
-  return found;
+  // Warnings tell why.
+  return found.length === 0 ? [] : [...found, ...engine.log().split('\n').slice(-20)];
 }
 
 async function look(engine: TestEngine): Promise<string[]> {

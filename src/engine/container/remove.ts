@@ -1,7 +1,7 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conflict, isKind } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
+import { removeFolder } from '../../foundation/base/remove-folder.ts';
 import { removeDoomed, volumesLeaving } from './anonymous-volumes.ts';
 import { releaseParked } from './attach.ts';
 import type { ContainerLifecycle, ContainerRecord } from './container.ts';
@@ -67,7 +67,7 @@ export async function removeLocked(
   await context.snapshots.remove(record.id);
   await abandonLog(context, record);
   faultPoint('container.remove.snapshot');
-  await rm(join(context.settings.containersDirectory, record.id), { recursive: true, force: true });
+  await removeFolder(join(context.settings.containersDirectory, record.id));
   for (const name of doomedVolumes) await removeDoomed(context, name);
   publish(context, record, 'destroy');
   settleWaiters(context, record, ['removed', 'not-running', 'next-exit'], { exitCode: exitCodeOf(current) });

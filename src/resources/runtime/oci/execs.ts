@@ -1,9 +1,10 @@
 import { mkdirSync, writeFileSync, writeSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { kill } from 'node:process';
 import { withDeadline } from '../../../foundation/base/deadline.ts';
 import { conflict, internal } from '../../../foundation/base/errors.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
+import { removeFolder } from '../../../foundation/base/remove-folder.ts';
 import { closeDescriptor } from '../../../foundation/kernel/at.ts';
 import { createPipe } from '../../../foundation/kernel/pipe.ts';
 import { connectSeqpacket } from '../../../foundation/kernel/seqpacket.ts';
@@ -26,7 +27,7 @@ export function createExecs(context: Context): Execs {
       const exec = context.execs.get(execId);
       context.execs.delete(execId);
       await exec?.monitorGone;
-      await rm(context.layout.exec(id, execId).folder, { recursive: true, force: true });
+      await removeFolder(context.layout.exec(id, execId).folder);
     },
   };
 }
@@ -42,7 +43,7 @@ async function exec(
   const paths = context.layout.exec(id, execId);
   await using undo = new AsyncDisposableStack();
   mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
-  undo.defer(() => rm(paths.folder, { recursive: true, force: true }));
+  undo.defer(() => removeFolder(paths.folder));
   writeFileSync(paths.process, formatSpec(process), { mode: 0o600 });
   faultPoint('runtime.exec.bundle');
   const parked = startMonitor(context, request, [

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { withDeadline } from '../../../foundation/base/deadline.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
 import type { ContainerId } from '../../../foundation/base/ids.ts';
+import { removeFolder } from '../../../foundation/base/remove-folder.ts';
 import { sendSignal, watchPid } from '../../../foundation/kernel/pidfd.ts';
 import type { Context } from './context.ts';
 import { findMonitor } from './find-monitor.ts';
@@ -32,7 +33,7 @@ export async function removeContainer(context: Context, id: ContainerId): Promis
   }
   context.containers.delete(id);
   await rm(paths.exitNotice, { force: true });
-  await rm(paths.folder, { recursive: true, force: true });
+  await removeFolder(paths.folder);
   faultPoint('runtime.delete.removed');
 }
 
