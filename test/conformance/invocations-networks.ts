@@ -302,7 +302,7 @@ export const networkScenarios: Chapters = {
       steps: [
         'run -d --name db -e PASSWORD=secret -e HOME=/x --expose 5432 --expose 5433/udp busybox sleep 600',
         `run --rm --name app --link db:store busybox sh -c 'env | grep ^STORE | sort'`,
-        `run --rm --link db busybox sh -c 'grep db /etc/hosts | tr "\\t" " "'`,
+        `run --rm --link db busybox sh -c 'grep -w db /etc/hosts | tr "\\t" " "'`,
         `run --rm -h here --link db:store --link db:other busybox sh -c 'grep -v : /etc/hosts | tr "\\t" " "'`,
         'run -d --name web --link db:store --link db busybox sleep 600',
         `inspect web --format '{{json .HostConfig.Links}} {{range .NetworkSettings.Networks}}{{json .Links}}{{end}}'`,
