@@ -30,6 +30,7 @@ import { createEvents } from '../events/bus.ts';
 import type { EngineEvent } from '../events/events.ts';
 import type { ImageRecord } from '../image/image.ts';
 import type { ContainerConfig } from './config.ts';
+import { plainConfig } from './plain-config.ts';
 import { type ContainerEngine, createContainerEngine } from './container-engine.ts';
 import type { OutputSink } from './container.ts';
 
@@ -167,52 +168,8 @@ const place = {
   gatewayPriority: 0,
 };
 
-const config = (command: string[], change: Partial<ContainerConfig> = {}): ContainerConfig => ({
-  image: 'test',
-  hostname: '',
-  domainname: '',
-  user: '',
-  env: [],
-  command,
-  workingDir: '',
-  labels: {},
-  annotations: {},
-  terminal: false,
-  openStdin: false,
-  stdinOnce: false,
-  attachStdin: false,
-  attachStdout: true,
-  attachStderr: true,
-  exposedPorts: [],
-  volumes: [],
-  autoRemove: false,
-  restart: { name: 'no', maximumRetryCount: 0 },
-  binds: [],
-  mounts: [],
-  tmpfs: {},
-  volumesFrom: [],
-  network: {
-    mode: 'none',
-    ports: {},
-    publishAll: false,
-    dns: [],
-    dnsSearch: [],
-    dnsOptions: [],
-    extraHosts: [],
-    links: [],
-    endpoints: {},
-  },
-  log: { driver: '', options: {} },
-  security: { privileged: false, readOnlyRootfs: false, capAdd: [], capDrop: [], groupAdd: [], options: [] },
-  namespaces: { pid: '', ipc: '', uts: '', cgroup: '', user: '' },
-  resources: {},
-  devices: [],
-  deviceCgroupRules: [],
-  sysctls: {},
-  oomScoreAdj: 0,
-  cgroupParent: '',
-  ...change,
-});
+const config = (command: string[], change: Partial<ContainerConfig> = {}): ContainerConfig =>
+  plainConfig('test', { command, ...change });
 
 /** Runs to the end with output attached before the start, as `run` does. */
 async function runToEnd(

@@ -5,53 +5,11 @@ import { commandLine, mergeImage } from './merge-image.ts';
 import { parseBind } from './bind-word.ts';
 import { parseContainerName, randomContainerName } from './names.ts';
 import { parsePort, requestedPorts } from './networking.ts';
+import { plainConfig, plainNetwork } from './plain-config.ts';
 import { formatProcesses } from './process-list.ts';
 import { resolveSecurity } from './security.ts';
 
-const empty: ContainerConfig = {
-  image: 'x',
-  hostname: '',
-  domainname: '',
-  user: '',
-  env: [],
-  workingDir: '',
-  labels: {},
-  annotations: {},
-  terminal: false,
-  openStdin: false,
-  stdinOnce: false,
-  attachStdin: false,
-  attachStdout: true,
-  attachStderr: true,
-  exposedPorts: [],
-  volumes: [],
-  autoRemove: false,
-  restart: { name: 'no', maximumRetryCount: 0 },
-  binds: [],
-  mounts: [],
-  tmpfs: {},
-  volumesFrom: [],
-  network: {
-    mode: 'default',
-    ports: {},
-    publishAll: false,
-    dns: [],
-    dnsSearch: [],
-    dnsOptions: [],
-    extraHosts: [],
-    links: [],
-    endpoints: {},
-  },
-  log: { driver: '', options: {} },
-  security: { privileged: false, readOnlyRootfs: false, capAdd: [], capDrop: [], groupAdd: [], options: [] },
-  namespaces: { pid: '', ipc: '', uts: '', cgroup: '', user: '' },
-  resources: {},
-  devices: [],
-  deviceCgroupRules: [],
-  sysctls: {},
-  oomScoreAdj: 0,
-  cgroupParent: '',
-};
+const empty = plainConfig('x', { network: plainNetwork('default') });
 
 test("the request's command replaces the image's, an entrypoint drops it", () => {
   const image = { Entrypoint: ['/entry'], Cmd: ['default'] };

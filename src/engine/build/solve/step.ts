@@ -1,6 +1,7 @@
 import type { ContainerId } from '../../../foundation/base/ids.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
 import type { ContainerConfig } from '../../container/config.ts';
+import { plainConfig, plainNetwork } from '../../container/plain-config.ts';
 import type { BuildDeps } from './types.ts';
 
 /** The annotation of containers of builds; images cannot bring it along as they can labels. One that is there when the engine starts belongs to a build that died. */
@@ -59,67 +60,22 @@ export async function sweepSteps({ containers, log }: Pick<BuildDeps, 'container
   }
 }
 
-function configOf(image: ImageId, step: Step): ContainerConfig {
-  return {
-    image,
-    hostname: '',
-    domainname: '',
+const configOf = (image: ImageId, step: Step): ContainerConfig =>
+  plainConfig(image, {
     user: step.user,
     env: [...step.env],
     entrypoint: [''],
     command: [...step.command],
     workingDir: step.cwd,
-    labels: {},
     annotations: { [stepMark]: '' },
-    terminal: false,
-    openStdin: false,
-    stdinOnce: false,
-    attachStdin: false,
-    attachStdout: true,
-    attachStderr: true,
-    exposedPorts: [],
-    volumes: [],
-    autoRemove: false,
-    restart: { name: 'no', maximumRetryCount: 0 },
-    binds: [],
-    mounts: [],
-    tmpfs: {},
-    volumesFrom: [],
     network: networkOf(step.network),
     // Short programs may end before their output is connected: what they printed is then in the log.
     log: { driver: 'json-file', options: {} },
-    security: {
-      privileged: false,
-      readOnlyRootfs: false,
-      capAdd: [],
-      capDrop: [],
-      groupAdd: [],
-      options: [],
-    },
-    namespaces: { pid: '', ipc: '', uts: '', cgroup: '', user: '' },
-    resources: {},
-    devices: [],
-    deviceCgroupRules: [],
-    sysctls: {},
-    oomScoreAdj: 0,
-    cgroupParent: '',
-  };
-}
+  });
 
 function networkOf(asked: string): ContainerConfig['network'] {
   const mode = asked === '' || asked === 'default' ? 'bridge' : asked;
   const hasPlace = mode !== 'none' && mode !== 'host' && !mode.startsWith('container:');
-  return {
-    mode,
-    ports: {},
-    publishAll: false,
-    dns: [],
-    dnsSearch: [],
-    dnsOptions: [],
-    extraHosts: [],
-    links: [],
-    endpoints: hasPlace
-      ? { [mode]: { aliases: [], links: [], linkLocalAddresses: [], driverOptions: {}, gatewayPriority: 0 } }
-      : {},
-  };
+  const place = { aliases: [], links: [], linkLocalAddresses: [], driverOptions: {}, gatewayPriority: 0 };
+  return plainNetwork(mode, hasPlace ? { [mode]: place } : {});
 }

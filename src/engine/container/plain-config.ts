@@ -1,0 +1,53 @@
+import type { ContainerConfig } from './config.ts';
+
+/** A container that asks for nothing but its image, what `change` says apart: no terminal, no limits, no ports, no place on a network. */
+export const plainConfig = (image: string, change: Partial<ContainerConfig> = {}): ContainerConfig => ({
+  image,
+  hostname: '',
+  domainname: '',
+  user: '',
+  env: [],
+  workingDir: '',
+  labels: {},
+  annotations: {},
+  terminal: false,
+  openStdin: false,
+  stdinOnce: false,
+  attachStdin: false,
+  attachStdout: true,
+  attachStderr: true,
+  exposedPorts: [],
+  volumes: [],
+  autoRemove: false,
+  restart: { name: 'no', maximumRetryCount: 0 },
+  binds: [],
+  mounts: [],
+  tmpfs: {},
+  volumesFrom: [],
+  network: plainNetwork('none'),
+  log: { driver: '', options: {} },
+  security: { privileged: false, readOnlyRootfs: false, capAdd: [], capDrop: [], groupAdd: [], options: [] },
+  namespaces: { pid: '', ipc: '', uts: '', cgroup: '', user: '' },
+  resources: {},
+  devices: [],
+  deviceCgroupRules: [],
+  sysctls: {},
+  oomScoreAdj: 0,
+  cgroupParent: '',
+  ...change,
+});
+
+export const plainNetwork = (
+  mode: string,
+  endpoints: ContainerConfig['network']['endpoints'] = {},
+): ContainerConfig['network'] => ({
+  mode,
+  ports: {},
+  publishAll: false,
+  dns: [],
+  dnsSearch: [],
+  dnsOptions: [],
+  extraHosts: [],
+  links: [],
+  endpoints,
+});
