@@ -8,17 +8,8 @@ export interface Slice {
  * Words at white space, where quotes and the escape character keep white space inside of a word. Quotes stay in the words; one that is
  * never closed runs to the end.
  */
-export function splitQuoted(text: string, escape: string, from = 0): Slice[] {
-  const words: Slice[] = [];
-  let at = from;
-  for (;;) {
-    while (at < text.length && isSpace(text.charCodeAt(at))) at++;
-    if (at >= text.length) return words;
-    const start = at;
-    at = wordEnd(text, escape, start);
-    words.push({ start, end: at });
-  }
-}
+export const splitQuoted = (text: string, escape: string, from = 0): Slice[] =>
+  split(text, from, (start) => wordEnd(text, escape, start));
 
 /** Where the word that starts here ends. */
 export function wordEnd(text: string, escape: string, start: number): number {
@@ -34,14 +25,21 @@ export function wordEnd(text: string, escape: string, start: number): number {
 }
 
 /** Words at white space, whatever they hold: what COPY, EXPOSE and other plain lists do. */
-export function splitPlain(text: string, from = 0): Slice[] {
+export const splitPlain = (text: string, from = 0): Slice[] =>
+  split(text, from, (start) => {
+    let at = start;
+    while (at < text.length && !isSpace(text.charCodeAt(at))) at++;
+    return at;
+  });
+
+function split(text: string, from: number, endOf: (start: number) => number): Slice[] {
   const words: Slice[] = [];
   let at = from;
   for (;;) {
     while (at < text.length && isSpace(text.charCodeAt(at))) at++;
     if (at >= text.length) return words;
     const start = at;
-    while (at < text.length && !isSpace(text.charCodeAt(at))) at++;
+    at = endOf(start);
     words.push({ start, end: at });
   }
 }
