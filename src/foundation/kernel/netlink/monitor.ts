@@ -1,28 +1,17 @@
 import { closeDescriptor } from '../at.ts';
-import { check, declare, fail, lastErrno, stableBytes } from '../libc.ts';
+import { check, declare, EAGAIN, EINTR, fail, lastErrno, stableBytes } from '../libc.ts';
 import { EPOLLIN, type Reactor } from '../reactor.ts';
+import { AF_NETLINK, openSocket, tryOption } from './open.ts';
 
 const c = {
-  socket: declare<[number, number, number]>('socket', 'int', ['int', 'int', 'int']),
-  setsockopt: declare<[number, number, number, Int32Array, number]>('setsockopt', 'int', [
-    'int',
-    'int',
-    'int',
-    'void*',
-    'uint32',
-  ]),
   bind: declare<[number, Uint8Array, number]>('bind', 'int', ['int', 'void*', 'uint32']),
   recv: declare<[number, Uint8Array, number, number]>('recv', 'int64', ['int', 'void*', 'size_t', 'int']),
 };
-const AF_NETLINK = 16;
-const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 /** A transaction that writes some thousand rules is reported in one go. */
 const receiveBytes = 8 * 1024 * 1024;
 const MSG_DONTWAIT = 0x40;
-const EINTR = 4;
-const EAGAIN = 11;
 const ENOBUFS = 105;
 
 export interface NetlinkMonitor extends Disposable {
@@ -41,11 +30,11 @@ export function watchNetlink(
 ): NetlinkMonitor {
   using undo = new DisposableStack();
   let owned: DisposableStack | undefined;
-  const fd = check(c.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, source.protocol), 'socket');
+  const fd = openSocket(source.protocol);
   undo.defer(() => closeDescriptor(fd));
   const address = socketAddress(source.group);
   // Without CAP_NET_ADMIN in the first user namespace it stays as it is: an overflow is reported.
-  c.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, Int32Array.of(receiveBytes), 4);
+  tryOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, receiveBytes);
   check(c.bind(fd, address, address.length), 'bind');
   const buffer = Buffer.alloc(65_536);
   // A number that was given back may be somebody else's socket.

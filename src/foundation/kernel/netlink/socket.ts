@@ -1,5 +1,5 @@
 import { closeDescriptor } from '../at.ts';
-import { check, declare, EINTR, fail, lastErrno, stableBytes } from '../libc.ts';
+import { declare, EINTR, fail, lastErrno, stableBytes } from '../libc.ts';
 import { inNetworkNamespace } from '../namespace.ts';
 import {
   decodeAttributes,
@@ -13,21 +13,12 @@ import {
   type Message,
   type Request,
 } from './message.ts';
+import { openSocket, tryOption } from './open.ts';
 
 const c = {
-  socket: declare<[number, number, number]>('socket', 'int', ['int', 'int', 'int']),
-  setsockopt: declare<[number, number, number, Int32Array, number]>('setsockopt', 'int', [
-    'int',
-    'int',
-    'int',
-    'void*',
-    'uint32',
-  ]),
   send: declare<[number, Uint8Array, number, number]>('send', 'int64', ['int', 'void*', 'size_t', 'int']),
   recv: declare<[number, Uint8Array, number, number]>('recv', 'int64', ['int', 'void*', 'size_t', 'int']),
 };
-const AF_NETLINK = 16;
-const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
 const NETLINK_ROUTE = 0;
 const NETLINK_NETFILTER = 12;
 const SOL_NETLINK = 270;
@@ -127,11 +118,11 @@ interface Channel {
 }
 
 function openChannel(protocol: number, namespaceFd: number | undefined, owner: DisposableStack): Channel {
-  const create = (): number => check(c.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, protocol), 'socket');
+  const create = (): number => openSocket(protocol);
   const fd = namespaceFd === undefined ? create() : inNetworkNamespace(namespaceFd, create);
   owner.defer(() => closeDescriptor(fd));
   for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK])
-    c.setsockopt(fd, SOL_NETLINK, option, Int32Array.of(1), 4);
+    tryOption(fd, SOL_NETLINK, option, 1);
   const buffer = Buffer.alloc(receiveBytes);
   let sequence = 0;
   return {
