@@ -1,3 +1,4 @@
+import type { Duplex, Writable } from 'node:stream';
 import type { SiloError } from '../../../foundation/base/errors.ts';
 import type { Log } from '../../../foundation/base/log.ts';
 import type { Database } from '../../../foundation/db/database.ts';
@@ -34,10 +35,22 @@ export interface BuildRequest {
   network: string;
   platform?: string;
   credentialsOf?: (host: string) => RegistryCredentials | undefined;
+  /** What only the client has: its secrets, its SSH agents, its disk. */
+  client?: BuildClient;
   /** False asks to wait for `drained`. */
   onProgress: (progress: BuildProgress) => boolean;
   drained: () => Promise<void>;
   signal?: AbortSignal;
+}
+
+/** What a build asks of the client while it runs. */
+export interface BuildClient {
+  /** The value of a secret, undefined when the client has none of that id. Neither kept nor part of a key. */
+  secret?: (id: string) => Promise<Uint8Array | undefined>;
+  /** A connection to the SSH agent of that id, undefined when the client has none. */
+  agent?: (id: string) => Promise<Duplex | undefined>;
+  /** Where the bytes of an output go that the client wants on its own disk. */
+  receive?: (output: number) => Writable;
 }
 
 export type BuildProgress =
