@@ -33,8 +33,9 @@ export const baseImages = (
 ): { reference: string; platform: string }[] =>
   plan.needed.flatMap((index) => {
     const stage = plan.stages[index];
-    return stage?.base.kind === 'image' && stage.replacedBy === undefined
-      ? [{ reference: stage.base.reference, platform: stage.platform ?? targetPlatform }]
+    const start = stage?.replacedBy ?? stage?.base;
+    return start?.kind === 'image'
+      ? [{ reference: start.reference, platform: stage?.platform ?? targetPlatform }]
       : [];
   });
 
@@ -118,8 +119,7 @@ function vertexOf(instruction: Instruction, surroundings: Surroundings) {
 
 function openStage(planned: PlannedStage, around: Around): StageEnd {
   const { dockerfile, plan, options, graph, ends } = around;
-  const origin: Origin =
-    planned.replacedBy === undefined ? planned.base : { kind: 'context', name: planned.replacedBy };
+  const origin = planned.replacedBy ?? planned.base;
   const base = origin.kind === 'stage' ? ends.get(origin.index) : undefined;
   if (base) return { root: base.root, config: structuredClone(base.config), scope: base.scope.inherit() };
   const platform = planned.platform ?? options.targetPlatform;

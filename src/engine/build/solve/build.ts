@@ -15,11 +15,12 @@ import type { StagePlan } from '../language/stages/plan.ts';
 import { platformArguments } from '../language/stages/predefined.ts';
 import { sourceLimits } from '../language/text/limits.ts';
 import { readSource } from '../language/text/read-source.ts';
+import { createOrigins, namedContexts, type Origins } from '../sources/origins.ts';
 import { openBuildCache } from './cache.ts';
 import { refuseUnknown } from './refuse.ts';
 import { select } from './select.ts';
 import { createSolver } from './solver.ts';
-import { readTree, type Tree } from './tree.ts';
+import type { Tree } from './tree.ts';
 import type { BuildDeps, BuildRequest, Builds } from './types.ts';
 
 export function createBuilds(deps: BuildDeps): Builds {
@@ -43,12 +44,8 @@ export function createBuilds(deps: BuildDeps): Builds {
     async build(request) {
       const directory = await mkdtemp(join(deps.directory, 'build-'));
       try {
-        await using context = await readTree(request.context, {
-          path: join(directory, 'context'),
-          what: 'the build context',
-          signal: request.signal,
-        });
-        return await buildTree(deps, { request, context, directory, cache });
+        await using origins = createOrigins({ request, directory });
+        return await buildTree(deps, { request, origins, directory, cache });
       } finally {
         await rm(directory, { recursive: true, force: true });
       }
@@ -58,13 +55,14 @@ export function createBuilds(deps: BuildDeps): Builds {
 
 interface Opened {
   request: BuildRequest;
-  context: Tree;
+  origins: Origins;
   directory: string;
   cache: ReturnType<typeof openBuildCache>;
 }
 
-async function buildTree(deps: BuildDeps, { request, context, directory, cache }: Opened): Promise<ImageId> {
+async function buildTree(deps: BuildDeps, { request, origins, directory, cache }: Opened): Promise<ImageId> {
   const { onProgress, signal } = request;
+  const context = await origins.tree({ kind: 'context' });
   const dockerfile = await readDockerfile(context, request.dockerfile);
   await dropIgnored(context, request.dockerfile);
   const host = hostPlatform();
@@ -75,6 +73,7 @@ async function buildTree(deps: BuildDeps, { request, context, directory, cache }
   const plan = planStages(dockerfile, {
     given,
     platform,
+    contexts: namedContexts(request.contexts),
     ...(request.target ? { target: request.target } : {}),
   });
   refusePlatforms(plan, targetPlatform);
@@ -96,7 +95,7 @@ async function buildTree(deps: BuildDeps, { request, context, directory, cache }
     request.labels,
   );
   refuseUnknown(graph, request);
-  const solve = createSolver(deps, { graph, context, cache, request, imageOf: bases, directory });
+  const solve = createSolver(deps, { graph, origins, cache, request, imageOf: bases, directory });
   for (const step of stepsOf(plan, graph)) {
     onProgress({ kind: 'step', number: step.number, of: step.of, text: step.text });
     if (step.base !== undefined) onProgress({ kind: 'image', id: await bases(step.base) });

@@ -39,7 +39,7 @@ function unknownOf(vertex: Vertex): string | undefined {
     case 'git':
       return `ADD ${vertex.url.slice(0, 200)}: a git repository`;
     case 'context':
-      return vertex.name === undefined ? undefined : 'a named context';
+      return undefined;
     case 'copy':
       if (vertex.parents) return '--parents';
       if (vertex.exclude.length > 0) return '--exclude';

@@ -8,6 +8,7 @@ import type { KeyPart } from '../graph/cache-key.ts';
 import { canonical } from '../graph/graph.ts';
 import type { Lowered } from '../graph/lower.ts';
 import type { CopyVertex, Vertex, VertexId } from '../graph/vertex.ts';
+import { isSource, type Origins } from '../sources/origins.ts';
 import type { BuildCache } from './cache.ts';
 import { runCopy, runFolder } from './copy-step.ts';
 import type { Source } from './copy-step.ts';
@@ -24,7 +25,8 @@ export interface Solved {
 
 export interface SolverOptions {
   graph: Lowered;
-  context: Tree;
+  /** Files that no step made. */
+  origins: Origins;
   cache: BuildCache;
   request: BuildRequest;
   /** Of a base, found before. */
@@ -35,7 +37,7 @@ export interface SolverOptions {
 
 /** Solves vertices on demand, inputs first, each once. */
 export function createSolver(deps: BuildDeps, options: SolverOptions): (id: VertexId) => Promise<Solved> {
-  const { graph, context, cache, request, imageOf, directory } = options;
+  const { graph, origins, cache, request, imageOf, directory } = options;
   const { signal, onProgress } = request;
   const solved = new Map<VertexId, Promise<Solved>>();
   const vertexOf = (id: VertexId): Vertex => {
@@ -75,8 +77,10 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
     if (part.kind === 'resolved')
       return vertex.kind === 'image' ? await imageOf(vertex.reference) : part.name;
     const input = vertexOf(part.input);
-    if (part.kind === 'content' && input.kind === 'context')
-      return sha256(JSON.stringify(part.paths.map((path) => describe(local(path, titleOf(id))))));
+    if (part.kind === 'content' && isSource(input)) {
+      const tree = await origins.tree(input);
+      return sha256(JSON.stringify(part.paths.map((path) => describe(local(tree, path, titleOf(id))))));
+    }
     return (await solve(part.input)).key;
   };
 
@@ -126,8 +130,8 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
     }
   };
 
-  const local = (path: string, title: string): Selected[] => {
-    const found = select(context.entries, path);
+  const local = (tree: Tree, path: string, title: string): Selected[] => {
+    const found = select(tree.entries, path);
     if (found.length > 0) return found;
     throw hasPattern(path) ? noSources(title) : missing(path, title);
   };
@@ -135,13 +139,15 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
   const sourcesOf = async (vertex: CopyVertex, title: string, opened: Tree[]): Promise<Source[]> => {
     const sources: Source[] = [];
     for (const { input, path } of vertex.sources) {
-      const isLocal = vertexOf(input).kind === 'context';
-      if (isLocal) sources.push(...local(path, title).map((each) => ({ ...each, tree: context, isLocal })));
-      else {
+      const from = vertexOf(input);
+      if (isSource(from)) {
+        const tree = await origins.tree(from);
+        sources.push(...local(tree, path, title).map((each) => ({ ...each, tree, isLocal: true })));
+      } else {
         const { image } = await solve(input);
         const tree = await readStage(image, path, title);
         opened.push(tree.tree);
-        sources.push(...tree.found.map((each) => ({ ...each, tree: tree.tree, isLocal })));
+        sources.push(...tree.found.map((each) => ({ ...each, tree: tree.tree, isLocal: false })));
       }
     }
     return sources;

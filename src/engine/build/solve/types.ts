@@ -8,6 +8,7 @@ import type { RegistryCredentials } from '../../../resources/distribution/distri
 import type { ContainerLifecycle, ContainerQueries, ContainerStreams } from '../../container/container.ts';
 import type { ContainerCommit, ContainerFiles } from '../../container/files/files.ts';
 import type { ImageComposition, ImageNames, ImageQueries, ImageTransfers } from '../../image/image.ts';
+import { readTree, type Tree, type TreeOptions } from './tree.ts';
 
 /** Builds images from Dockerfiles. */
 export interface Builds {
@@ -20,8 +21,10 @@ export interface Builds {
 }
 
 export interface BuildRequest {
-  /** Tar of the context, plain, gzip or zstd. */
-  context: AsyncIterable<Uint8Array>;
+  /** What COPY and ADD take their files from, and where the Dockerfile is. */
+  context: MainContext;
+  /** Named contexts, which stand for the stages and images of their names. */
+  contexts?: ReadonlyMap<string, ContextSource>;
   /** Path of the Dockerfile in the context. */
   dockerfile: string;
   tags: readonly Reference[];
@@ -42,6 +45,29 @@ export interface BuildRequest {
   drained: () => Promise<void>;
   signal?: AbortSignal;
 }
+
+/** Where the files of a context come from. */
+export type ContextSource =
+  /**
+   * Files that the client has. Opened once, when something wants them (the main context at once), and disposed with the build. `spool` is a path
+   * at which nothing is yet: for contents that have to lie somewhere.
+   */
+  | { kind: 'files'; open: (spool: TreeOptions) => Promise<Tree> }
+  /** The address of a Git repository (`https://host/x.git#ref:folder`), of an archive, or of a lone Dockerfile. */
+  | { kind: 'remote'; address: string }
+  | { kind: 'image'; reference: string }
+  /** An OCI image layout among the client's files; the tag or digest in it, unless it holds one image. */
+  | { kind: 'layout'; open: (spool: TreeOptions) => Promise<Tree>; name?: string }
+  /** A stage of the same file. */
+  | { kind: 'target'; stage: string };
+
+export type MainContext = Extract<ContextSource, { kind: 'files' | 'remote' }>;
+
+/** A context that comes as one tar, plain or compressed. */
+export const archiveContext = (archive: AsyncIterable<Uint8Array>): MainContext => ({
+  kind: 'files',
+  open: (spool) => readTree(archive, spool),
+});
 
 /** What a build asks of the client while it runs. */
 export interface BuildClient {

@@ -25,7 +25,7 @@ export interface PlannedStage {
   /** What COPY --from and RUN --mount=from= name, by `originKey`. */
   origins: ReadonlyMap<string, Origin>;
   /** A named context of the stage's own name stands for the whole stage. */
-  replacedBy?: string;
+  replacedBy?: Origin;
 }
 
 export interface StagePlan {
@@ -40,14 +40,18 @@ export interface StagePlan {
 export interface PlanOptions extends BuildArguments {
   /** Name or index; absent: the last stage. */
   target?: string;
-  /** Names of `--build-context`. */
-  contexts?: readonly string[];
+  /** What the names of `--build-context` stand for. */
+  contexts?: ReadonlyMap<string, NamedContext>;
 }
+
+export type NamedContext = Exclude<Origin, { kind: 'stage' }> | { kind: 'target'; stage: string };
 
 /** Says what every stage is built on and takes from. Kind `invalid` for circles, wrong names, and targets that do not exist. */
 export function planStages(dockerfile: Dockerfile, options: PlanOptions): StagePlan {
   const globals = createGlobalScope(dockerfile, options);
-  const contexts = new Map((options.contexts ?? []).map((name) => [contextKey(name), name]));
+  const contexts = new Map(
+    [...(options.contexts ?? [])].map(([name, means]) => [contextKey(name), meantBy(dockerfile, means)]),
+  );
   const byName = new Map<string, number>();
   const stages: PlannedStage[] = [];
   for (const stage of dockerfile.stages) {
@@ -63,8 +67,14 @@ export function planStages(dockerfile: Dockerfile, options: PlanOptions): StageP
   return { globals, stages: planned, target, needed: neededStages(planned.map(dependencies), target) };
 }
 
+function meantBy(dockerfile: Dockerfile, means: NamedContext): Origin {
+  if (means.kind !== 'target') return means;
+  const names = new Map(dockerfile.stages.flatMap(({ name, index }) => (name ? [[name, index]] : [])));
+  return { kind: 'stage', index: findTarget(dockerfile, names, means.stage || ' ') };
+}
+
 interface Names {
-  contexts: ReadonlyMap<string, string>;
+  contexts: ReadonlyMap<string, Origin>;
   byName: ReadonlyMap<string, number>;
 }
 
@@ -97,7 +107,7 @@ function originOf(dockerfile: Dockerfile, word: Word, name: string, { contexts, 
   const index = byName.get(name.toLowerCase());
   if (index !== undefined) return { kind: 'stage', index };
   const context = contexts.get(contextKey(name));
-  if (context !== undefined) return { kind: 'context', name: context };
+  if (context !== undefined) return context;
   if (name === 'scratch') return { kind: 'scratch' };
   try {
     parseReference(name);
@@ -171,9 +181,9 @@ function fromWords(stage: Stage): NamedOrigin[] {
 
 /** Indexes of stages that this one needs. */
 const dependencies = ({ base, origins, replacedBy }: PlannedStage): number[] =>
-  replacedBy !== undefined
-    ? []
-    : [base, ...origins.values()].flatMap((origin) => (origin.kind === 'stage' ? [origin.index] : []));
+  (replacedBy === undefined ? [base, ...origins.values()] : [replacedBy]).flatMap((origin) =>
+    origin.kind === 'stage' ? [origin.index] : [],
+  );
 
 function refuseCircles(dockerfile: Dockerfile, stages: readonly PlannedStage[]): void {
   const circle = findCycle(stages.map(dependencies));

@@ -1,6 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { BuildProgress } from '../../../../engine/build/solve/types.ts';
-import { exitCodeOf } from '../../../../engine/build/solve/types.ts';
+import { archiveContext, exitCodeOf } from '../../../../engine/build/solve/types.ts';
 import type { Engine } from '../../../../engine/host/engine.ts';
 import { toSiloError } from '../../../../foundation/base/errors.ts';
 import { shortId } from '../../../../foundation/base/ids.ts';
@@ -26,7 +26,7 @@ export function buildImage(engine: Pick<Engine, 'builds'>): Route {
         const id = await readingArchive(
           engine.builds.build({
             ...request,
-            context: exchange.body,
+            context: archiveContext(exchange.body),
             onProgress(progress) {
               const text = quiet ? '' : show(progress);
               return text === '' ? true : write({ stream: text });
