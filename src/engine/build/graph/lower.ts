@@ -95,7 +95,8 @@ function lowerStage(planned: PlannedStage, around: Around): StageEnd {
     const vertex = vertexOf(instruction, surroundings);
     if (vertex === undefined) continue;
     const title = titleOf(instruction);
-    root = around.graph.add(vertex, { stage: stage.index, span: instruction.span, title });
+    const isTrigger = source !== around.dockerfile.source;
+    root = around.graph.add(vertex, { stage: stage.index, isTrigger, span: instruction.span, title });
   }
   config.Env = [...scope.environment()].map(([name, value]) => `${name}=${value}`);
   return { root, config, scope };

@@ -62,6 +62,8 @@ export interface CopyVertex {
 /** Where a vertex comes from, for progress and errors; no part of its id. */
 export interface VertexPlace {
   stage: number;
+  /** The base image's ONBUILD wants it: `span` is of no file. */
+  isTrigger: boolean;
   span: Span;
   /** As history and progress show it. */
   title: string;

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { invalid, isKind, unsupported } from '../../../foundation/base/errors.ts';
+import { invalid, isKind, toSiloError, unsupported } from '../../../foundation/base/errors.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
 import { formatPlatform, hostPlatform, parsePlatform } from '../../../foundation/oci/platform.ts';
 import { parseReference, withDefaultTag } from '../../../foundation/oci/reference.ts';
 import { formatReference } from '../../../foundation/oci/reference.ts';
-import { baseImages, lower, titleOf } from '../graph/lower.ts';
+import { baseImages, lower } from '../graph/lower.ts';
 import type { Lowered } from '../graph/lower.ts';
 import type { Dockerfile } from '../language/dockerfile.ts';
 import { parseIgnoreFile } from '../language/ignore/ignore.ts';
@@ -20,6 +20,7 @@ import { openBuildCache } from './cache.ts';
 import { refuseUnknown } from './refuse.ts';
 import { select } from './select.ts';
 import { createSolver } from './solver.ts';
+import { stepsByVertex, stepsOf } from './steps.ts';
 import type { Tree } from './tree.ts';
 import type { BuildDeps, BuildRequest, Builds } from './types.ts';
 
@@ -77,11 +78,16 @@ async function buildTree(deps: BuildDeps, { request, origins, directory, cache }
     ...(request.target ? { target: request.target } : {}),
   });
   refusePlatforms(plan, targetPlatform);
+  const steps = stepsOf(plan);
+  onProgress({
+    kind: 'plan',
+    steps: steps.map(({ number, of, stage, text, place }) => ({ number, of, stage, text, place })),
+  });
 
   const bases = createBases(deps, request);
   const configs = new Map<string, ImageId>();
   for (const { reference } of baseImages(plan, targetPlatform))
-    configs.set(reference, await bases(reference));
+    configs.set(reference, await bases(reference, steps.find(({ base }) => base === reference)?.number));
   const graph = withLabels(
     lower(dockerfile, plan, {
       given,
@@ -95,12 +101,35 @@ async function buildTree(deps: BuildDeps, { request, origins, directory, cache }
     request.labels,
   );
   refuseUnknown(graph, request);
-  const solve = createSolver(deps, { graph, origins, cache, request, imageOf: bases, directory });
-  for (const step of stepsOf(plan, graph)) {
-    onProgress({ kind: 'step', number: step.number, of: step.of, text: step.text });
-    if (step.base !== undefined) onProgress({ kind: 'image', id: await bases(step.base) });
-    if (step.vertex !== undefined) onProgress({ kind: 'image', id: (await solve(step.vertex)).image });
-    await request.drained();
+  const stepsOfVertex = stepsByVertex(graph, steps);
+  const solve = createSolver(deps, {
+    graph,
+    origins,
+    cache,
+    request,
+    imageOf: bases,
+    directory,
+    stepOf: (id) => stepsOfVertex.get(id)?.[0],
+  });
+  for (const step of steps) {
+    onProgress({ kind: 'started', step: step.number, atMs: deps.now() });
+    try {
+      if (step.base !== undefined)
+        onProgress({ kind: 'image', step: step.number, id: await bases(step.base, step.number) });
+      let isCached = false;
+      for (const [vertex, wanted] of stepsOfVertex) {
+        if (!wanted.includes(step.number)) continue;
+        const solved = await solve(vertex);
+        ({ isCached } = solved);
+        onProgress({ kind: 'image', step: step.number, id: solved.image });
+      }
+      onProgress({ kind: isCached ? 'cached' : 'done', step: step.number, atMs: deps.now() });
+    } catch (error) {
+      const { message } = toSiloError(error);
+      onProgress({ kind: 'failed', step: step.number, atMs: deps.now(), message });
+      throw error;
+    }
+    await request.drained(step.number);
   }
   const { image } = await solve(graph.result);
   if (signal?.aborted) signal.throwIfAborted();
@@ -152,30 +181,39 @@ function refusePlatforms(plan: StagePlan, target: string): void {
 }
 
 /** Images that stages start from or take files of, each asked for once a build. */
-function createBases(deps: BuildDeps, request: BuildRequest): (reference: string) => Promise<ImageId> {
+function createBases(
+  deps: BuildDeps,
+  request: BuildRequest,
+): (reference: string, step?: number) => Promise<ImageId> {
   const known = new Map<string, Promise<ImageId>>();
-  const pull = async (name: string): Promise<ImageId> => {
+  const pull = async (name: string, step: number | undefined): Promise<ImageId> => {
     const reference = withDefaultTag(parseReference(name));
-    request.onProgress({ kind: 'pulling', reference: formatReference(reference) });
+    const pulling = {
+      kind: 'pulling',
+      reference: formatReference(reference),
+      ...(step === undefined ? {} : { step }),
+    } as const;
+    request.onProgress(pulling);
     const credentials = request.credentialsOf?.(reference.host);
     const { image } = await deps.images.pull({
       reference,
+      onProgress: (progress) => void request.onProgress({ ...pulling, progress }),
       ...(credentials ? { credentials } : {}),
       ...(request.signal ? { signal: request.signal } : {}),
     });
     return image.id;
   };
-  const find = async (name: string): Promise<ImageId> => {
-    if (request.pull) return await pull(name);
+  const find = async (name: string, step: number | undefined): Promise<ImageId> => {
+    if (request.pull) return await pull(name, step);
     try {
       return deps.images.resolve(name).id;
     } catch (error) {
       if (!isKind(error, 'not-found')) throw error;
-      return await pull(name);
+      return await pull(name, step);
     }
   };
-  return (name) => {
-    const found = known.get(name) ?? find(name);
+  return (name, step) => {
+    const found = known.get(name) ?? find(name, step);
     known.set(name, found);
     return found;
   };
@@ -187,39 +225,4 @@ function withLabels(graph: Lowered, labels: BuildRequest['labels']): Lowered {
   if (meta?.kind !== 'meta' || Object.keys(labels).length === 0) return graph;
   const config = { ...meta.config, Labels: { ...meta.config.Labels, ...labels } };
   return { ...graph, vertices: new Map([...graph.vertices, [graph.result, { ...meta, config }]]) };
-}
-
-interface BuildStep {
-  number: number;
-  of: number;
-  text: string;
-  /** The image that a stage starts from. */
-  base?: string;
-  vertex?: Parameters<ReturnType<typeof createSolver>>[0];
-}
-
-/** The instructions of the needed stages in the order in which they are done. */
-function stepsOf(plan: StagePlan, graph: Lowered): BuildStep[] {
-  const vertexAt = new Map(
-    [...graph.places].flatMap(([id, places]) =>
-      places.map(({ stage, span, title }) => [`${stage}:${span.line}:${title}`, id] as const),
-    ),
-  );
-  const steps = plan.needed.flatMap((index): Omit<BuildStep, 'number' | 'of'>[] => {
-    const planned = plan.stages[index];
-    if (!planned) return [];
-    const { stage, base } = planned;
-    return [
-      {
-        text: titleOf(stage.from),
-        ...(base.kind === 'image' ? { base: base.reference } : {}),
-      },
-      ...stage.instructions.map((instruction) => {
-        const title = titleOf(instruction);
-        const vertex = vertexAt.get(`${stage.index}:${instruction.span.line}:${title}`);
-        return { text: title, ...(vertex === undefined ? {} : { vertex }) };
-      }),
-    ];
-  });
-  return steps.map((step, index) => ({ ...step, number: index + 1, of: steps.length }));
 }

@@ -3,15 +3,22 @@ import type { ImageId } from '../../../foundation/oci/digest.ts';
 import type { ExecVertex } from '../graph/vertex.ts';
 import { proxyArguments } from '../language/stages/predefined.ts';
 import { commitStep, withContainer } from './step.ts';
-import type { BuildDeps, BuildRequest } from './types.ts';
+import type { BuildDeps, BuildRequest, StepReport } from './types.ts';
+
+export interface ExecStep {
+  vertex: ExecVertex;
+  base: ImageId;
+  title: string;
+  report: StepReport;
+  signal: AbortSignal | undefined;
+}
 
 /** Runs a command on an image; what it changed becomes the next one. Kind `invalid` with the exit code when it fails. */
 export function runExec(
   deps: BuildDeps,
-  request: Pick<BuildRequest, 'arguments' | 'network' | 'onProgress' | 'drained' | 'signal'>,
-  { vertex, base, title }: { vertex: ExecVertex; base: ImageId; title: string },
+  request: Pick<BuildRequest, 'arguments' | 'network'>,
+  { vertex, base, title, report, signal }: ExecStep,
 ): Promise<ImageId> {
-  const { signal, onProgress } = request;
   const network = vertex.network === 'default' ? request.network : vertex.network;
   const named = new Set(vertex.env.map((entry) => entry.split('=', 1)[0]));
   // Of no key and no history: without ARG they are there while the command runs, and nowhere else.
@@ -27,12 +34,12 @@ export function runExec(
     network,
   };
   return withContainer(deps, base, step, async (id) => {
-    onProgress({ kind: 'running', containerId: id });
+    report.running(id);
     const parked = Promise.withResolvers<void>();
     const attached = deps.streams.attach(id, {
       output: {
-        write: (stream, chunk) => onProgress({ kind: 'output', stream, bytes: Buffer.from(chunk) }),
-        drained: request.drained,
+        write: (stream, chunk) => report.output(stream, Buffer.from(chunk)),
+        drained: report.drained,
       },
       stdout: true,
       stderr: true,

@@ -16,11 +16,12 @@ import { runExec } from './exec-step.ts';
 import { hasPattern, select, type Selected, subtree, toBytes } from './select.ts';
 import { filesOnly, withContainer } from './step.ts';
 import { readTree, type Tree } from './tree.ts';
-import type { BuildDeps, BuildRequest } from './types.ts';
+import type { BuildDeps, BuildRequest, StepReport } from './types.ts';
 
 export interface Solved {
   image: ImageId;
   key: Digest;
+  isCached: boolean;
 }
 
 export interface SolverOptions {
@@ -33,11 +34,13 @@ export interface SolverOptions {
   imageOf: (reference: string) => Promise<ImageId>;
   /** For the files of stages. */
   directory: string;
+  /** The step under which it is told what happens. */
+  stepOf: (id: VertexId) => number | undefined;
 }
 
 /** Solves vertices on demand, inputs first, each once. */
 export function createSolver(deps: BuildDeps, options: SolverOptions): (id: VertexId) => Promise<Solved> {
-  const { graph, origins, cache, request, imageOf, directory } = options;
+  const { graph, origins, cache, request, imageOf, directory, stepOf } = options;
   const { signal, onProgress } = request;
   const solved = new Map<VertexId, Promise<Solved>>();
   const vertexOf = (id: VertexId): Vertex => {
@@ -61,16 +64,12 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
     const values: string[] = [];
     for (const part of parts) values.push(await valueOf(part, vertex, id));
     const key = sha256(canonical({ version: 1, definition, values }));
-    const isWork = vertex.kind === 'exec' || vertex.kind === 'copy' || vertex.kind === 'folder';
     const found = request.noCache ? undefined : cache.find(key);
     const isThere = found !== undefined && deps.images.list().some(({ id: image }) => image === found);
-    if (isThere) {
-      if (isWork) onProgress({ kind: 'cached' });
-      return { image: found, key };
-    }
+    if (isThere) return { image: found, key, isCached: true };
     const image = await run(id, vertex);
     cache.keep(key, image, { isStep: vertex.kind !== 'meta' });
-    return { image, key };
+    return { image, key, isCached: false };
   };
 
   const valueOf = async (part: KeyPart, vertex: Vertex, id: VertexId): Promise<string> => {
@@ -84,6 +83,12 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
     return (await solve(part.input)).key;
   };
 
+  const reportOf = (step = 0): StepReport => ({
+    running: (containerId) => void onProgress({ kind: 'running', step, containerId }),
+    output: (stream, bytes) => onProgress({ kind: 'output', step, stream, bytes }),
+    drained: () => request.drained(step),
+  });
+
   const run = async (id: VertexId, vertex: Vertex): Promise<ImageId> => {
     const title = titleOf(id);
     switch (vertex.kind) {
@@ -94,7 +99,13 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
       case 'image':
         return await bareImage(deps, await imageOf(vertex.reference), signal);
       case 'exec':
-        return await runExec(deps, request, { vertex, base: (await solve(vertex.root)).image, title });
+        return await runExec(deps, request, {
+          vertex,
+          base: (await solve(vertex.root)).image,
+          title,
+          report: reportOf(stepOf(id)),
+          signal,
+        });
       case 'folder':
         return await runFolder(deps, {
           path: vertex.path,

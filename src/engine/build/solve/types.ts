@@ -7,7 +7,14 @@ import type { Reference } from '../../../foundation/oci/reference.ts';
 import type { RegistryCredentials } from '../../../resources/distribution/distribution.ts';
 import type { ContainerLifecycle, ContainerQueries, ContainerStreams } from '../../container/container.ts';
 import type { ContainerCommit, ContainerFiles } from '../../container/files/files.ts';
-import type { ImageComposition, ImageNames, ImageQueries, ImageTransfers } from '../../image/image.ts';
+import type {
+  ImageComposition,
+  ImageNames,
+  ImageQueries,
+  ImageTransfers,
+  Progress,
+} from '../../image/image.ts';
+import type { Span } from '../language/text/span.ts';
 import { readTree, type Tree, type TreeOptions } from './tree.ts';
 
 /** Builds images from Dockerfiles. */
@@ -40,9 +47,10 @@ export interface BuildRequest {
   credentialsOf?: (host: string) => RegistryCredentials | undefined;
   /** What only the client has: its secrets, its SSH agents, its disk. */
   client?: BuildClient;
-  /** False asks to wait for `drained`. */
+  /** False asks whoever tells it to wait for `drained`. */
   onProgress: (progress: BuildProgress) => boolean;
-  drained: () => Promise<void>;
+  /** Resolves when more of that step (of the whole build without one) may be told. */
+  drained: (step?: number) => Promise<void>;
   signal?: AbortSignal;
 }
 
@@ -79,13 +87,41 @@ export interface BuildClient {
   receive?: (output: number) => Writable;
 }
 
+/** One instruction of a stage that is built, FROM included; in the order of the file's stages as they are needed. */
+export interface BuildStep {
+  /** From 1; every event names its step by it. */
+  number: number;
+  of: number;
+  /** The stage's name, or its place in the file from 0. */
+  stage: string;
+  /** The instruction in one line. */
+  text: string;
+  place: Span;
+}
+
+/**
+ * What happens during a build. The plan comes first, and is known before anything is done. Steps begin in any order and side by side; each ends with one
+ * of `cached`, `done`, `failed` and `cancelled`. One that only sets the configuration is started and done at once.
+ */
 export type BuildProgress =
-  | { kind: 'step'; number: number; of: number; text: string }
-  | { kind: 'cached' }
-  | { kind: 'running'; containerId: string }
-  | { kind: 'output'; stream: 'stdout' | 'stderr'; bytes: Uint8Array }
-  | { kind: 'image'; id: ImageId }
-  | { kind: 'pulling'; reference: string };
+  | { kind: 'plan'; steps: readonly BuildStep[] }
+  | { kind: 'started' | 'cached' | 'done' | 'cancelled'; step: number; atMs: number }
+  | { kind: 'failed'; step: number; atMs: number; message: string }
+  | { kind: 'running'; step: number; containerId: string }
+  | { kind: 'output'; step: number; stream: 'stdout' | 'stderr'; bytes: Uint8Array }
+  /** The step's result, before it ends. */
+  | { kind: 'image'; step: number; id: ImageId }
+  /** Comes once with the reference alone, then with what its layers do. */
+  | { kind: 'pulling'; step?: number; reference: string; progress?: Progress }
+  | { kind: 'warning'; step?: number; rule: string; message: string; place?: Span };
+
+/** What a step tells while it is done. */
+export interface StepReport {
+  running: (containerId: string) => void;
+  /** False asks to wait for `drained`. */
+  output: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => boolean;
+  drained: () => Promise<void>;
+}
 
 export interface BuildDeps {
   images: ImageQueries &

@@ -1,5 +1,3 @@
-import { StringDecoder } from 'node:string_decoder';
-import type { BuildProgress } from '../../../../engine/build/solve/types.ts';
 import { archiveContext, exitCodeOf } from '../../../../engine/build/solve/types.ts';
 import type { Engine } from '../../../../engine/host/engine.ts';
 import { toSiloError } from '../../../../foundation/base/errors.ts';
@@ -10,6 +8,7 @@ import type { JsonMessage } from '../../../../foundation/wire/docker/json-messag
 import { answered, type Route } from '../../call.ts';
 import { readingArchive } from '../../input/archive-body.ts';
 import { readBuildQuery } from '../../input/build-query.ts';
+import { createBuildStream } from '../../output/build-stream.ts';
 
 /** The classic builder: the context in the body, text as it comes, the image's id as `aux`. A client that leaves ends the build. */
 export function buildImage(engine: Pick<Engine, 'builds'>): Route {
@@ -21,17 +20,17 @@ export function buildImage(engine: Pick<Engine, 'builds'>): Route {
       let output: Outgoing | undefined;
       const write = (message: JsonMessage): boolean =>
         (output ??= exchange.stream(200, 'application/json')).write(`${JSON.stringify(message)}\r\n`);
-      const show = createTexts();
+      const stream = createBuildStream({
+        write: (text) => quiet || write({ stream: text }),
+        drained: () => output?.drained() ?? Promise.resolve(),
+      });
       try {
         const id = await readingArchive(
           engine.builds.build({
             ...request,
             context: archiveContext(exchange.body),
-            onProgress(progress) {
-              const text = quiet ? '' : show(progress);
-              return text === '' ? true : write({ stream: text });
-            },
-            drained: () => output?.drained() ?? Promise.resolve(),
+            onProgress: stream.tell,
+            drained: stream.drained,
             signal: exchange.signal,
           }),
         );
@@ -42,6 +41,7 @@ export function buildImage(engine: Pick<Engine, 'builds'>): Route {
           for (const tag of request.tags) write({ stream: `Successfully tagged ${familiarName(tag)}\n` });
         }
       } catch (thrown) {
+        stream.end();
         if (output === undefined) throw thrown;
         const error = toSiloError(thrown);
         const code = exitCodeOf(error);
@@ -53,26 +53,3 @@ export function buildImage(engine: Pick<Engine, 'builds'>): Route {
     },
   };
 }
-
-/** Docker's words. */
-function createTexts(): (progress: BuildProgress) => string {
-  const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
-  return (progress) => {
-    switch (progress.kind) {
-      case 'step':
-        return `Step ${progress.number}/${progress.of} : ${progress.text}\n`;
-      case 'cached':
-        return ' ---> Using cache\n';
-      case 'running':
-        return ` ---> Running in ${shortId(progress.containerId)}\n`;
-      case 'image':
-        return ` ---> ${shortId(progress.id)}\n`;
-      case 'pulling':
-        return `Pulling ${familiarText(progress.reference)}\n`;
-      case 'output':
-        return decoders[progress.stream].write(Buffer.from(progress.bytes));
-    }
-  };
-}
-
-const familiarText = (reference: string): string => reference.replace(/^docker\.io\/(?:library\/)?/, '');

@@ -1,0 +1,54 @@
+import type { Graph } from '../graph/graph.ts';
+import { titleOf } from '../graph/lower.ts';
+import type { VertexId } from '../graph/vertex.ts';
+import type { StagePlan } from '../language/stages/plan.ts';
+import type { BuildStep } from './types.ts';
+
+/** A step with what is behind it. */
+export interface PlannedStep extends BuildStep {
+  stageIndex: number;
+  /** Of a FROM: the image that the stage starts from. */
+  base?: string;
+}
+
+/** The instructions of the needed stages in the order in which they would be done one by one. */
+export function stepsOf({ needed, stages }: StagePlan): PlannedStep[] {
+  const steps = needed.flatMap((index): Omit<PlannedStep, 'number' | 'of'>[] => {
+    const planned = stages[index];
+    if (!planned) return [];
+    const { stage, base, replacedBy } = planned;
+    const common = { stage: stage.name ?? String(stage.index), stageIndex: stage.index };
+    const from = { ...common, text: titleOf(stage.from), place: stage.from.span };
+    if (replacedBy !== undefined) return [from];
+    return [
+      base.kind === 'image' ? { ...from, base: base.reference } : from,
+      ...stage.instructions.map((instruction) => ({
+        ...common,
+        text: titleOf(instruction),
+        place: instruction.span,
+      })),
+    ];
+  });
+  return steps.map((step, index) => ({ ...step, number: index + 1, of: steps.length }));
+}
+
+/** The steps that want a vertex, in their order. What a base image's ONBUILD wants belongs to the FROM. */
+export function stepsByVertex(
+  { places }: Pick<Graph, 'places'>,
+  steps: readonly PlannedStep[],
+): Map<VertexId, number[]> {
+  const byPlace = new Map<string, number>();
+  for (const { stageIndex, place, number } of steps) {
+    byPlace.set(`${stageIndex}:${place.line}`, number);
+    const from = `${stageIndex}:from`;
+    if (!byPlace.has(from)) byPlace.set(from, number);
+  }
+  return new Map(
+    [...places].map(([id, wanted]) => {
+      const numbers = wanted.flatMap(
+        ({ stage, isTrigger, span }) => byPlace.get(`${stage}:${isTrigger ? 'from' : span.line}`) ?? [],
+      );
+      return [id, [...new Set(numbers)].sort((a, b) => a - b)];
+    }),
+  );
+}
