@@ -15,6 +15,8 @@ import type { StagePlan } from '../language/stages/plan.ts';
 import { platformArguments } from '../language/stages/predefined.ts';
 import { sourceLimits } from '../language/text/limits.ts';
 import { readSource } from '../language/text/read-source.ts';
+import type { BuildResult } from '../output/output.ts';
+import { produce } from '../output/produce.ts';
 import { createOrigins, namedContexts, type Origins } from '../sources/origins.ts';
 import { openBuildCache } from './cache.ts';
 import { refuseUnknown } from './refuse.ts';
@@ -61,7 +63,10 @@ interface Opened {
   cache: ReturnType<typeof openBuildCache>;
 }
 
-async function buildTree(deps: BuildDeps, { request, origins, directory, cache }: Opened): Promise<ImageId> {
+async function buildTree(
+  deps: BuildDeps,
+  { request, origins, directory, cache }: Opened,
+): Promise<BuildResult> {
   const { onProgress, signal } = request;
   const context = await origins.tree({ kind: 'context' });
   const dockerfile = await readDockerfile(context, request.dockerfile);
@@ -133,8 +138,7 @@ async function buildTree(deps: BuildDeps, { request, origins, directory, cache }
   }
   const { image } = await solve(graph.result);
   if (signal?.aborted) signal.throwIfAborted();
-  for (const tag of request.tags) await deps.images.tag(image, tag);
-  return image;
+  return await produce(deps, { request, results: [{ platform: target, image }] });
 }
 
 async function readDockerfile(context: Tree, path: string): Promise<Dockerfile> {

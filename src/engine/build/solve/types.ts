@@ -1,4 +1,4 @@
-import type { Duplex, Writable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 import type { SiloError } from '../../../foundation/base/errors.ts';
 import type { Log } from '../../../foundation/base/log.ts';
 import type { Database } from '../../../foundation/db/database.ts';
@@ -13,14 +13,17 @@ import type {
   ImageQueries,
   ImageTransfers,
   Progress,
+  PushProgress,
 } from '../../image/image.ts';
+import type { CacheExport, CacheImport } from '../cache-transfer/cache-transfer.ts';
+import type { Attestation, BuildOutput, BuildResult, OutputAnnotation } from '../output/output.ts';
 import type { Span } from '../language/text/span.ts';
 import { readTree, type Tree, type TreeOptions } from './tree.ts';
 
 /** Builds images from Dockerfiles. */
 export interface Builds {
   /** Kind `invalid` for a context or Dockerfile that cannot be built; a RUN that failed carries its exit code (`exitCodeOf`). Nothing but the cache stays behind. */
-  build(request: BuildRequest): Promise<ImageId>;
+  build(request: BuildRequest): Promise<BuildResult>;
   /** The image is the result of a step, not of a build: lists leave it out while it has no name. */
   isStep(id: ImageId): boolean;
   /** Removes the images of steps that nothing uses. What was built stays. */
@@ -47,6 +50,14 @@ export interface BuildRequest {
   credentialsOf?: (host: string) => RegistryCredentials | undefined;
   /** What only the client has: its secrets, its SSH agents, its disk. */
   client?: BuildClient;
+  /** What the build gives; nothing said means an image in the store. */
+  outputs?: readonly BuildOutput[];
+  /** For all images. Nothing said means provenance for those that are pushed. */
+  attestations?: readonly Attestation[];
+  /** For all images. */
+  annotations?: readonly OutputAnnotation[];
+  cacheFrom?: readonly CacheImport[];
+  cacheTo?: readonly CacheExport[];
   /** False asks whoever tells it to wait for `drained`. */
   onProgress: (progress: BuildProgress) => boolean;
   /** Resolves when more of that step (of the whole build without one) may be told. */
@@ -83,8 +94,10 @@ export interface BuildClient {
   secret?: (id: string) => Promise<Uint8Array | undefined>;
   /** A connection to the SSH agent of that id, undefined when the client has none. */
   agent?: (id: string) => Promise<Duplex | undefined>;
-  /** Where the bytes of an output go that the client wants on its own disk. */
+  /** Where the bytes of an output go that the client wants on its own disk. Places behind those of `outputs` are those of `cacheTo`. */
   receive?: (output: number) => Writable;
+  /** A file of the folder that is this place of `cacheFrom`: `index.json`, `blobs/sha256/…`. Undefined when it has none of that name. */
+  cached?: (source: number, path: string) => Promise<Readable | undefined>;
 }
 
 /** One instruction of a stage that is built, FROM included; in the order of the file's stages as they are needed. */
@@ -113,6 +126,9 @@ export type BuildProgress =
   | { kind: 'image'; step: number; id: ImageId }
   /** Comes once with the reference alone, then with what its layers do. */
   | { kind: 'pulling'; step?: number; reference: string; progress?: Progress }
+  /** An output or a cache, once the steps are done; it ends when the next begins, or with the build. */
+  | { kind: 'exporting'; text: string }
+  | { kind: 'pushing'; reference: string; progress: PushProgress }
   | { kind: 'warning'; step?: number; rule: string; message: string; place?: Span };
 
 /** What a step tells while it is done. */

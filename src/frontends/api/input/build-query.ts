@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { BuildRequest } from '../../../engine/build/solve/types.ts';
 import { invalid, unsupported } from '../../../foundation/base/errors.ts';
 import { parseReference, type Reference, withDefaultTag } from '../../../foundation/oci/reference.ts';
+import { readBuildOutputs } from './build-outputs.ts';
 import { queryFlag, queryText } from './query.ts';
 import { authConfig } from './other-bodies.ts';
 import { credentialsOf } from './registry-auth.ts';
@@ -16,9 +17,7 @@ const refused: readonly (readonly [name: string, harmless: RegExp, instead?: str
   ['remote', /^$/, 'fetch it and give it as the context: curl URL | silo build -'],
   ['version', /^1?$/, 'use the classic builder: DOCKER_BUILDKIT=0 docker build, or silo build'],
   ['session', /^$/, 'use the classic builder: DOCKER_BUILDKIT=0 docker build, or silo build'],
-  ['outputs', /^(|\[\]|null)$/],
   ['squash', /^(|0|false)$/],
-  ['cachefrom', /^(|\[\]|null)$/],
   ['extrahosts', /^(|\[\]|null)$/],
   ['ulimits', /^(|\[\]|null)$/],
   ['securityopt', /^(|\[\]|null)$/],
@@ -48,6 +47,7 @@ export function readBuildQuery(query: URLSearchParams, headers: IncomingHttpHead
     });
   const registries = readRegistries(headers);
   return defined<BuildQuery>({
+    ...readBuildOutputs(query),
     dockerfile: queryText(query, 'dockerfile') ?? 'Dockerfile',
     tags: query.getAll('t').filter(Boolean).map(readTag),
     arguments: new Map(Object.entries(readWords(query, 'buildargs'))),

@@ -90,6 +90,12 @@ export function createBuildStream(output: TextOutput): BuildStream {
         }
         case 'warning':
           return say(progress.step ?? 0, `[Warning] ${progress.message}\n`);
+        case 'exporting':
+          return output.write(` ---> ${progress.text}\n`);
+        case 'pushing': {
+          const { reference, progress: push } = progress;
+          return push.kind !== 'tag' || output.write(`Pushed ${familiarText(reference)} ${push.digest}\n`);
+        }
         case 'failed':
           failed ??= progress.step;
           return true;

@@ -25,7 +25,7 @@ export function buildImage(engine: Pick<Engine, 'builds'>): Route {
         drained: () => output?.drained() ?? Promise.resolve(),
       });
       try {
-        const id = await readingArchive(
+        const { image: id } = await readingArchive(
           engine.builds.build({
             ...request,
             context: archiveContext(exchange.body),
