@@ -97,6 +97,10 @@ export interface MountRequest {
   readOnlyForceRecursive?: boolean;
   /** A hint for other systems; kept for inspect. */
   consistency?: string;
+  /** Of `bind`: a file or folder of the engine's own, whose owners are the container's, as those of a volume. No request says so. */
+  engineOwned?: boolean;
+  /** Of `image`: a folder of the engine's own that takes what is written; without it the mount is read-only. No request says so. */
+  scratch?: string;
 }
 
 export interface NetworkRequest {

@@ -14,6 +14,7 @@ import type {
   ContainerNetworks,
   ContainerQueries,
   ContainerStreams,
+  StartOptions,
 } from './container.ts';
 import { type ContainerDeps, type Context, createLiveContainers } from './context.ts';
 import { createConnect, createDisconnect } from './connect.ts';
@@ -56,7 +57,7 @@ export interface ContainerEngine extends Disposable {
   execs: ContainerExecs;
   stats: ContainerStats;
   changes: ContainerChanges & ContainerCommit;
-  files: Pick<ContainerFiles, 'stat' | 'read' | 'write'>;
+  files: ContainerFiles;
   check(options: { moveAside: MoveAside }): AsyncIterable<Damage>;
   /** What the image engine must not remove. */
   users: ImageUsers;
@@ -106,7 +107,8 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
       kill: (id) => killUnhealthy(context, id),
     }),
   });
-  const start = (nameOrId: string): Promise<void> => startContainer(context, nameOrId, 'user');
+  const start = (nameOrId: string, options?: StartOptions): Promise<void> =>
+    startContainer(context, nameOrId, 'user', options);
   return {
     containers: {
       get: (nameOrId) => context.store.get(nameOrId),

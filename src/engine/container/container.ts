@@ -70,6 +70,8 @@ export type ResolvedMount = {
   createSource?: boolean;
   /** Chain ids lowest first. */
   image?: { id: ImageId; layers: ChainId[] };
+  /** Takes what is written into an image. */
+  scratch?: string;
 };
 
 /** Reads; none takes a lock, all answer from memory. */
@@ -119,7 +121,7 @@ export interface ContainerNetwork {
 export interface ContainerLifecycle {
   create(request: CreateRequest): Promise<{ id: ContainerId; warnings: string[] }>;
   /** `not-modified` when it runs already. */
-  start(nameOrId: string): Promise<void>;
+  start(nameOrId: string, options?: StartOptions): Promise<void>;
   /** Stop signal, then SIGKILL after the time. `not-modified` when it does not run. A negative time waits for ever. */
   stop(nameOrId: string, options: { timeoutSeconds?: number; signal?: string }): Promise<void>;
   restart(nameOrId: string, options: { timeoutSeconds?: number; signal?: string }): Promise<void>;
@@ -146,6 +148,14 @@ export interface ContainerLifecycle {
       publish?: PublishChange;
     },
   ): Promise<{ warnings: string[] }>;
+}
+
+/** For this run alone; nothing of it is kept. */
+export interface StartOptions {
+  /** Further variables, which no record and no inspect shows; a name of the configuration is overruled. */
+  env?: readonly string[];
+  /** Told before anything runs: what is not in the root and will be made to mount upon, links resolved. */
+  onMountPoints?: (missing: readonly string[]) => void;
 }
 
 export type WaitCondition = 'not-running' | 'next-exit' | 'removed';

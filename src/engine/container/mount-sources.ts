@@ -6,7 +6,14 @@ import { faultPoint } from '../../foundation/base/fault.ts';
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import { closeDescriptor } from '../../foundation/kernel/at.ts';
 import { isMountPoint, type MountInfo, mountInfo } from '../../foundation/kernel/mount-info.ts';
-import { attachMount, bindMount, makePrivate, openOverlay, unmount } from '../../foundation/kernel/mount.ts';
+import {
+  attachMount,
+  bindMount,
+  makePrivate,
+  mountOverlay,
+  openOverlay,
+  unmount,
+} from '../../foundation/kernel/mount.ts';
 import { openPlaceBelow } from '../../foundation/kernel/rooted.ts';
 import { isDirectory, knownStatus } from '../../foundation/kernel/stat.ts';
 import { isErrno } from '../../foundation/kernel/syscall-error.ts';
@@ -140,7 +147,7 @@ const describe = ({ message }: Error): string =>
 
 async function mountImage(
   context: Pick<Context, 'layers'>,
-  { image, source }: ResolvedMount,
+  { image, source, scratch: written }: ResolvedMount,
   place: string,
 ): Promise<string> {
   const [view, scratch, nothing] = [`${place}.image`, `${place}.scratch`, `${place}.nothing`];
@@ -154,6 +161,13 @@ async function mountImage(
         hint: `pull it again: silo pull ${source}`,
       });
     lower.push(layer.path);
+  }
+  if (written !== undefined) {
+    const [upper, work] = [join(written, 'upper'), join(written, 'work')];
+    for (const folder of [upper, work]) await mkdir(folder, { recursive: true, mode: 0o755 });
+    mountOverlay({ lower: [...lower, nothing], upper, work, target: view });
+    makePrivate(view);
+    return view;
   }
   // An overlay wants two; an image may have fewer layers.
   const fd = openOverlay({ lower: [...lower, nothing, ...(lower.length === 0 ? [scratch] : [])], scratch });

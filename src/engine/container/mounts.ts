@@ -146,10 +146,13 @@ async function resolveMount(request: MountRequest, deps: MountDeps): Promise<Res
     return volumeMount({ ...request, name: source, driver: request.driverName }, place, deps);
   if (request.type === 'image') {
     const { id, layers } = deps.imageOf(source);
-    return { kind: 'image', source, ...place, readOnly: true, image: { id, layers } };
+    const { scratch } = request;
+    const writable = scratch === undefined ? { readOnly: true } : { scratch };
+    return { kind: 'image', source, ...place, ...writable, image: { id, layers } };
   }
   if (!source.startsWith('/'))
     throw wrong('bind', `invalid mount path: '${source}' mount path must be absolute`);
+  if (request.engineOwned) return { kind: 'volume', source: normal(source), ...place };
   if (request.createMountpoint) await askHost(source, () => makeSource(source));
   if (!(await askHost(source, () => stat(source).catch(() => undefined)))) throw missingSource(source);
   return {

@@ -38,6 +38,8 @@ export function toSpecInput(
     sources: MountSources;
     /** Variables of linked containers. */
     links: readonly string[];
+    /** Variables of this run alone. */
+    env: readonly string[];
   },
 ): SpecInput {
   const { config } = record;
@@ -46,7 +48,7 @@ export function toSpecInput(
   return {
     process: {
       args: [record.path, ...record.args],
-      env: mergeEnvironment([...run.links, ...config.env], run.devices.env),
+      env: mergeEnvironment(mergeEnvironment([...run.links, ...config.env], run.devices.env), run.env),
       cwd: config.workingDir || '/',
       user: withGroups(identify(run.root, config.user, config.security.groupAdd), run.devices.groups),
       terminal: config.terminal,

@@ -9,9 +9,10 @@ import { toSpec } from '../../resources/spec/to-spec.ts';
 import { handOverParked, releaseParked } from './attach.ts';
 import { checkReceiver } from './forward-log.ts';
 import { keepLog, releaseLog } from './keep-log.ts';
-import type { ContainerRecord } from './container.ts';
+import type { ContainerRecord, StartOptions } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { resolveDeviceRequests } from './device-requests.ts';
+import { missingMountPoints } from './mount-points.ts';
 import { closeSources, openSources } from './mount-sources.ts';
 import { writeEtcFiles } from './etc-files.ts';
 import { findLinked, linkLines, linkVariables, updateLinksTo } from './link-containers.ts';
@@ -36,12 +37,22 @@ export type Starter = 'user' | 'engine' | 'policy';
  * Starts a container that does not run; on failure everything of the attempt is undone and the reason kept in the record. An attempt of a restart policy
  * that fails (a port is taken, a disk not mounted yet) is made again after the back-off.
  */
-export async function startContainer(context: Context, nameOrId: string, by: Starter): Promise<void> {
+export async function startContainer(
+  context: Context,
+  nameOrId: string,
+  by: Starter,
+  options: StartOptions = {},
+): Promise<void> {
   const { id } = context.store.get(nameOrId);
-  await context.locks.run(id, () => startLocked(context, id, by));
+  await context.locks.run(id, () => startLocked(context, id, by, options));
 }
 
-async function startLocked(context: Context, id: ContainerId, by: Starter): Promise<void> {
+async function startLocked(
+  context: Context,
+  id: ContainerId,
+  by: Starter,
+  options: StartOptions,
+): Promise<void> {
   const found = context.store.get(id);
   checkStartable(found, by);
   // A restart that the policy counts goes on counting; any other begins anew.
@@ -53,7 +64,7 @@ async function startLocked(context: Context, id: ContainerId, by: Starter): Prom
   live.wasHealthy = false;
   delete live.lastSignal;
   try {
-    const started = await context.launches.run(() => launch(context, record, starting));
+    const started = await context.launches.run(() => launch(context, record, starting, options));
     publish(context, started, 'start');
     context.health.watch(id);
     await updateLinksTo(context, started).catch((error: unknown) =>
@@ -118,6 +129,7 @@ async function launch(
   context: Context,
   record: ContainerRecord,
   starting: ContainerState,
+  { env = [], onMountPoints }: StartOptions,
 ): Promise<ContainerRecord> {
   const { id } = record;
   await using undo = new AsyncDisposableStack();
@@ -136,6 +148,7 @@ async function launch(
   await context.loopTurns.take();
   using root = openRoot(rootfsPath);
   if (record.config.workingDir) makeWorkingDirectory(root, record.config.workingDir);
+  if (onMountPoints) onMountPoints(missingMountPoints(root, record));
   const spec = toSpec(
     toSpecInput(context, record, {
       root,
@@ -144,6 +157,7 @@ async function launch(
       devices,
       sources,
       links: linkVariables(record, linked),
+      env,
     }),
   );
   const { config } = record;

@@ -20,6 +20,8 @@ export interface DiffOptions {
   mapGid?: (gid: number) => number;
   /** Leaves the entry of the root itself out, as archives of whole file systems have it. */
   withoutRoot?: boolean;
+  /** Paths, one character a byte, that are left out with all below them. */
+  omit?: ReadonlySet<string>;
 }
 
 /**
@@ -29,7 +31,11 @@ export interface DiffOptions {
 export async function* diffLayer(upper: string, options: DiffOptions = {}): AsyncGenerator<Buffer> {
   const firstNames = new Map<bigint, string>();
   let sliceEnd = performance.now() + sliceMs;
+  let omitted: string | undefined;
   for (const node of walkUpper(upper)) {
+    if (omitted !== undefined && node.path.startsWith(omitted)) continue;
+    omitted = options.omit?.has(node.path) ? `${node.path}/` : undefined;
+    if (omitted !== undefined) continue;
     // The walk is synchronous; others get their turn.
     if (performance.now() > sliceEnd) {
       await nextTurn();

@@ -12,7 +12,7 @@ import { listChanges } from './list-changes.ts';
 
 export type PackJob =
   /** An overlay upper folder as a layer archive. */
-  | { kind: 'layer'; upper: string }
+  | { kind: 'layer'; upper: string; omit?: readonly string[] }
   /** The directory on standard input as an archive of a whole file system. */
   | { kind: 'tree' }
   /** What the upper folder changes: records of kind, path and a zero byte. */
@@ -51,7 +51,9 @@ async function write(job: PackJob): Promise<void> {
       output.write(Buffer.from(`${kind}${path}\0`, 'latin1'));
   else {
     const pieces =
-      job.kind === 'layer' ? diffLayer(job.upper) : diffLayer('/proc/self/fd/0', { withoutRoot: true });
+      job.kind === 'layer'
+        ? diffLayer(job.upper, { omit: new Set(job.omit) })
+        : diffLayer('/proc/self/fd/0', { withoutRoot: true });
     for await (const piece of pieces) output.write(piece);
   }
   output.flush();

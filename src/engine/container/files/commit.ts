@@ -1,4 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises';
+import { parentOf } from '../../../foundation/archive/byte-path.ts';
+import { emptyMountPoints } from '../../../foundation/archive/mount-points.ts';
 import { conflict, invalid } from '../../../foundation/base/errors.ts';
 import { familiarName, familiarRepository, withDefaultTag } from '../../../foundation/oci/reference.ts';
 import type { OverlayMount } from '../../../resources/snapshot/snapshot.ts';
@@ -20,11 +22,12 @@ export const createCommit =
     const run = bare ? {} : imageConfigOf(record.config, base.config.config ?? {}, request);
     const { mount } = await snapshotOf(context, record);
     await using frozen = await freezeForCommit(context, record, request.pause);
-    const isSame = await isUnchanged(mount);
+    const omit = emptyMountPoints(mount.upper, mount.lower, bare?.mountPoints ?? []);
+    const isSame = await isUnchanged(mount, omit);
     const { author, comment, reference, signal } = request;
     const image = await context.images.compose({
       base: base.id,
-      ...(isSame ? {} : { layer: readLayer(context, record, { upper: mount.upper, frozen, signal }) }),
+      ...(isSame ? {} : { layer: readLayer(context, record, { upper: mount.upper, omit, frozen, signal }) }),
       run,
       createdAtMs: context.now(),
       author,
@@ -55,8 +58,9 @@ function check(record: ContainerRecord, { reference }: CommitRequest): void {
 }
 
 /** Nothing was written, and the root has still the attributes that the topmost layer gave it: such an image needs no layer. */
-async function isUnchanged({ upper, lower }: OverlayMount): Promise<boolean> {
-  if ((await readdir(upper)).length > 0) return false;
+async function isUnchanged({ upper, lower }: OverlayMount, omit: ReadonlySet<string>): Promise<boolean> {
+  const names = await readdir(upper, { encoding: 'buffer' });
+  if (names.some((name) => !omit.has(name.toString('latin1')))) return false;
   // The topmost is the init layer, whose root does not count.
   const below = lower[1];
   const [now, before] = [await lstat(upper), below === undefined ? undefined : await lstat(below)];
@@ -64,13 +68,22 @@ async function isUnchanged({ upper, lower }: OverlayMount): Promise<boolean> {
   return now.mode === before.mode && now.uid === before.uid && now.gid === before.gid;
 }
 
+/** What is below the others goes with them. */
+const topmost = (paths: ReadonlySet<string>): string[] =>
+  [...paths].filter((path) => !paths.has(parentOf(path)));
+
 async function* readLayer(
   context: Context,
   { id }: ContainerRecord,
-  from: { upper: string; frozen: AsyncDisposable; signal: AbortSignal | undefined },
+  from: {
+    upper: string;
+    omit: ReadonlySet<string>;
+    frozen: AsyncDisposable;
+    signal: AbortSignal | undefined;
+  },
 ): AsyncGenerator<Buffer> {
-  const { upper, frozen, signal } = from;
-  yield* context.pack({ job: { kind: 'layer', upper }, signal });
+  const { upper, omit, frozen, signal } = from;
+  yield* context.pack({ job: { kind: 'layer', upper, omit: topmost(omit) }, signal });
   mustBeThere(context, id);
   // After a failure it is thawed later, when the disk has its room again.
   await frozen[Symbol.asyncDispose]();

@@ -8,7 +8,7 @@ import { volumeNames } from '../volume-mounts.ts';
 import type { ContainerRecord } from '../container.ts';
 import { type Context, publish } from '../context.ts';
 import { isRunning } from '../state.ts';
-import { planRoot } from './container-root.ts';
+import { planLayers, planRoot } from './container-root.ts';
 import type { ContainerFiles, PathStat } from './files.ts';
 import { type Helper, startHelper } from './helper-process.ts';
 import { type HelperAction, missingPathCode, type WireStat } from './protocol.ts';
@@ -18,8 +18,8 @@ type CopyDeps = Pick<
   'layers' | 'volumeMounts' | 'snapshots' | 'settings' | 'store' | 'events' | 'transfers'
 >;
 
-/** `stat`, `read` and `write` of `ContainerFiles`, each by a helper process. */
-export function createCopy(deps: CopyDeps): Pick<ContainerFiles, 'stat' | 'read' | 'write'> {
+/** `ContainerFiles`, each operation by a helper process. */
+export function createCopy(deps: CopyDeps): ContainerFiles {
   const { emptyDirectory, filesCommand } = deps.settings;
   mkdirSync(emptyDirectory, { recursive: true, mode: 0o700 });
   let copies = 0;
@@ -52,6 +52,16 @@ export function createCopy(deps: CopyDeps): Pick<ContainerFiles, 'stat' | 'read'
   };
 
   return {
+    async copyTo(nameOrId, path, directory, { signal } = {}) {
+      const record = deps.store.get(nameOrId);
+      await deps.transfers.run(record.id, signal, async (combined) => {
+        const root = await planLayers(deps, record);
+        const action = { op: 'seed', path: pathInside(path), into: directory } as const;
+        const request = { parentPid: process.pid, emptyDirectory, root, action };
+        await startHelper({ command: filesCommand, request, signal: combined }).done;
+      });
+    },
+
     async stat(nameOrId, path) {
       const record = deps.store.get(nameOrId);
       const inside = pathInside(path);

@@ -20,6 +20,13 @@ export interface ContainerFiles {
   ): Promise<{ stat: PathStat; tar: Readable }>;
   /** Extracts a tar (plain, gzip or zstd) into the directory `path`. What was written until a failure stays, as Docker. */
   write(nameOrId: string, path: string, tar: Readable, options: WriteFiles): Promise<void>;
+  /** Copies a directory of the layers, without what is mounted, to `_data` in an empty folder of the engine's own. Makes nothing when the path is no directory. */
+  copyTo(
+    nameOrId: string,
+    path: string,
+    directory: string,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<void>;
 }
 
 /** What a container did to its root file system. */
@@ -70,6 +77,10 @@ export interface CommitRequest {
   /** Goes over the container's configuration, field by field as Docker joins them. */
   config?: ImageRunConfig;
   /** The image gets no configuration at all, whatever the container's is; `createdBy` is for its history. For steps of builds. */
-  bare?: { createdBy: string };
+  bare?: {
+    createdBy: string;
+    /** Mount points that were made for its run (`StartOptions.onMountPoints`): those still empty are no part of the image. */
+    mountPoints?: readonly string[];
+  };
   signal?: AbortSignal;
 }
