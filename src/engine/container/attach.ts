@@ -123,14 +123,14 @@ async function replay(
     for (const entry of batch) if (output?.write(entry.stream, entry.text) === false) await output.drained();
 }
 
-/** Gives each parked client its own connection; called between create and start, when the process exists but has not run. */
+/** Gives each parked client its streams; called between create and start, when the process exists but has not run. */
 export async function handOverParked(context: Context, record: ContainerRecord): Promise<void> {
   const { parked } = context.live.of(record.id);
-  await Promise.all(
-    [...parked].map(async ({ input, settle }) =>
-      settle(await context.driver.streams.attach({ id: record.id }, { input })),
-    ),
-  );
+  const clients = [...parked];
+  const streams = await context.driver.streams.attachTogether(record.id, clients);
+  for (const [place, client] of clients.entries())
+    if (parked.has(client)) client.settle(streams[place]);
+    else streams[place]?.[Symbol.dispose]();
 }
 
 /** Lets parked clients go: the start failed or the container is removed. */

@@ -84,7 +84,7 @@ beforeAll(async () => {
       networks: network.networks,
       endpoints: network.endpoints,
       volumes,
-      driver: { ...driver, streams: { ...driver.streams, attach: attachOrNot(driver) } },
+      driver: { ...driver, streams: { ...driver.streams, attachTogether: attachOrNot(driver) } },
       cdi: createCdiDevices([]),
       logs: createContainerLogs(reactor),
       logKeeper: resources.use(createLogKeeper({ reactor, log: silentLog })),
@@ -123,12 +123,14 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-function attachOrNot(driver: RuntimeDriver): RuntimeDriver['streams']['attach'] {
-  return async (target, options) => {
-    const streams = await driver.streams.attach(target, options);
-    if (!deaf) return streams;
-    streams.onOutput(() => true);
-    return { ...streams, onOutput: () => undefined };
+function attachOrNot(driver: RuntimeDriver): RuntimeDriver['streams']['attachTogether'] {
+  return async (id, clients) => {
+    const all = await driver.streams.attachTogether(id, clients);
+    if (!deaf) return all;
+    return all.map((streams) => {
+      streams.onOutput(() => true);
+      return { ...streams, onOutput: () => undefined };
+    });
   };
 }
 

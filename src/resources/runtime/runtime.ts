@@ -73,6 +73,8 @@ export interface Streams {
    * `stdout`.
    */
   attach(target: StreamTarget, options?: AttachOptions): Promise<AttachedStreams>;
+  /** For all who wait for a container that is not started yet: each sees the output from its first byte. In the order of the clients. */
+  attachTogether(id: ContainerId, clients: readonly AttachOptions[]): Promise<AttachedStreams[]>;
   /** Size in character cells; no effect without a terminal. */
   resize(target: StreamTarget, size: TerminalSize): Promise<void>;
   /** Asks the monitor to begin a new log file in place of the present one; false when there is nobody to ask. Nothing that was written is lost. */

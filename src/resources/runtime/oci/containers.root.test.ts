@@ -5,6 +5,7 @@ import { isKind, toSiloError } from '../../../foundation/base/errors.ts';
 import type { CreateContainer } from '../runtime.ts';
 import {
   cannotRun,
+  cgroupParent,
   collectOutput,
   createFixture,
   newExecId,
@@ -48,8 +49,8 @@ describe.skipIf(cannotRun !== '')('containers of the oci driver', () => {
         join(fixture.folder, 'run', id),
         join(fixture.folder, 'run/runtimes', name, id),
         join(fixture.folder, 'run/exits', id),
-        `/sys/fs/cgroup/memory/silo-test/${id}`,
-        `/sys/fs/cgroup/silo-test/${id}`,
+        `/sys/fs/cgroup/memory${cgroupParent}/${id}`,
+        `/sys/fs/cgroup${cgroupParent}/${id}`,
       ].filter((path) => existsSync(path));
       expect(leftovers).toEqual([]);
       // The monitor ends in its own time.
@@ -202,8 +203,8 @@ describe.skipIf(cannotRun !== '')('containers of the oci driver', () => {
       const leftovers = [
         join(fixture.folder, 'run', id),
         join(fixture.folder, 'run/runtimes', runtimeName, id),
-        `/sys/fs/cgroup/memory/silo-test/${id}`,
-        `/sys/fs/cgroup/silo-test/${id}`,
+        `/sys/fs/cgroup/memory${cgroupParent}/${id}`,
+        `/sys/fs/cgroup${cgroupParent}/${id}`,
       ];
       expect(leftovers.filter((path) => existsSync(path))).toEqual([]);
     });

@@ -10,7 +10,7 @@ import { createPipe } from '../../../foundation/kernel/pipe.ts';
 import { connectSeqpacket } from '../../../foundation/kernel/seqpacket.ts';
 import type { ContainerId } from '../../../foundation/base/ids.ts';
 import type { AttachedStreams, ExecProcess, Execs, ExitInfo } from '../runtime.ts';
-import { wrapAttached } from './attach.ts';
+import { shareConnection } from './shared-connection.ts';
 import { commonArgs, formatSpec, getTracked } from './containers.ts';
 import type { Context, TrackedExec } from './context.ts';
 import { readExitFile } from './exits.ts';
@@ -162,7 +162,8 @@ function startMonitor(context: Context, request: ExecProcess, args: string[]): P
         anyEndClosesInput: !tracked.terminal,
         ended: tracked.exit.promise,
       };
-      const streams = wrapAttached(context.reactor, socket, target, true);
+      const [streams] = shareConnection(context.reactor, socket, target, [{}]);
+      if (!streams) throw internal('one client has one stream');
       writeSync(pipe.writeFd, '1');
       return streams;
     },

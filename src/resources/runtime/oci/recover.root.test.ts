@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toSiloError } from '../../../foundation/base/errors.ts';
 import { parseContainerId, type ContainerId } from '../../../foundation/base/ids.ts';
-import { cannotRun, createFixture, makeRootfs, processesWith } from './test-fixture.ts';
+import { cannotRun, cgroupParent, createFixture, makeRootfs, processesWith } from './test-fixture.ts';
 
 describe.skipIf(cannotRun !== '')('after a crash of the engine', () => {
   let folder = '';
@@ -40,8 +40,8 @@ describe.skipIf(cannotRun !== '')('after a crash of the engine', () => {
       join(folder, 'run', id),
       join(folder, 'run/runtimes/crun', id),
       join(folder, 'run/exits', id),
-      `/sys/fs/cgroup/memory/silo-test/${id}`,
-      `/sys/fs/cgroup/silo-test/${id}`,
+      `/sys/fs/cgroup/memory${cgroupParent}/${id}`,
+      `/sys/fs/cgroup${cgroupParent}/${id}`,
     ].filter((path) => existsSync(path)),
   ];
 

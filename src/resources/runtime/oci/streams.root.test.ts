@@ -2,7 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { toSiloError } from '../../../foundation/base/errors.ts';
+import { watchPid } from '../../../foundation/kernel/pidfd.ts';
 import type { CreateContainer, ExecProcess } from '../runtime.ts';
+import { findMonitor } from './find-monitor.ts';
+import { createLayout } from './layout.ts';
 import {
   cannotRun,
   collectOutput,
@@ -33,6 +36,22 @@ describe.skipIf(cannotRun !== '')('streams of the oci driver', () => {
     expect(stderr).toBe('err\n');
     expect(stdout.startsWith('out\n1\n2\n')).toBe(true);
     expect(stdout.split('\n')).toHaveLength(50_002);
+  });
+
+  test('all who wait for the start see the first byte, however late the monitor gets to them', async () => {
+    const request = fixture.request(['seq', '1', '9000']);
+    const { pid } = await fixture.driver.containers.create(request);
+    const monitor = await findMonitor(createLayout(join(fixture.folder, 'run')).container(request.id));
+    if (!monitor) throw new Error('no monitor');
+    process.kill(monitor.pid, 'SIGSTOP');
+    const clients = [{}, { input: false }, { input: false }];
+    const ended = Promise.withResolvers<void>();
+    using _ = watchPid(fixture.reactor, pid, ended.resolve);
+    const outputs = (await fixture.driver.streams.attachTogether(request.id, clients)).map(collectOutput);
+    await fixture.driver.containers.start(request.id);
+    await ended.promise;
+    process.kill(monitor.pid, 'SIGCONT');
+    for (const { stdout } of await Promise.all(outputs)) expect(stdout).toHaveLength(43_893);
   });
 
   test('input arrives whole, and ending it ends the program', async () => {

@@ -9,7 +9,7 @@ import {
   type ContainerId,
 } from '../../../foundation/base/ids.ts';
 import { silentLog } from '../../../foundation/base/log.ts';
-import { createReactor } from '../../../foundation/kernel/reactor.ts';
+import { createReactor, type Reactor } from '../../../foundation/kernel/reactor.ts';
 import type { RuntimeSpec } from '../../../foundation/oci/runtime-spec.ts';
 import type { AttachedStreams, CreateContainer, RuntimeDriver, RuntimeExit } from '../runtime.ts';
 import { createCgroups } from './cgroups.ts';
@@ -22,10 +22,14 @@ export const cannotRun =
     : ['/usr/bin/crun', '/usr/bin/conmon', '/bin/busybox'].filter((path) => !existsSync(path)).join(', ');
 if (cannotRun) console.log(`skipping the tests of the oci driver: ${cannotRun}`);
 
+/** Of this process: another one's fixture removes its own at its end. */
+export const cgroupParent = `/silo-test-${process.pid}`;
+
 /** A busybox root file system, a driver, and a record of exits; disposing removes every container. */
 export interface Fixture extends AsyncDisposable {
   folder: string;
   driver: RuntimeDriver;
+  reactor: Reactor;
   request(args: string[], change?: (request: CreateContainer) => void): CreateContainer;
   exitOf(id: string): Promise<RuntimeExit>;
   logOf(id: ContainerId): string;
@@ -70,6 +74,7 @@ export async function createFixture(options: Partial<OciDriverOptions> = {}): Pr
   return {
     folder,
     driver,
+    reactor,
     request(args, change) {
       const id = parseContainerId(randomHexId());
       used.add(id);
@@ -88,7 +93,7 @@ export async function createFixture(options: Partial<OciDriverOptions> = {}): Pr
     logOf: (id) => readFileSync(join(folder, `${id}.log`), 'utf8'),
     async [Symbol.asyncDispose]() {
       for (const id of used) await driver.containers.delete(id);
-      createCgroups().remove('/silo-test');
+      createCgroups().remove(cgroupParent);
       await driver[Symbol.asyncDispose]();
       reactor[Symbol.dispose]();
       if (options.directory === undefined) rmSync(folder, { recursive: true, force: true });
@@ -126,7 +131,7 @@ function makeSpec(id: string, rootfs: string, args: string[]): RuntimeSpec {
       },
     ],
     linux: {
-      cgroupsPath: `/silo-test/${id}`,
+      cgroupsPath: `${cgroupParent}/${id}`,
       namespaces: [{ type: 'pid' }, { type: 'network' }, { type: 'ipc' }, { type: 'uts' }, { type: 'mount' }],
       resources: { devices: [{ allow: false, access: 'rwm' }] },
     },
