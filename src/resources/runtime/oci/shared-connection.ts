@@ -115,26 +115,24 @@ interface Member {
 
 function createMember(connection: Connection, input: boolean): Member {
   const backlog: Buffer[] = [];
-  let backlogBytes = 0;
-  let paused = false;
-  let left = false;
+  const state = { paused: false, left: false, backlogBytes: 0 };
   let listener: ((stream: 'stdout' | 'stderr', chunk: Uint8Array) => boolean) | undefined;
   const drained = Promise.withResolvers<void>();
 
   const deliver = (packet: Buffer): void => {
     const stream = packet[0] === stderrPacket ? 'stderr' : 'stdout';
     if (listener?.(stream, packet.subarray(1)) !== false) return;
-    paused = true;
+    state.paused = true;
     connection.hold();
   };
   const member: Member = {
     input,
     listens: () => listener !== undefined,
-    isPaused: () => paused,
+    isPaused: () => state.paused,
     receive(packet) {
-      if (!paused) return deliver(packet);
-      if (backlogBytes + packet.length > largestBacklogBytes) return;
-      backlogBytes += packet.length;
+      if (!state.paused) return deliver(packet);
+      if (state.backlogBytes + packet.length > largestBacklogBytes) return;
+      state.backlogBytes += packet.length;
       backlog.push(packet);
     },
     settle() {
@@ -147,22 +145,22 @@ function createMember(connection: Connection, input: boolean): Member {
         connection.listened();
       },
       resume() {
-        paused = false;
-        while (!paused && backlog.length > 0) {
+        state.paused = false;
+        while (!state.paused && backlog.length > 0) {
           const packet = backlog.shift();
-          backlogBytes -= packet?.length ?? 0;
+          state.backlogBytes -= packet?.length ?? 0;
           if (packet) deliver(packet);
         }
-        if (paused) return;
+        if (state.paused) return;
         connection.release();
         if (connection.isClosed()) drained.resolve();
       },
       write: (chunk) => connection.write(chunk),
       endInput: () => connection.endInput(member),
       [Symbol.dispose]() {
-        if (left) return;
-        left = true;
-        paused = false;
+        if (state.left) return;
+        state.left = true;
+        state.paused = false;
         listener = undefined;
         backlog.length = 0;
         drained.resolve();

@@ -22,8 +22,8 @@ export const cannotRun =
     : ['/usr/bin/crun', '/usr/bin/conmon', '/bin/busybox'].filter((path) => !existsSync(path)).join(', ');
 if (cannotRun) console.log(`skipping the tests of the oci driver: ${cannotRun}`);
 
-/** Of this process: another one's fixture removes its own at its end. */
-export const cgroupParent = `/silo-test-${process.pid}`;
+/** Of this process and the engines that it starts: somebody else's run of the same tests removes its own at its end. */
+export const cgroupParent = (process.env['SILO_TEST_CGROUP'] ??= `/silo-test-${process.pid}`);
 
 /** A busybox root file system, a driver, and a record of exits; disposing removes every container. */
 export interface Fixture extends AsyncDisposable {
