@@ -16,6 +16,7 @@ import {
 } from '../engine/host/settings.ts';
 import { createDockerApi } from '../frontends/api/docker-api.ts';
 import { isInChroot, runInOwnRoot } from './own-root.ts';
+import { type Doors, prepareDoors, splitDoors } from './daemon-doors.ts';
 import { helperCommands } from './helper-commands.ts';
 import { version } from './version.ts';
 import type { DaemonOptions } from '../frontends/cli/deps.ts';
@@ -28,22 +29,26 @@ const levels = ['debug', 'info', 'warn', 'error'] as const;
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   requestThreadPoolSize(poolThreads);
   if (isInChroot()) return runInOwnRoot();
-  const { settings, hosts, level, metricsAddress, registry } = resolve(options);
+  const { settings, doors, level, metricsAddress, registry } = resolve(options);
   const log = createLog((line) => void process.stderr.write(line), level);
   try {
     await using undo = new AsyncDisposableStack();
     const stopped = untilSignal();
+    const hangups = undo.use(onHangup(log));
+    // What is wrong with the certificates is told before anything is started.
+    const entrance = await prepareDoors(doors, { execRoot: settings.execRoot, log });
     const engine = undo.use(await openEngine(settings, { log, commands: helperCommands }));
-    const api = createDockerApi(engine, { version, log });
+    const api = createDockerApi(engine, { version, log, tls: entrance.identity });
     undo.defer(() => api.close());
-    for (const host of hosts) await api.listen(parseListenAddress(host));
+    await entrance.open(api);
+    hangups.add(() => entrance.reload(api));
     if (metricsAddress !== undefined)
       await api.listenForMetrics(parseListenAddress(`tcp://${metricsAddress}`));
-    if (registry !== undefined) await serveRegistry(registry, { settings, log, undo });
+    if (registry !== undefined) await serveRegistry(registry, { settings, log, undo, hangups });
     if (options.pidFile !== undefined) writePidFile(options.pidFile, undo);
     tellReady();
     log.info('ready', {
-      hosts: hosts.join(' '),
+      hosts: doors.hosts.join(' '),
       dataRoot: settings.dataRoot,
       startupMs: Math.round(performance.now()),
     });
@@ -58,28 +63,45 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   }
 }
 
-/** Ends with the daemon; loaded only by those who want it. Its certificates and access log are read again on SIGHUP. */
+/** Ends with the daemon; loaded only by those who want it. */
 async function serveRegistry(
   given: GivenOptions,
-  { settings, log, undo }: { settings: EngineSettings; log: Log; undo: AsyncDisposableStack },
+  {
+    settings,
+    log,
+    undo,
+    hangups,
+  }: { settings: EngineSettings; log: Log; undo: AsyncDisposableStack; hangups: Hangups },
 ): Promise<void> {
   const { resolveRegistrySettings } = await import('../engine/registry/settings.ts');
   const { openRegistryServer } = await import('./registry-server.ts');
   const resolved = resolveRegistrySettings({ root: join(settings.dataRoot, 'registry'), ...given });
   const registry = undo.use(await openRegistryServer(resolved, log));
+  hangups.add(() => registry.reload());
+  log.info('a registry listens', { host: registry.host, root: resolved.root });
+}
+
+interface Hangups extends Disposable {
+  add(reload: () => Promise<void>): void;
+}
+
+/** SIGHUP reads certificates and the like again; it never ends the daemon. */
+function onHangup(log: Log): Hangups {
+  const all: (() => Promise<void>)[] = [];
   const reload = (): void => {
-    registry
-      .reload()
-      .catch((error: unknown) => log.error('the registry was not reloaded', { reason: String(error) }));
+    for (const one of all)
+      one().catch((error: unknown) => log.error('not reloaded', { reason: toSiloError(error).message }));
   };
   process.on('SIGHUP', reload);
-  undo.defer(() => void process.off('SIGHUP', reload));
-  log.info('a registry listens', { host: registry.host, root: resolved.root });
+  return {
+    add: (one) => void all.push(one),
+    [Symbol.dispose]: () => void process.off('SIGHUP', reload),
+  };
 }
 
 interface Resolved {
   settings: EngineSettings;
-  hosts: string[];
+  doors: Doors;
   level: LogLevel;
   metricsAddress: string | undefined;
   registry: GivenOptions | undefined;
@@ -88,13 +110,8 @@ interface Resolved {
 function resolve(options: DaemonOptions): Resolved {
   refuseUnsupported(options);
   const file = options.configFile === undefined ? {} : readSettingsFile(options.configFile);
-  const {
-    hosts: fileHosts,
-    logLevel: fileLevel,
-    metricsAddress: fileMetrics,
-    registry,
-    ...fileSettings
-  } = file;
+  const { hosts: fileHosts, logLevel: fileLevel, metricsAddress: fileMetrics, registry, ...rest } = file;
+  const { own: fileDoors, others: fileSettings } = splitDoors(rest);
   const given: Partial<EngineSettings> = {
     ...(options.dataRoot === undefined ? {} : { dataRoot: options.dataRoot }),
     ...(options.execRoot === undefined ? {} : { execRoot: options.execRoot }),
@@ -125,7 +142,8 @@ function resolve(options: DaemonOptions): Resolved {
     options.hosts.length > 0 ? options.hosts : (fileHosts ?? [`unix://${settings.execRoot}/silo.sock`]);
   const level = options.debug ? 'debug' : (options.logLevel ?? fileLevel ?? 'info');
   if (!isLevel(level)) throw invalid(`invalid log level "${level}": want ${levels.join(', ')}`);
-  return { settings, hosts, level, metricsAddress: options.metricsAddress ?? fileMetrics, registry };
+  const doors = { ...fileDoors, ...splitDoors(options).own, hosts };
+  return { settings, doors, level, metricsAddress: options.metricsAddress ?? fileMetrics, registry };
 }
 
 const toMap = (pairs: readonly string[]): Record<string, string> =>
@@ -141,7 +159,6 @@ const isLevel = (text: string): text is LogLevel => (levels as readonly string[]
 /** Options that the parser knows because Docker has them, and that this version cannot honour: refused, never ignored. */
 function refuseUnsupported(options: DaemonOptions): void {
   const refused = {
-    '--tls, --tlsverify': options.tls,
     '--userns-remap': options.usernsRemap,
     '--fixed-cidr': options.fixedCidr,
     '--default-gateway': options.defaultGateway,

@@ -1,5 +1,4 @@
 import { watch } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { openAccess } from '../engine/registry/access/open-access.ts';
 import { type CachingRegistry, openCachingRegistry } from '../engine/registry/cache/create-cache.ts';
@@ -9,11 +8,12 @@ import { createRegistry } from '../engine/registry/create-registry.ts';
 import { limitRegistry } from '../engine/registry/quota.ts';
 import type { Registry } from '../engine/registry/registry.ts';
 import type { RegistrySettings } from '../engine/registry/settings.ts';
-import { invalid, toSiloError } from '../foundation/base/errors.ts';
+import { toSiloError } from '../foundation/base/errors.ts';
 import type { Log } from '../foundation/base/log.ts';
-import type { HttpServer, ListenAddress, TlsIdentity } from '../foundation/http/http.ts';
+import type { ListenAddress } from '../foundation/http/http.ts';
 import { parseListenAddress } from '../foundation/http/listen.ts';
 import { createHttpServer } from '../foundation/http/server.ts';
+import { createRenewal, readTlsIdentity } from '../foundation/http/tls-files.ts';
 import type { Observe } from '../frontends/registry/access.ts';
 import { createDispatcher } from '../frontends/registry/dispatch.ts';
 import { createEdge } from '../frontends/registry/edge.ts';
@@ -58,7 +58,7 @@ export async function openRegistryServer(
   await using undo = new AsyncDisposableStack();
   const store = undo.use(await openFolderStore(settings.root));
   const access = await openAccess(settings, log);
-  const tls = settings.tls === undefined ? undefined : await readIdentity(settings.tls);
+  const tls = settings.tls === undefined ? undefined : await readTlsIdentity(settings.tls);
   const { cache, registry, underWay } = await openRegistry(settings, createRegistry(store, { log }), {
     log,
     undo,
@@ -106,7 +106,7 @@ export async function openRegistryServer(
     routes: [healthRoute, metricsRoute(metrics, undefined)],
   });
   undo.use(collectRegularly(registry, log));
-  const renew = createRenewal(settings, server, log);
+  const renew = settings.tls === undefined ? async () => {} : createRenewal(settings.tls, server, log);
   undo.use(watchCertificates(settings, renew, log));
   const kept = undo.move();
   return {
@@ -179,40 +179,6 @@ function collectRegularly({ upkeep }: Registry, log: Log): Disposable {
     );
   }, collectEveryMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
-}
-
-async function readIdentity({
-  cert,
-  key,
-  clientCa,
-}: NonNullable<RegistrySettings['tls']>): Promise<TlsIdentity> {
-  const read = (path: string): Promise<string> =>
-    readFile(path, 'utf8').catch((cause: unknown) => {
-      throw invalid(`cannot read ${path}: ${toSiloError(cause).message}`, { cause });
-    });
-  return {
-    cert: await read(cert),
-    key: await read(key),
-    ...(clientCa === undefined ? {} : { clientCa: await read(clientCa) }),
-  };
-}
-
-/** A pair that does not fit (one file of two was replaced so far) leaves the old one. */
-function createRenewal({ tls }: RegistrySettings, server: HttpServer, log: Log): () => Promise<void> {
-  let present = '';
-  return async () => {
-    if (tls === undefined) return;
-    try {
-      const identity = await readIdentity(tls);
-      const text = JSON.stringify(identity);
-      if (text === present) return;
-      server.renew(identity);
-      present = text;
-      log.info('the certificate was read', { file: tls.cert });
-    } catch (error) {
-      log.error('the certificate is not used', { reason: toSiloError(error).message });
-    }
-  };
 }
 
 /** By the folders: certificates are replaced by renaming, or by changing the target of a link. */

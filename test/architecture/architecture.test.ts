@@ -15,6 +15,7 @@ const foundationRanks: Record<string, number> = {
   kernel: 1,
   db: 1,
   wire: 1,
+  x509: 1,
   http: 2,
   archive: 2,
 };

@@ -26,7 +26,7 @@ describe.skipIf(skipReason !== undefined)('attach by websocket', () => {
   let port = 0;
   beforeAll(async () => {
     port = await freePort();
-    engine = await startEngine({ args: ['-H', `tcp://127.0.0.1:${port}`] });
+    engine = await startEngine({ args: ['-H', `tcp://127.0.0.1:${port}`, '--tls=false'] });
     await bootstrapBusybox(engine);
   });
   afterAll(() => engine[Symbol.asyncDispose]());

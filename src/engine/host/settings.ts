@@ -89,7 +89,7 @@ export const defaultSettings: EngineSettings = {
 const keys: Record<
   string,
   {
-    field: keyof EngineSettings | 'hosts' | 'logLevel' | 'metricsAddress' | 'registry';
+    field: keyof EngineSettings | keyof DaemonFileSettings;
     type:
       | 'string'
       | 'policy'
@@ -131,16 +131,37 @@ const keys: Record<
   hosts: { field: 'hosts', type: 'strings' },
   'log-level': { field: 'logLevel', type: 'string' },
   'metrics-addr': { field: 'metricsAddress', type: 'string' },
+  group: { field: 'group', type: 'string' },
+  tls: { field: 'tls', type: 'flag' },
+  tlsverify: { field: 'tlsVerify', type: 'flag' },
+  tlscacert: { field: 'tlsCaFile', type: 'string' },
+  tlscert: { field: 'tlsCertFile', type: 'string' },
+  tlskey: { field: 'tlsKeyFile', type: 'string' },
   registry: { field: 'registry', type: 'registry' },
 };
 
-export type FileSettings = Partial<EngineSettings> & {
+export type FileSettings = Partial<EngineSettings> & DaemonFileSettings;
+
+/** What the daemon around the engine is told. */
+interface DaemonFileSettings extends DoorSettings {
   hosts?: string[];
   logLevel?: string;
   metricsAddress?: string;
   /** A registry server that the daemon runs. */
   registry?: GivenOptions;
-};
+}
+
+/** Who may ask. */
+export interface DoorSettings {
+  /** Name or number of the group whose members may use the socket. */
+  group?: string;
+  /** False in words, here or in `tlsVerify`: plain TCP on loopback addresses. */
+  tls?: boolean;
+  tlsVerify?: boolean;
+  tlsCaFile?: string;
+  tlsCertFile?: string;
+  tlsKeyFile?: string;
+}
 
 /** Reads a configuration file (JSON). An unknown or mistyped key is an error that names it: a setting is never silently ignored. */
 export function readSettingsFile(path: string): FileSettings {

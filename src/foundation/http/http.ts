@@ -91,11 +91,11 @@ export interface HttpServer {
 
 export interface HttpServerOptions {
   /**
-   * `engine` (default): whoever speaks to it is root here, so only this machine may, and no web page. `anybody`: a service whose handler decides who
-   * may do what.
+   * `engine` (default): whoever speaks to it is root here, so only this machine may, or who has a certificate, and no web page. `anybody`: a service
+   * whose handler decides who may do what.
    */
   audience?: 'engine' | 'anybody';
-  /** TLS instead of plain HTTP. */
+  /** TLS instead of plain HTTP on TCP addresses. */
   tls?: TlsIdentity;
   /** Connections on which nothing moves either way for this long are cut; never when absent. */
   idleMs?: number;

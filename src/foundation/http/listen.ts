@@ -6,7 +6,10 @@ import type { ListenAddress } from './http.ts';
 
 /** `sun_path` of unix(7) with its final zero. */
 const maximumSocketPath = 107;
-const loopback = /^(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/;
+/** chown(2): this id stays. */
+const ownId = -1;
+export const isLoopback = (host: string): boolean =>
+  /^(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/.test(host);
 
 /** Reads `unix:///PATH` or `tcp://HOST:PORT`. */
 export function parseListenAddress(text: string): ListenAddress {
@@ -38,16 +41,17 @@ export async function listenOn(
   audience: 'engine' | 'anybody' = 'engine',
 ): Promise<ListenAddress> {
   if (address.kind === 'unix') {
-    await prepareSocketPath(address.path);
+    await prepareSocketPath(address);
     await listenUnix(server, address.path);
+    // The group comes first: the mode of a socket that was given away could not be trusted.
+    if (address.groupId !== undefined) await chown(address.path, ownId, address.groupId);
     await chmod(address.path, 0o660);
-    if (address.groupId !== undefined) await chown(address.path, 0, address.groupId);
     return address;
   }
   // Whoever may speak to the engine is root on this machine: without TLS, only this machine may.
-  if (audience === 'engine' && !loopback.test(address.host))
+  if (audience === 'engine' && !isLoopback(address.host))
     throw invalid(`refusing to serve on ${address.host}: without TLS only loopback addresses are allowed`, {
-      hint: 'use tcp://127.0.0.1:PORT, or a tunnel such as ssh',
+      hint: 'make certificates with `silo tls init` and add --tlsverify, or use tcp://127.0.0.1:PORT',
     });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -60,9 +64,10 @@ export async function listenOn(
   return { ...address, port: typeof bound === 'object' && bound !== null ? bound.port : address.port };
 }
 
-/** Makes the folder, and removes a socket that nobody answers on. */
-async function prepareSocketPath(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o710 });
+/** Makes the folder, which the socket's group may pass, and removes a socket that nobody answers on. */
+async function prepareSocketPath({ path, groupId }: { path: string; groupId?: number }): Promise<void> {
+  const made = await mkdir(dirname(path), { recursive: true, mode: 0o710 });
+  if (made !== undefined && groupId !== undefined) await chown(dirname(path), ownId, groupId);
   const existing = await lstat(path).catch(() => undefined);
   if (existing === undefined) return;
   if (!existing.isSocket())

@@ -30,9 +30,10 @@ export function createHttpServer(
       const guarded = address.kind === 'tcp' && audience === 'engine' ? refusingBrowsers(handler) : handler;
       const server = createOne(guarded, log, upgraded);
       server.on('request', (_, response) => unanswered.add(response));
-      if (identity !== undefined) {
-        const door = createTlsDoor(server, identity, idleMs);
-        const bound = await listenOn(door.server, address, audience);
+      if (identity !== undefined && address.kind === 'tcp') {
+        const door = createTlsDoor(server, identity, { idleMs, log });
+        const mayBeAnywhere = audience === 'anybody' || identity.clientCa !== undefined;
+        const bound = await listenOn(door.server, address, mayBeAnywhere ? 'anybody' : 'engine');
         doors.add(door);
         return bound;
       }

@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import { type Server, type TLSSocket, createServer } from 'node:tls';
 import { invalid, toSiloError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
 import type { TlsIdentity } from './http.ts';
 
 /** Listens for TLS and hands the decrypted connections to a server that does not listen itself: so the identity can change while it listens. */
@@ -11,37 +12,101 @@ export interface TlsDoor {
   cut(): void;
 }
 
-/** From the connection to the end of the handshake. */
-const handshakeTimeoutMs = 20_000;
+export interface TlsDoorOptions {
+  /** Connections on which nothing moves for this long are cut; never when absent or zero. */
+  idleMs?: number | undefined;
+  log: Log;
+  /** From the connection to the end of the handshake. */
+  handshakeMs?: number;
+}
 
-export function createTlsDoor(inside: HttpServer, identity: TlsIdentity, idleMs = 0): TlsDoor {
+const handshakeTimeoutMs = 20_000;
+/** Connections of strangers at one time; beyond it the one that has dawdled longest makes room, so that a crowd of them keeps nobody out. */
+const maximumStrangers = 256;
+/** Refusals are logged one by one up to so many in a stretch of time, and the rest counted: strangers must not fill the disk. */
+const loggedRefusals = { count: 20, perMs: 60_000 };
+
+export function createTlsDoor(
+  inside: HttpServer,
+  identity: TlsIdentity,
+  { idleMs = 0, log, handshakeMs = handshakeTimeoutMs }: TlsDoorOptions,
+): TlsDoor {
+  const strangers = new Set<TLSSocket>();
   const open = new Set<TLSSocket>();
+  const refuse = createRefusals(log);
   const server = orInvalid(() =>
-    createServer({
-      ...contextOf(identity),
-      handshakeTimeout: handshakeTimeoutMs,
-      ALPNProtocols: ['http/1.1'],
-    }),
+    createServer({ ...contextOf(identity), handshakeTimeout: handshakeMs, ALPNProtocols: ['http/1.1'] }),
   );
+  server.on('connection', (socket: TLSSocket) => {
+    // A client that breaks the connection is no failure of ours.
+    socket.on('error', () => undefined);
+    const [longest] = strangers;
+    if (strangers.size >= maximumStrangers) longest?.destroy();
+    strangers.add(socket);
+    socket.once('close', () => strangers.delete(socket));
+  });
   server.on('secureConnection', (socket) => {
+    strangers.delete(socket);
     open.add(socket);
     socket.once('close', () => open.delete(socket));
-    // A client that breaks the connection is no failure of ours.
     socket.on('error', () => undefined);
     if (idleMs > 0) socket.setTimeout(idleMs, () => socket.destroy());
     inside.emit('connection', socket);
   });
-  server.on('tlsClientError', (_, socket) => socket.destroy());
+  server.on('tlsClientError', (error, socket) => {
+    refuse(error, socket.remoteAddress);
+    socket.destroy();
+  });
   return {
     server,
     renew: (next) => orInvalid(() => server.setSecureContext(contextOf(next))),
     cut() {
-      for (const socket of open) socket.destroy();
+      for (const socket of [...open, ...strangers]) socket.destroy();
     },
   };
 }
 
+function createRefusals(log: Log): (error: NodeJS.ErrnoException, address: string | undefined) => void {
+  let since = -Infinity;
+  let count = 0;
+  return (error, address) => {
+    // Whoever only looks whether somebody listens.
+    if (error.code === 'ECONNRESET') return log.debug('a TLS connection was given up', { client: address });
+    const now = performance.now();
+    if (now - since > loggedRefusals.perMs) {
+      if (count > loggedRefusals.count)
+        log.warn('further TLS connections were refused', { count: count - loggedRefusals.count });
+      [since, count] = [now, 0];
+    }
+    if (++count > loggedRefusals.count) return;
+    log.warn('a TLS connection was refused', { client: address, reason: reasonOf(error) });
+  };
+}
+
+/** OpenSSL's codes in words, for those that users meet. */
+const reasons: Record<string, string> = {
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'the client showed no certificate',
+  CERT_HAS_EXPIRED: 'the certificate of the client has expired',
+  CERT_NOT_YET_VALID: 'the certificate of the client is not valid yet',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate of the client is signed by itself',
+  SELF_SIGNED_CERT_IN_CHAIN: 'the certificate of the client is of another authority',
+  UNABLE_TO_GET_ISSUER_CERT: 'the certificate of the client is of another authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the certificate of the client is of another authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate of the client is of another authority',
+  CERT_SIGNATURE_FAILURE: 'the certificate of the client was not signed by the authority that it names',
+  INVALID_PURPOSE: 'the certificate of the client is not one for clients',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'the client speaks TLS older than 1.2',
+  ERR_SSL_HTTP_REQUEST: 'the client speaks HTTP without TLS',
+  ERR_TLS_HANDSHAKE_TIMEOUT: 'the client did not finish the handshake in time',
+};
+
+const reasonOf = (error: NodeJS.ErrnoException): string =>
+  reasons[error.code ?? ''] ?? toSiloError(error).message.slice(0, 300);
+
 function contextOf({ cert, key, clientCa }: TlsIdentity) {
+  // An empty text would mean the authorities that the system trusts.
+  if (clientCa?.includes('-----BEGIN CERTIFICATE-----') === false)
+    throw new Error('the file of the authority holds no certificate');
   return {
     cert,
     key,

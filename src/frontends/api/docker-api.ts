@@ -1,6 +1,6 @@
 import type { Engine } from '../../engine/host/engine.ts';
 import type { Log } from '../../foundation/base/log.ts';
-import type { HttpServer, ListenAddress } from '../../foundation/http/http.ts';
+import type { HttpServer, ListenAddress, TlsIdentity } from '../../foundation/http/http.ts';
 import { createHttpServer } from '../../foundation/http/server.ts';
 import { createDispatcher } from './dispatch.ts';
 import { countEvents } from './metrics/engine-metrics.ts';
@@ -14,13 +14,16 @@ import { showMetrics } from './routes/system/metrics.ts';
 import { volumeRoutes } from './routes/volumes/index.ts';
 import type { BuildVersion } from './translate/system-json.ts';
 
-export interface DockerApi extends Omit<HttpServer, 'renew'> {
+export interface DockerApi extends HttpServer {
   /** Serves `/metrics` alone, on an address of its own. */
   listenForMetrics(address: ListenAddress): Promise<ListenAddress>;
 }
 
 /** The Docker Engine API in front of an engine: `listen` on as many addresses as wanted, then `close`. */
-export function createDockerApi(engine: Engine, options: { version: BuildVersion; log: Log }): DockerApi {
+export function createDockerApi(
+  engine: Engine,
+  options: { version: BuildVersion; log: Log; tls?: TlsIdentity | undefined },
+): DockerApi {
   const requests = createRequestMetrics();
   const events = countEvents(engine.events);
   const metrics = showMetrics(engine, { build: options.version, requests, events });
@@ -35,10 +38,15 @@ export function createDockerApi(engine: Engine, options: { version: BuildVersion
   ];
   const { log } = options;
   const serverName = `Silo/${options.version.version} (linux)`;
-  const server = createHttpServer(createDispatcher(routes, { serverName, log, metrics: requests }), log);
+  const server = createHttpServer(
+    createDispatcher(routes, { serverName, log, metrics: requests }),
+    log,
+    options.tls === undefined ? {} : { tls: options.tls },
+  );
   const metricsServer = createHttpServer(createDispatcher([metrics], { serverName, log }), log);
   return {
     listen: (address) => server.listen(address),
+    renew: (identity) => server.renew(identity),
     listenForMetrics: (address) => metricsServer.listen(address),
     async close() {
       events[Symbol.dispose]();

@@ -57,7 +57,14 @@ export interface DaemonOptions {
   pidFile?: string;
   /** `127.0.0.1:9323` */
   metricsAddress?: string;
-  tls?: { verify: boolean; caFile?: string; certFile?: string; keyFile?: string };
+  /** Name or number of the group whose members may use the socket. */
+  group?: string;
+  /** `--tls` and `--tlsverify` as they were given; both may be switched off in words. */
+  tls?: boolean;
+  tlsVerify?: boolean;
+  tlsCaFile?: string;
+  tlsCertFile?: string;
+  tlsKeyFile?: string;
 }
 
 export interface DoctorOptions {

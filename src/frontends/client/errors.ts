@@ -85,12 +85,27 @@ export function errorOfConnection(host: string, cause: unknown): SiloError {
 /** What a connection that broke in the middle means. */
 export function errorOfBreak(host: string, cause: unknown): SiloError {
   if (cause instanceof SiloError) return cause;
+  // TLS 1.3 tells a client only after the handshake that it was not let in.
+  if (/^ERR_SSL_.*ALERT/.test(errnoOf(cause) ?? '')) return refusedByTls(host, cause);
   const why =
     cause instanceof Error ? cause.message : 'the connection was closed before the answer was complete';
   return unavailable(`lost the connection to the daemon at ${host}: ${why}`, {
     cause,
     hint: 'the daemon may have been stopped; containers go on without it',
   });
+}
+
+function refusedByTls(host: string, cause: unknown): SiloError {
+  const alert = /ALERT_(\w+)$/.exec(errnoOf(cause) ?? '')?.[1] ?? 'refused';
+  return new SiloError(
+    'unauthorized',
+    `the daemon at ${host} refused the connection: ${alert.toLowerCase().replaceAll('_', ' ')}`,
+    {
+      code: 'tls-refused',
+      cause,
+      hint: 'show a certificate of its authority: set DOCKER_CERT_PATH to a folder that `silo tls client` made there',
+    },
+  );
 }
 
 export function errorOfAbort(signal: AbortSignal): SiloError {

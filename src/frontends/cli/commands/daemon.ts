@@ -34,10 +34,15 @@ const options = {
   },
   'exec-root': { kind: 'string', summary: 'Root directory for execution state files (default "/run/silo")' },
   'fixed-cidr': { kind: 'string', summary: 'IPv4 subnet for the default bridge network' },
+  group: {
+    kind: 'string',
+    short: 'G',
+    summary: 'Group that may use the socket (default "silo", else "docker", else only root)',
+  },
   host: {
     kind: 'list',
     short: 'H',
-    summary: 'Daemon socket(s) to listen on: unix:///path or tcp://127.0.0.1:port; may be repeated',
+    summary: 'Daemon socket(s) to listen on: unix:///path or tcp://address:port; may be repeated',
   },
   'init-path': { kind: 'string', summary: 'Path to the init binary', completion: 'files' },
   'insecure-registry': {
@@ -63,11 +68,27 @@ const options = {
   'registry-mirror': { kind: 'list', summary: 'Preferred registry mirror' },
   'add-runtime': { kind: 'list', summary: 'Register an additional OCI compatible runtime: name=path' },
   'shutdown-timeout': { kind: 'int', summary: 'Set the shutdown timeout in seconds' },
-  tls: { kind: 'bool', summary: 'Use TLS; implied by --tlsverify' },
-  tlscacert: { kind: 'string', summary: 'Trust certs signed only by this CA', completion: 'files' },
-  tlscert: { kind: 'string', summary: 'Path to TLS certificate file', completion: 'files' },
-  tlskey: { kind: 'string', summary: 'Path to TLS key file', completion: 'files' },
-  tlsverify: { kind: 'bool', summary: 'Use TLS and verify the remote' },
+  tls: {
+    kind: 'bool',
+    summary:
+      '--tls=false serves tcp:// of this machine (loopback) without TLS: all its users may then be root',
+  },
+  tlscacert: {
+    kind: 'string',
+    summary: 'Only clients with a certificate of this CA may connect (default "/etc/silo/tls/ca.pem")',
+    completion: 'files',
+  },
+  tlscert: {
+    kind: 'string',
+    summary: 'Path to TLS certificate file (default "/etc/silo/tls/server-cert.pem")',
+    completion: 'files',
+  },
+  tlskey: {
+    kind: 'string',
+    summary: 'Path to TLS key file (default "/etc/silo/tls/server-key.pem")',
+    completion: 'files',
+  },
+  tlsverify: { kind: 'bool', summary: 'Serve tcp:// with TLS, to clients with a certificate (see silo tls)' },
   'userns-remap': { kind: 'string', summary: 'User/Group setting for user namespaces' },
 } as const satisfies OptionTable;
 
@@ -80,6 +101,7 @@ export const command = defineCommand({
   examples: [
     'silo daemon',
     'silo daemon --data-root /srv/silo --exec-root /run/silo2 -H unix:///run/silo2/silo.sock',
+    'silo tls init && silo daemon -H unix:///run/silo/silo.sock -H tcp://0.0.0.0:2376 --tlsverify',
   ],
   run({ options, given, deps }) {
     if (!deps.runDaemon) throw unsupported('this program has no engine');
@@ -103,16 +125,8 @@ function toDaemonOptions(values: OptionValues<typeof options>, given: ReadonlySe
     defaultUlimits: values['default-ulimit'],
     labels: values.label,
     logOptions: values['log-opt'],
-    ...(values.tls || values.tlsverify
-      ? {
-          tls: {
-            verify: values.tlsverify,
-            ...(given.has('tlscacert') ? { caFile: values.tlscacert } : {}),
-            ...(given.has('tlscert') ? { certFile: values.tlscert } : {}),
-            ...(given.has('tlskey') ? { keyFile: values.tlskey } : {}),
-          },
-        }
-      : {}),
+    ...(given.has('tls') ? { tls: values.tls } : {}),
+    ...(given.has('tlsverify') ? { tlsVerify: values.tlsverify } : {}),
   };
 }
 
@@ -133,6 +147,10 @@ const textFields = {
   usernsRemap: 'userns-remap',
   pidFile: 'pidfile',
   metricsAddress: 'metrics-addr',
+  group: 'group',
+  tlsCaFile: 'tlscacert',
+  tlsCertFile: 'tlscert',
+  tlsKeyFile: 'tlskey',
 } as const satisfies Partial<Record<keyof DaemonOptions, keyof typeof options>>;
 
 const numberFields = {

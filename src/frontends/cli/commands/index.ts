@@ -78,6 +78,9 @@ const loaders = {
   'registry serve': from(() => import('./registry/serve.ts')),
   'system df': from(() => import('./system/df.ts')),
   'system prune': from(() => import('./system/prune.ts')),
+  'tls client': from(() => import('./tls/client.ts')),
+  'tls init': from(() => import('./tls/init.ts')),
+  'tls show': from(() => import('./tls/show.ts')),
   'volume clone': from(() => import('./volume/clone.ts')),
   'volume create': from(() => import('./volume/create.ts')),
   'volume export': from(() => import('./volume/export.ts')),
@@ -204,6 +207,10 @@ export const commandGroups: Readonly<Record<string, CommandGroup>> = {
   },
   registry: { summary: 'Serve images to others', members: ['gc', 'serve'] },
   system: { summary: 'Manage Silo', members: ['df', 'events', 'info', 'prune'] },
+  tls: {
+    summary: 'Make certificates for engines that are asked from other machines',
+    members: ['client', 'init', 'show'],
+  },
   volume: {
     summary: 'Manage volumes',
     members: ['clone', 'create', 'export', 'import', 'inspect', 'ls', 'prune', 'rm'],
