@@ -225,6 +225,7 @@ export async function openEngine(
     streams,
     changes,
     files,
+    layers: snapshots.layers,
     database,
     directory: at('tmp'),
     log,

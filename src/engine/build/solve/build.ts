@@ -20,7 +20,7 @@ import { produce } from '../output/produce.ts';
 import { createOrigins, namedContexts, type Origins } from '../sources/origins.ts';
 import { openBuildCache } from './cache.ts';
 import { refuseUnknown } from './refuse.ts';
-import { select } from './select.ts';
+import { find, toBytes } from './select.ts';
 import { createSolver } from './solver.ts';
 import { stepsByVertex, stepsOf } from './steps.ts';
 import type { Tree } from './tree.ts';
@@ -47,8 +47,8 @@ export function createBuilds(deps: BuildDeps): Builds {
     async build(request) {
       const directory = await mkdtemp(join(deps.directory, 'build-'));
       try {
-        await using origins = createOrigins({ request, directory });
-        return await buildTree(deps, { request, origins, directory, cache });
+        await using origins = createOrigins({ deps, request, directory });
+        return await buildTree(deps, { request, origins, cache });
       } finally {
         await rm(directory, { recursive: true, force: true });
       }
@@ -59,18 +59,14 @@ export function createBuilds(deps: BuildDeps): Builds {
 interface Opened {
   request: BuildRequest;
   origins: Origins;
-  directory: string;
   cache: ReturnType<typeof openBuildCache>;
 }
 
-async function buildTree(
-  deps: BuildDeps,
-  { request, origins, directory, cache }: Opened,
-): Promise<BuildResult> {
+async function buildTree(deps: BuildDeps, { request, origins, cache }: Opened): Promise<BuildResult> {
   const { onProgress, signal } = request;
   const context = await origins.tree({ kind: 'context' });
   const dockerfile = await readDockerfile(context, request.dockerfile);
-  await dropIgnored(context, request.dockerfile);
+  await dropIgnored(origins, request.dockerfile);
   const host = hostPlatform();
   const target = request.platform === undefined ? host : parsePlatform(request.platform);
   const targetPlatform = formatPlatform(target);
@@ -113,7 +109,6 @@ async function buildTree(
     cache,
     request,
     imageOf: bases,
-    directory,
     stepOf: (id) => stepsOfVertex.get(id)?.[0],
   });
   for (const step of steps) {
@@ -142,30 +137,31 @@ async function buildTree(
 }
 
 async function readDockerfile(context: Tree, path: string): Promise<Dockerfile> {
-  const [found] = select(context.entries, path.replace(/[*?[\\]/g, '\\$&'));
-  if (found?.entry.type !== 'file')
+  const found = find(context, path);
+  if (found?.type !== 'file')
     throw invalid(`Cannot locate specified Dockerfile: ${path.slice(0, 400)}`, {
       code: 'no-dockerfile',
       hint: 'name it with -f, below the context',
     });
-  if (found.entry.size > sourceLimits.bytes)
+  if (found.size > sourceLimits.bytes)
     throw invalid(`the Dockerfile is larger than ${sourceLimits.bytes} bytes`, {
       code: 'dockerfile-too-big',
     });
   const pieces: Buffer[] = [];
-  for await (const piece of context.read(found.entry)) pieces.push(piece);
+  for await (const piece of context.read(found)) pieces.push(piece);
   return parseDockerfile(readSource(path, Buffer.concat(pieces)));
 }
 
 /** Clients send both files in any case; whoever ignores them does not want to find them in the image. */
-async function dropIgnored(context: Tree, dockerfile: string): Promise<void> {
-  const ignore = context.entries.get('.dockerignore');
+async function dropIgnored(origins: Origins, dockerfile: string): Promise<void> {
+  const context = await origins.tree({ kind: 'context' });
+  const ignore = context.get('.dockerignore');
   if (ignore?.type !== 'file' || ignore.size > sourceLimits.bytes) return;
   const pieces: Buffer[] = [];
   for await (const piece of context.read(ignore)) pieces.push(piece);
   const matcher = parseIgnoreFile(Buffer.concat(pieces).toString());
-  for (const path of ['.dockerignore', dockerfile])
-    if (matcher.ignores(path) && context.entries.get(path)?.type === 'file') context.entries.delete(path);
+  const paths = ['.dockerignore', dockerfile].filter((path) => matcher.ignores(path));
+  await origins.leaveOut(new Set(paths.map(toBytes)));
 }
 
 function refusePlatforms(plan: StagePlan, target: string): void {

@@ -1,15 +1,18 @@
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
-import { invalid, isKind, SiloError } from '../../../foundation/base/errors.ts';
+import { invalid, SiloError } from '../../../foundation/base/errors.ts';
+import { joinPath } from '../../../foundation/archive/byte-path.ts';
 import { decompress } from '../../../foundation/archive/compression.ts';
-import { contentPadding, endOfArchive, formatMember } from '../../../foundation/archive/tar-writer.ts';
 import { createTarReader } from '../../../foundation/archive/tar-reader.ts';
 import { blockSize, isZeroBlock } from '../../../foundation/archive/tar-header.ts';
-import type { ContainerId } from '../../../foundation/base/ids.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
+import { resolveUser } from '../../../resources/spec/users.ts';
 import type { CopyVertex } from '../graph/vertex.ts';
+import { layerOf, type Member } from './copy-layer.ts';
+import { parseMode } from './mode-words.ts';
+import { openRootView, type RootView } from './root-view.ts';
 import { type Selected, toBytes } from './select.ts';
-import { commitStep, filesOnly, withContainer } from './step.ts';
+import { commitStep, composeStep, filesOnly, withContainer } from './step.ts';
 import { newFolder } from './tree.ts';
 import type { Tree, TreeEntry } from './tree.ts';
 import type { BuildDeps } from './types.ts';
@@ -24,45 +27,52 @@ export interface Source extends Selected {
 interface CopyStep {
   vertex: CopyVertex;
   sources: readonly Source[];
-  base: ImageId;
+  /** Undefined for a layer that lies on anything. */
+  base: ImageId | undefined;
   title: string;
   signal: AbortSignal | undefined;
 }
 
 /** Puts files into a root, which then becomes the next image. */
-export function runCopy(deps: BuildDeps, step: CopyStep): Promise<ImageId> {
-  const { vertex, sources, base, title, signal } = step;
-  const user = ownerOf(vertex.chown);
+export async function runCopy(deps: BuildDeps, step: CopyStep): Promise<ImageId> {
+  const { vertex, base, title, signal } = step;
+  const archives: Source[] = [];
+  const plain: Source[] = [];
+  for (const source of step.sources) ((await isArchive(vertex, source)) ? archives : plain).push(source);
+  using view = base === undefined ? undefined : await openRootView(deps, base);
+  const place = placeOf(view, vertex, step.sources.length + vertex.contents.length);
+  const owner = ownerOf(vertex.chown, view);
+  const dress = dresser(vertex, owner);
+  const members = function* (): Generator<Member> {
+    for (const source of plain) yield* membersOf(source, place, dress);
+    for (const content of vertex.contents) yield memberOf(content, place, dress);
+    if (archives.length > 0 && !place.exists) yield { path: place.folder, entry: newFolder };
+  };
+  const parent = { uid: owner?.uid ?? 0, gid: owner?.gid ?? 0, mtimeSec: Math.floor(deps.now() / 1000) };
+  const isEmpty = members().next().done === true;
+  const layer = isEmpty ? undefined : layerOf(members(), { base: view, parent, signal });
+  if (archives.length > 0) return await unpackOnto(deps, step, layer, archives);
+  return await composeStep(deps, { base, layer, title, signal });
+}
+
+/** The helper of copies unpacks archives, with the base as its root: what they hold is whatever their maker wanted. */
+function unpackOnto(
+  deps: BuildDeps,
+  { vertex, base, title, signal }: CopyStep,
+  layer: AsyncIterable<Buffer> | undefined,
+  archives: readonly Source[],
+): Promise<ImageId> {
+  if (base === undefined) throw new TypeError('an archive is unpacked onto something');
+  const user = userOf(vertex.chown);
   return withContainer(deps, base, { ...filesOnly, user }, async (id) => {
-    const { destination } = vertex;
-    const isFolder = await isDirectory(deps, id, destination);
-    const many = sources.length + vertex.contents.length > 1;
-    if (many && !destination.endsWith('/') && !isFolder && destination !== '/')
-      throw invalid(
-        'When using COPY or ADD with more than one source file, the destination must be a directory and end with a /',
-        { code: 'destination-no-folder' },
-      );
-    const into = isFolder || destination.endsWith('/');
-    const archives: Source[] = [];
-    const plain: Source[] = [];
-    for (const source of sources) ((await isArchive(vertex, source)) ? archives : plain).push(source);
-    const place = {
-      folder: toBytes(posix.join('/', destination)).replace(/^\/|\/$/g, ''),
-      into,
-      exists: isFolder,
-    };
-    const write = (path: string, tar: AsyncIterable<Buffer>): Promise<void> =>
+    const write = (path: string, tar: AsyncIterable<Buffer>, asUser: boolean): Promise<void> =>
       deps.files.write(id, path, Readable.from(tar, { objectMode: false }), {
         keepKinds: true,
-        asUser: user !== '',
+        asUser,
         ...(signal ? { signal } : {}),
       });
-    const members = [
-      ...plain.flatMap((source) => membersOf(source, place)),
-      ...(archives.length > 0 && !isFolder ? [{ name: place.folder, entry: newFolder }] : []),
-    ];
-    await write('/', archiveOf(members, vertex, place));
-    for (const { tree, entry } of archives) await write(destination, tree.read(entry));
+    if (layer) await write('/', layer, false);
+    for (const { tree, entry } of archives) await write(vertex.destination, tree.read(entry), user !== '');
     return commitStep(deps, id, { title, signal });
   });
 }
@@ -77,103 +87,102 @@ export async function runFolder(
     signal,
   }: { path: string; base: ImageId; title: string; signal: AbortSignal | undefined },
 ): Promise<ImageId> {
-  if (path === '/') return base;
-  return await withContainer(deps, base, filesOnly, async (id) => {
-    if (await isDirectory(deps, id, path)) return base;
-    const { xattrs: _, ...made } = newFolder;
-    const member = formatMember({ ...made, name: toBytes(path).replace(/^\//, '') });
-    await deps.files.write(
-      id,
-      '/',
-      Readable.from([Buffer.concat([member, endOfArchive])], { objectMode: false }),
-      {
-        keepKinds: true,
-        asUser: false,
-        ...(signal ? { signal } : {}),
-      },
-    );
-    return commitStep(deps, id, { title, signal });
+  using view = await openRootView(deps, base);
+  const folder = view.resolve(toBytes(path));
+  if (folder === '' || view.find(folder)?.type === 'directory') return base;
+  const mtimeSec = Math.floor(deps.now() / 1000);
+  const layer = layerOf([{ path: folder, entry: { ...newFolder, mtime: { sec: mtimeSec, nsec: 0 } } }], {
+    base: view,
+    parent: { uid: 0, gid: 0, mtimeSec },
+    signal,
   });
+  return await composeStep(deps, { base, layer, title, signal });
 }
 
-/** A number alone is the group, too, as in Docker. */
-const ownerOf = (chown: string | undefined): string =>
-  chown === undefined || chown === '' ? '' : /^\d+$/.test(chown) ? `${chown}:${chown}` : chown;
-
-const formatMask = 0o170000;
-
-async function isDirectory(deps: Pick<BuildDeps, 'files'>, id: ContainerId, path: string): Promise<boolean> {
-  try {
-    const stat = await deps.files.stat(id, posix.join('/', path).replace(/(.)\/$/, '$1'));
-    if ((stat.mode & formatMask) !== 0o120000) return (stat.mode & formatMask) === 0o040000;
-    const target = await deps.files.stat(id, stat.linkTarget);
-    return (target.mode & formatMask) === 0o040000;
-  } catch (error) {
-    if (isKind(error, 'not-found')) return false;
-    throw error;
-  }
-}
-
-interface Member {
-  name: string;
-  entry: Pick<
-    TreeEntry,
-    'type' | 'mode' | 'uid' | 'gid' | 'mtime' | 'xattrs' | 'devMajor' | 'devMinor' | 'linkName' | 'size'
-  >;
-  content?: () => AsyncIterable<Buffer>;
-}
-
+/** Where things go. */
 interface Place {
+  /** Links of the base are followed. */
   folder: string;
+  /** Things go into it under their own names. */
   into: boolean;
   exists: boolean;
 }
 
-/** A directory gives what it holds; a file goes into the destination, or is it. */
-function membersOf({ name, entry, below, tree, isLocal }: Source, { folder, into, exists }: Place): Member[] {
-  const under = (path: string): string => (folder === '' ? path : `${folder}/${path}`);
-  const member = (path: string, each: TreeEntry): Member => ({
-    name: path,
-    entry: isLocal ? { ...each, uid: 0, gid: 0 } : each,
-    ...(each.type === 'file' ? { content: () => tree.read(each) } : {}),
-  });
-  if (entry.type !== 'directory') return [member(into ? under(name) : folder, entry)];
-  return [
-    ...(exists || folder === '' ? [] : [member(folder, entry)]),
-    ...below.map(([path, each]) => member(under(path), each)),
-  ];
+function placeOf(view: RootView | undefined, { destination, parents }: CopyVertex, count: number): Place {
+  const path = toBytes(posix.join('/', destination));
+  const folder = view ? view.resolve(path) : path.replace(/^\/|\/$/g, '');
+  const exists = folder === '' || view?.find(folder)?.type === 'directory';
+  const into = exists || destination.endsWith('/');
+  if (count > 1 && !into && !parents)
+    throw invalid(
+      'When using COPY or ADD with more than one source file, the destination must be a directory and end with a /',
+      { code: 'destination-no-folder' },
+    );
+  return { folder, into, exists };
 }
 
-async function* archiveOf(
-  members: readonly Member[],
-  { chmod, contents }: CopyVertex,
-  { folder, into }: Place,
-): AsyncGenerator<Buffer> {
-  const mode = chmod === undefined ? undefined : Number.parseInt(chmod, 8);
-  for (const { name, entry, content } of members) {
-    const { xattrs, ...rest } = entry;
-    const withMode = mode === undefined || entry.type === 'symlink' ? rest : { ...rest, mode };
-    yield formatMember({ ...withMode, name, ...(xattrs ? { xattrs } : {}) });
-    if (!content) continue;
-    yield* content();
-    yield contentPadding(entry.size);
+interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** A number alone is the group, too, as in Docker. */
+const userOf = (chown: string | undefined): string =>
+  chown === undefined || chown === '' ? '' : /^\d+$/.test(chown) ? `${chown}:${chown}` : chown;
+
+const userFileLimitBytes = 4 << 20;
+
+/** Names are those of the base. */
+function ownerOf(chown: string | undefined, view: RootView | undefined): Owner | undefined {
+  const user = userOf(chown);
+  if (user === '') return undefined;
+  const file = (path: string): string => view?.readFile(path, userFileLimitBytes)?.toString() ?? '';
+  const { uid, gid } = resolveUser(user, { passwd: file('/etc/passwd'), group: file('/etc/group') });
+  return { uid, gid };
+}
+
+type Dress = (entry: TreeEntry, isLocal: boolean) => TreeEntry;
+
+/** Owners and modes as the instruction wants them. */
+function dresser({ chmod }: CopyVertex, owner: Owner | undefined): Dress {
+  const change = chmod === undefined ? undefined : parseMode(chmod);
+  return (entry, isLocal) => ({
+    ...entry,
+    ...(owner ?? (isLocal ? { uid: 0, gid: 0 } : {})),
+    ...(change && entry.type !== 'symlink'
+      ? { mode: change(entry.mode, entry.type === 'directory') & 0o7777 }
+      : {}),
+  });
+}
+
+/** A directory gives what it holds; a file goes into the destination, or is it. */
+function* membersOf(source: Source, { folder, into, exists }: Place, dress: Dress): Generator<Member> {
+  const { name, entry, below, tree, isLocal } = source;
+  const member = (path: string, each: TreeEntry): Member => ({
+    path,
+    entry: dress(each, isLocal),
+    identity: each,
+    ...(each.type === 'file' ? { content: () => tree.read(each) } : {}),
+  });
+  if (entry.type !== 'directory') {
+    yield member(into ? joinPath(folder, name) : folder, entry);
+    return;
   }
-  for (const { name, data } of contents) {
-    const bytes = Buffer.from(data);
-    const own = toBytes(name);
-    const path = into ? (folder === '' ? own : `${folder}/${own}`) : folder;
-    yield formatMember({
-      ...newFolder,
-      type: 'file',
-      mode: mode ?? 0o644,
-      size: bytes.length,
-      name: path,
-      xattrs: new Map(),
-    });
-    yield bytes;
-    yield contentPadding(bytes.length);
-  }
-  yield endOfArchive;
+  if (!exists) yield member(folder, entry);
+  for (const [path, each] of below()) yield member(joinPath(folder, path), each);
+}
+
+/** A file that the Dockerfile itself holds. */
+function memberOf({ name, data }: CopyVertex['contents'][number], place: Place, dress: Dress): Member {
+  const bytes = Buffer.from(data);
+  const file: TreeEntry = { ...newFolder, type: 'file', mode: 0o644, size: bytes.length };
+  return {
+    path: place.into ? joinPath(place.folder, toBytes(name)) : place.folder,
+    entry: dress(file, true),
+    async *content() {
+      yield bytes;
+    },
+  };
 }
 
 /** Whether ADD unpacks it: by what it holds, not by its name. */

@@ -1,6 +1,7 @@
 import { forbidden, unsupported } from '../../../foundation/base/errors.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Vertex, VertexId } from '../graph/vertex.ts';
+import { parseMode } from './mode-words.ts';
 
 /**
  * Kind `unsupported` for work that cannot be done here yet, `forbidden` for what a Dockerfile may not decide alone: before anything is run, and with the
@@ -41,11 +42,9 @@ function unknownOf(vertex: Vertex): string | undefined {
     case 'context':
       return undefined;
     case 'copy':
-      if (vertex.parents) return '--parents';
-      if (vertex.exclude.length > 0) return '--exclude';
-      return vertex.chmod === undefined || /^[0-7]{1,4}$/.test(vertex.chmod)
+      return vertex.chmod === undefined || parseMode(vertex.chmod)
         ? undefined
-        : `--chmod=${vertex.chmod.slice(0, 60)}: a mode that is not octal`;
+        : `--chmod=${vertex.chmod.slice(0, 60)}: a mode that is neither octal nor words as u+rwX,go-w`;
     case 'scratch':
     case 'image':
     case 'folder':

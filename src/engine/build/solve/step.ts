@@ -48,6 +48,28 @@ export const commitStep = (
     ...(signal ? { signal } : {}),
   });
 
+/** A layer of its own making becomes an image without configuration. */
+export async function composeStep(
+  deps: Pick<BuildDeps, 'images' | 'now'>,
+  step: {
+    base: ImageId | undefined;
+    layer: AsyncIterable<Uint8Array> | undefined;
+    title: string;
+    signal: AbortSignal | undefined;
+  },
+): Promise<ImageId> {
+  const { base, layer, title, signal } = step;
+  const image = await deps.images.compose({
+    ...(base === undefined ? {} : { base }),
+    ...(layer ? { layer } : {}),
+    run: {},
+    createdAtMs: deps.now(),
+    createdBy: title,
+    ...(signal ? { signal } : {}),
+  });
+  return image.id;
+}
+
 /** Removes what builds of a dead engine left. */
 export async function sweepSteps({ containers, log }: Pick<BuildDeps, 'containers' | 'log'>): Promise<void> {
   for (const { id, config } of containers.list()) {

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { corrupt, invalid } from '../../../foundation/base/errors.ts';
 import { throwIfAborted } from '../../../foundation/base/deadline.ts';
-import { components, parentOf } from '../../../foundation/archive/byte-path.ts';
+import { createPace, type Pace } from '../../../foundation/base/pace.ts';
+import { baseOf, components, joinPath, parentOf } from '../../../foundation/archive/byte-path.ts';
 import { decompress } from '../../../foundation/archive/compression.ts';
 import type { TarEntry } from '../../../foundation/archive/tar-entry.ts';
 import { contentPadding } from '../../../foundation/archive/tar-writer.ts';
@@ -18,16 +19,20 @@ export interface TreeEntry extends Pick<
   type: Exclude<TarEntry['type'], 'hardlink'>;
   linkName: string;
   size: number;
-  /** Place of the content in the spooled file. */
+  /** Where the tree finds the content. */
   at: number;
-  /** Of the content; empty for all but files. */
+  /** SHA-256 of the content in hexadecimal; empty for all but files, and where the tree has to be asked. */
   digest: string;
 }
 
-/** Files of an archive, by path without a slash in front; `''` is the top. Parents of every file are there and are directories. */
+/** Files to copy from. Paths are one character a byte, without a slash in front; `''` is the top, a directory. No link is ever followed here. */
 export interface Tree extends AsyncDisposable {
-  readonly entries: Map<string, TreeEntry>;
+  get(path: string): TreeEntry | undefined;
+  /** What a directory holds, in the order of the bytes. */
+  names(folder: string): readonly string[];
   read(entry: TreeEntry): AsyncGenerator<Buffer>;
+  /** The digest of a file's content where the entry does not have it. */
+  digest?(entry: TreeEntry): Promise<string>;
 }
 
 /** What a context or the files of a stage may cost. */
@@ -51,6 +56,22 @@ export async function readTree(archive: AsyncIterable<Uint8Array>, options: Tree
   const file = await open(options.path, 'wx+', 0o600);
   try {
     const index = createIndex(options.what);
+    let last = { at: 0, bytes: Buffer.alloc(0) };
+    /** Contents lie in the order in which they are mostly read: one read serves many small files. */
+    const window = async (at: number, most: number): Promise<Buffer> => {
+      if (
+        at < last.at ||
+        at >= last.at + last.bytes.length ||
+        at + Math.min(most, pieceBytes) > last.at + last.bytes.length
+      ) {
+        const piece = Buffer.allocUnsafe(pieceBytes);
+        const { bytesRead } = await file.read(piece, 0, piece.length, at);
+        if (bytesRead === 0) throw corrupt(`${options.what}: the spooled file ended early`);
+        last = { at, bytes: piece.subarray(0, bytesRead) };
+        return last.bytes.subarray(0, most);
+      }
+      return last.bytes.subarray(at - last.at, at - last.at + most);
+    };
     const reader = createTarReader(index, treeLimits);
     let written = 0;
     for await (const chunk of decompress(archive, {
@@ -58,33 +79,104 @@ export async function readTree(archive: AsyncIterable<Uint8Array>, options: Tree
     })) {
       throwIfAborted(options.signal, `reading ${options.what}`);
       reader.push(chunk);
-      for (const piece of index.take()) {
-        for (let done = 0; done < piece.length;)
-          done += (await file.write(piece, done, piece.length - done, written + done)).bytesWritten;
-        written += piece.length;
-      }
+      // Small files come many to a chunk.
+      const pieces = index.take();
+      const piece = pieces.length === 1 ? (pieces[0] ?? Buffer.alloc(0)) : Buffer.concat(pieces);
+      for (let done = 0; done < piece.length;)
+        done += (await file.write(piece, done, piece.length - done, written + done)).bytesWritten;
+      written += piece.length;
     }
     // Docker's client ends an archive to which it added a Dockerfile with the last byte of that file.
     if (reader.offset === index.contentEnd()) reader.push(contentPadding(reader.offset));
     reader.finish();
-    return {
-      entries: index.whole(),
+    return await treeOver(index.whole(), {
       async *read({ at, size }) {
         for (let done = 0; done < size;) {
-          const piece = Buffer.allocUnsafe(Math.min(pieceBytes, size - done));
-          const { bytesRead } = await file.read(piece, 0, piece.length, at + done);
-          if (bytesRead === 0) throw corrupt(`${options.what}: the spooled file ended early`);
-          done += bytesRead;
-          yield piece.subarray(0, bytesRead);
+          const piece = await window(at + done, size - done);
+          done += piece.length;
+          yield piece;
         }
       },
       [Symbol.asyncDispose]: () => file.close(),
-    };
+    });
   } catch (error) {
     await file.close();
     throw error;
   }
 }
+
+/**
+ * A tree of entries by path, in which parents of every file are and are directories. Directories are sorted in turns of the event loop: a million files take
+ * a second.
+ */
+export async function treeOver(
+  entries: ReadonlyMap<string, TreeEntry>,
+  contents: Pick<Tree, 'read' | 'digest'> & AsyncDisposable,
+): Promise<Tree> {
+  const pace = createPace();
+  const folders = new Map<string, { names: string[]; isSorted: boolean }>();
+  for (const path of entries.keys()) {
+    const turn = pace();
+    if (turn) await turn;
+    if (path === '') continue;
+    const parent = parentOf(path);
+    const name = baseOf(path);
+    const folder = folders.get(parent);
+    if (!folder) folders.set(parent, { names: [name], isSorted: true });
+    else {
+      folder.isSorted &&= (folder.names.at(-1) ?? '') < name;
+      folder.names.push(name);
+    }
+  }
+  for (const folder of folders.values())
+    if (!folder.isSorted) folder.names = await sorted(folder.names, pace);
+  return {
+    get: (path) => entries.get(path),
+    names: (folder) => folders.get(folder)?.names ?? [],
+    ...contents,
+  };
+}
+
+/** The same tree without some files. */
+export function without(tree: Tree, paths: ReadonlySet<string>): Tree {
+  return {
+    ...tree,
+    get: (path) => (paths.has(path) ? undefined : tree.get(path)),
+    names: (folder) => tree.names(folder).filter((name) => !paths.has(joinPath(folder, name))),
+  };
+}
+
+const runLength = 4096;
+
+/** Merge sort, a little at a time. */
+async function sorted(names: string[], pace: Pace): Promise<string[]> {
+  let runs: string[][] = [];
+  for (let at = 0; at < names.length; at += runLength) {
+    runs.push(names.slice(at, at + runLength).sort(byBytes));
+    await pace();
+  }
+  while (runs.length > 1) {
+    const merged: string[][] = [];
+    for (let at = 0; at < runs.length; at += 2)
+      merged.push(await merge(runs[at] ?? [], runs[at + 1] ?? [], pace));
+    runs = merged;
+  }
+  return runs[0] ?? [];
+}
+
+async function merge(one: readonly string[], other: readonly string[], pace: Pace): Promise<string[]> {
+  const merged: string[] = [];
+  let at = 0;
+  for (const name of one) {
+    for (let next = other[at]; next !== undefined && next < name; next = other[++at]) merged.push(next);
+    merged.push(name);
+    if (merged.length % runLength === 0) await pace();
+  }
+  for (; at < other.length; at++) merged.push(other[at] ?? '');
+  return merged;
+}
+
+const byBytes = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function createIndex(what: string) {
   const entries = new Map<string, TreeEntry>([['', newFolder]]);
@@ -144,7 +236,7 @@ function createIndex(what: string) {
     },
     data(bytes: Buffer): void {
       current?.hash.update(bytes);
-      pieces.push(Buffer.from(bytes));
+      pieces.push(bytes);
       offset += bytes.length;
     },
     end(): void {

@@ -5,6 +5,7 @@ import type { Database } from '../../../foundation/db/database.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
 import type { Reference } from '../../../foundation/oci/reference.ts';
 import type { RegistryCredentials } from '../../../resources/distribution/distribution.ts';
+import type { LayerStore } from '../../../resources/snapshot/snapshot.ts';
 import type { ContainerLifecycle, ContainerQueries, ContainerStreams } from '../../container/container.ts';
 import type { ContainerCommit, ContainerFiles } from '../../container/files/files.ts';
 import type {
@@ -148,6 +149,8 @@ export interface BuildDeps {
   streams: Pick<ContainerStreams, 'attach'>;
   changes: ContainerCommit;
   files: Pick<ContainerFiles, 'stat' | 'read' | 'write'>;
+  /** Where the layers of images are, for reading. */
+  layers: Pick<LayerStore, 'find'>;
   database: Database;
   /** For spooled files; emptied when the engine starts. */
   directory: string;

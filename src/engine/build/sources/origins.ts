@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { unsupported } from '../../../foundation/base/errors.ts';
+import type { ImageId } from '../../../foundation/oci/digest.ts';
 import type { Vertex } from '../graph/vertex.ts';
 import type { NamedContext } from '../language/stages/plan.ts';
-import type { BuildRequest, ContextSource } from '../solve/types.ts';
-import type { Tree } from '../solve/tree.ts';
+import { openStageTree } from '../solve/stage-tree.ts';
+import type { BuildDeps, BuildRequest, ContextSource } from '../solve/types.ts';
+import { type Tree, without } from '../solve/tree.ts';
 
 /** Files that are no stage's. */
 export type SourceVertex = Extract<Vertex, { kind: 'context' | 'http' | 'git' }>;
@@ -11,18 +13,23 @@ export type SourceVertex = Extract<Vertex, { kind: 'context' | 'http' | 'git' }>
 /** Where files come from that no step made. Each source is opened once a build, when somebody first wants it. */
 export interface Origins extends AsyncDisposable {
   tree(vertex: SourceVertex): Promise<Tree>;
+  /** The build's own context does not have these files for those who ask from here on. */
+  leaveOut(paths: ReadonlySet<string>): Promise<void>;
+  /** The files of an image, for reading. */
+  stage(image: ImageId): Promise<Tree>;
 }
 
 export const isSource = (vertex: Vertex): vertex is SourceVertex =>
   vertex.kind === 'context' || vertex.kind === 'http' || vertex.kind === 'git';
 
 interface OriginsOptions {
+  deps: Pick<BuildDeps, 'images' | 'layers' | 'directory'>;
   request: Pick<BuildRequest, 'context' | 'contexts' | 'signal'>;
   /** For spooled files; removed with the build. */
   directory: string;
 }
 
-export function createOrigins({ request, directory }: OriginsOptions): Origins {
+export function createOrigins({ deps, request, directory }: OriginsOptions): Origins {
   const opened = new Map<string, Promise<Tree>>();
   const open = (vertex: SourceVertex): Promise<Tree> => {
     const spool = {
@@ -38,13 +45,21 @@ export function createOrigins({ request, directory }: OriginsOptions): Origins {
       );
     return Promise.reject(notYet(`a context of the kind ${source?.kind}`));
   };
+  const once = (key: string, make: () => Promise<Tree>): Promise<Tree> => {
+    const tree = opened.get(key) ?? make();
+    opened.set(key, tree);
+    return tree;
+  };
   return {
     tree(vertex) {
-      const key = JSON.stringify(vertex);
-      const tree = opened.get(key) ?? open(vertex);
-      opened.set(key, tree);
-      return tree;
+      return once(JSON.stringify(vertex), () => open(vertex));
     },
+    async leaveOut(paths) {
+      const context: SourceVertex = { kind: 'context' };
+      const tree = without(await once(JSON.stringify(context), () => open(context)), paths);
+      opened.set(JSON.stringify(context), Promise.resolve(tree));
+    },
+    stage: (image) => once(image, () => openStageTree(deps, image)),
     async [Symbol.asyncDispose]() {
       for (const tree of await Promise.allSettled(opened.values()))
         if (tree.status === 'fulfilled') await tree.value[Symbol.asyncDispose]();

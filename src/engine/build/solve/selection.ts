@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { invalid } from '../../../foundation/base/errors.ts';
+import { throwIfAborted } from '../../../foundation/base/deadline.ts';
+import { nearest } from '../../../foundation/base/nearest.ts';
+import { createPace } from '../../../foundation/base/pace.ts';
+import { hasPattern, namesBeside, select, type Selected, type Selecting } from './select.ts';
+import type { Tree, TreeEntry } from './tree.ts';
+
+/** Where a source of COPY is looked for. */
+export interface Place {
+  tree: Tree;
+  /** Of the client, not of a stage: its owners do not count. */
+  isLocal: boolean;
+  /** The instruction, for messages. */
+  title: string;
+}
+
+/** What a source means. Kind `invalid` when there is nothing of the kind. */
+export function mustSelect({ tree, isLocal, title }: Place, path: string, selecting: Selecting): Selected[] {
+  const found = select(tree, path, selecting);
+  if (found.length > 0) return found;
+  const verb = title.split(' ', 1)[0] || 'COPY';
+  if (hasPattern(path))
+    throw invalid(`${verb} failed: no source files were specified`, { code: 'no-sources' });
+  const shown = path.slice(0, 400);
+  const where = isLocal ? 'file not found in build context or excluded by .dockerignore: ' : '';
+  const name = /[^/]*\/*$/.exec(path)?.[0].replace(/\/+$/, '') ?? '';
+  const [meant] = nearest(name, namesBeside(tree, path), 1);
+  const hint =
+    meant === undefined ? {} : { hint: `did you mean ${path.slice(0, -name.length || undefined)}${meant}?` };
+  throw invalid(`${verb} failed: ${where}stat ${shown}: file does not exist`, {
+    code: 'no-such-source',
+    ...hint,
+  });
+}
+
+/** What counts of files: content, modes, links and, of stages, owners. Never times, and not by which way they came about. */
+export async function digestOf(
+  place: Place,
+  paths: readonly string[],
+  { signal, ...selecting }: Selecting & { signal?: AbortSignal | undefined },
+): Promise<string> {
+  const pace = createPace();
+  const hash = createHash('sha256');
+  const add = async (name: string, entry: TreeEntry): Promise<void> => {
+    const turn = pace();
+    if (turn) {
+      await turn;
+      throwIfAborted(signal, 'looking at the files of the build');
+    }
+    const digest =
+      entry.type === 'file' && entry.digest === '' ? await place.tree.digest?.(entry) : entry.digest;
+    hash.update(`${JSON.stringify([name, ...facts(entry, place.isLocal), digest])}\n`);
+  };
+  for (const path of paths)
+    for (const { name, entry, below } of mustSelect(place, path, selecting)) {
+      await add(name, entry);
+      for (const [each, inside] of below()) await add(each, inside);
+      hash.update('\n');
+    }
+  return hash.digest('hex');
+}
+
+const facts = (entry: TreeEntry, isLocal: boolean): unknown[] => {
+  const { type, mode, uid, gid, linkName, devMajor, devMinor, xattrs } = entry;
+  const attributes = [...(xattrs ?? [])].map(([name, value]) => `${name} ${value.toString('hex')}`);
+  return [type, mode, linkName, devMajor, devMinor, attributes.toSorted(), ...(isLocal ? [] : [uid, gid])];
+};
