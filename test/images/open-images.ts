@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../src/foundation/base/log.ts';
+import { pack } from '../../src/foundation/archive/pack-process.ts';
 import { unpackLayer } from '../../src/foundation/archive/unpack-process.ts';
 import { compareTrees } from '../../src/foundation/kernel/tree-usage-process.ts';
 import { openDatabase } from '../../src/foundation/db/database.ts';
@@ -69,6 +70,7 @@ export async function openImages(
         running--;
       }
     },
+    pack: (request) => pack({ ...request, command: helperCommands.pack }),
     compareTrees: (one, two) => compareTrees({ compare: [one, two] }, { command: helperCommands.measure }),
     users: { usersOf: (id) => users.usersOf(id), layersInUse: () => users.layersInUse() },
     events: bus,

@@ -150,6 +150,7 @@ export async function openEngine(
     registry: (access) => registries.client(access),
     publisher: (access) => registries.publisher(access),
     unpack: (request) => unpackLayer({ ...request, command: commands.unpack }),
+    pack: (request) => pack({ ...request, command: commands.pack }),
     compareTrees: (one, two) => compareTrees({ compare: [one, two] }, { command: commands.measure }),
     users: {
       usersOf: (id) => containers?.users.usersOf(id) ?? [],

@@ -1,6 +1,7 @@
 import { createKeyLock, type KeyLock } from '../../foundation/base/key-lock.ts';
 import { createLimiter, type Limiter } from '../../foundation/base/limiter.ts';
 import type { Log } from '../../foundation/base/log.ts';
+import type { PackRequest } from '../../foundation/archive/pack-process.ts';
 import type { UnpackRequest } from '../../foundation/archive/unpack-process.ts';
 import type { UnpackResult } from '../../foundation/archive/unpack.ts';
 import type { Database } from '../../foundation/db/database.ts';
@@ -32,6 +33,8 @@ export interface ImageDeps {
   publisher: (access: RegistryAccess) => RegistryPublisher;
   /** `unpackLayer` with its command. */
   unpack: (request: Omit<UnpackRequest, 'command'>) => Promise<UnpackResult>;
+  /** `pack` with its command. */
+  pack: (request: Omit<PackRequest, 'command'>) => AsyncGenerator<Buffer>;
   /** Where two folders differ first, whatever they hold. */
   compareTrees: (one: string, two: string) => Promise<{ path: string; what: string } | undefined>;
   users: ImageUsers;

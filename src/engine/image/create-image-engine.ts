@@ -1,4 +1,5 @@
 import { bootstrapImage } from './bootstrap/bootstrap.ts';
+import { assembleImages } from './assemble/assemble.ts';
 import { composeImage } from './compose.ts';
 import { createContext, type ImageDeps } from './context.ts';
 import { describeImage, listManifests } from './describe.ts';
@@ -6,6 +7,7 @@ import { imageHistory } from './history.ts';
 import { checkImages } from './check.ts';
 import type {
   Bootstrap,
+  ImageAssembly,
   ImageChecks,
   ImageComposition,
   ImageExports,
@@ -14,6 +16,7 @@ import type {
   ImageRegistries,
   ImageTransfers,
 } from './image.ts';
+import { imageTree } from './image-tree.ts';
 import { importRootfs } from './import.ts';
 import { loadArchive } from './load.ts';
 import { pullImage } from './pull.ts';
@@ -34,6 +37,7 @@ export type ImageEngine = ImageQueries &
   ImageRegistries &
   ImageNames &
   ImageComposition &
+  ImageAssembly &
   Bootstrap &
   ImageChecks;
 
@@ -67,6 +71,8 @@ export function createImageEngine(deps: ImageDeps): ImageEngine {
     sweep: () => sweep(context),
     check: (options) => checkImages(context, options),
     compose: (request) => composeImage(context, request),
+    tree: (id, signal) => imageTree(context, id, signal),
+    assemble: (request) => assembleImages(context, request),
     bootstrap: (request) => bootstrapImage(context, request),
   };
 }

@@ -300,6 +300,70 @@ export interface ComposeRequest {
   signal?: AbortSignal;
 }
 
+export interface ImageAssembly {
+  /**
+   * Manifests of images that are here, made anew where that is asked for, and an index above them when there are several, or something is attached. No name
+   * points at it until `publish`; the images and what was made stay until it is disposed.
+   */
+  assemble(request: AssembleRequest): Promise<ImageSet>;
+  /** The image's files as a tar. */
+  tree(id: ImageId, signal?: AbortSignal): AsyncGenerator<Uint8Array>;
+}
+
+export interface AssembleRequest {
+  /** In the order of the index; the first is what a name means here. */
+  images: readonly [AssembledImage, ...AssembledImage[]];
+  layers: LayerForm;
+  /** Of media types; an index with attestations is OCI's in any case. Absent: as they are. */
+  family?: 'oci' | 'docker';
+  /** Of the index, which is then made for a single image, too. */
+  indexAnnotations?: Readonly<Record<string, string>>;
+  /** Of the entry in an archive that means the index, or the one manifest. */
+  rootAnnotations?: Readonly<Record<string, string>>;
+  signal?: AbortSignal;
+}
+
+/** Layers that are not compressed are compressed so; others, too, when it is forced. */
+export interface LayerForm {
+  compression?: 'none' | 'gzip' | 'zstd';
+  level?: number;
+  isForced: boolean;
+}
+
+export interface AssembledImage {
+  image: ImageId;
+  platform: Platform;
+  /** Of the manifest. */
+  annotations?: Readonly<Record<string, string>>;
+  /** Of its entry in the index. */
+  descriptorAnnotations?: Readonly<Record<string, string>>;
+  /** Statements (in-toto) about the image, once its manifest is known. They stand in the index as BuildKit's do. */
+  attest?: (manifest: Descriptor) => Promise<readonly Statement[]>;
+}
+
+export interface Statement {
+  predicateType: string;
+  bytes: Uint8Array;
+}
+
+/** Disposing it lets go of what nothing else keeps. */
+export interface ImageSet extends AsyncDisposable {
+  /** What names of it mean. */
+  readonly root: Descriptor;
+  /** In the order of the request. */
+  readonly manifests: readonly { image: ImageId; manifest: Descriptor; config: Descriptor }[];
+  /** Points names at it here; without a name its images stay. */
+  publish(names: readonly Reference[]): Promise<void>;
+  /** Under the tag, or by digest alone when the reference has none. */
+  push(request: Omit<PushRequest, 'platform'> & { isInsecure?: boolean }): Promise<PushedTag>;
+  /** `oci`: an image layout; `docker`: what `docker load` reads as well. */
+  archive(
+    kind: 'oci' | 'docker',
+    names: readonly Reference[],
+    signal?: AbortSignal,
+  ): AsyncGenerator<Uint8Array>;
+}
+
 export type RemovedImage = { untagged: string } | { deleted: string };
 
 export interface ImageChecks {

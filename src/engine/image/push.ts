@@ -36,7 +36,7 @@ export async function pushImage(context: Context, request: PushRequest): Promise
   onProgress?.({ kind: 'repository', name: repositoryName(reference) });
   const tags = tagsToPush(context, reference);
   using lease = context.leases.open();
-  const mounts = createMounts(context, reference, tags);
+  const mounts = mountsOfTags(context, reference, tags);
   const publisher = context.publisher({
     insecure: context.settings.insecureRegistries,
     pushes: { mountsFrom: mounts.repositories },
@@ -76,7 +76,7 @@ interface Pushed {
 
 async function pushOne(
   context: Context,
-  push: Omit<BlobPush, 'outgoing'>,
+  push: Omit<BlobPush, 'outgoing' | 'request'> & { request: PushRequest },
   tag: TagToPush,
   { meant, index }: { meant: Digest | undefined; index: OutgoingIndex | undefined },
 ): Promise<Pushed> {
@@ -99,16 +99,26 @@ async function pushOne(
   return { root, images: [image] };
 }
 
-/** Children before parents, by digest; the tag comes with the index itself. */
 async function pushIndex(
   context: Context,
   push: Omit<BlobPush, 'outgoing'>,
   tag: TagToPush,
   index: OutgoingIndex,
 ): Promise<Pushed> {
+  await sendIndex(context, push, tag.reference, index);
+  return { root: index.root, images: index.images };
+}
+
+/** Children before parents, by digest; the tag comes with the index itself. */
+export async function sendIndex(
+  context: Context,
+  push: Omit<BlobPush, 'outgoing'>,
+  target: Reference,
+  index: OutgoingIndex,
+): Promise<void> {
   const { publisher, signal } = push;
   await pushBlobs(context, { ...push, outgoing: index.manifests });
-  const { host, path } = tag.reference;
+  const { host, path } = target;
   const children = [
     ...index.manifests.map(({ manifest: { mediaType }, digest, bytes }) => ({ mediaType, digest, bytes })),
     ...index.nested.toReversed(),
@@ -116,8 +126,7 @@ async function pushIndex(
   for (const child of children)
     await publisher.putManifest({ host, path, digest: child.digest }, child, signal);
   faultPoint('image.push.children-sent');
-  await publisher.putManifest(tag.reference, index.root, signal);
-  return { root: index.root, images: index.images };
+  await publisher.putManifest(target, index.root, signal);
 }
 
 interface TagToPush {
@@ -152,7 +161,7 @@ function tagsToPush({ store }: Context, reference: Reference): TagToPush[] {
   return [one];
 }
 
-interface Mounts {
+export interface Mounts {
   /** All that may be named, so that one token covers them. */
   repositories: string[];
   find: (digest: Digest) => string | undefined;
@@ -161,16 +170,20 @@ interface Mounts {
 /** More would make the token's scope long. */
 const mountLimit = 8;
 
+function mountsOfTags(context: Context, target: Reference, tags: readonly TagToPush[]): Mounts {
+  const { store } = context;
+  const wanted = tags
+    .flatMap(({ image, reference }) => {
+      const meant = store.findName(formatReference(reference))?.target;
+      return [image, ...(meant ? store.withBlob(meant) : [])];
+    })
+    .flatMap(({ id }) => store.blobsOf(id));
+  return createMounts(context, target, wanted);
+}
+
 /** Other repositories of the same registry that are known, from pulls and pushes, to have a blob. */
-function createMounts({ store }: Context, target: Reference, tags: readonly TagToPush[]): Mounts {
-  const wanted = new Set(
-    tags
-      .flatMap(({ image, reference }) => {
-        const meant = store.findName(formatReference(reference))?.target;
-        return [image, ...(meant ? store.withBlob(meant) : [])];
-      })
-      .flatMap(({ id }) => store.blobsOf(id)),
-  );
+export function createMounts({ store }: Context, target: Reference, blobs: Iterable<Digest>): Mounts {
+  const wanted = new Set(blobs);
   const found = new Map<Digest, string>();
   const repositories = new Set<string>();
   for (const image of store.list()) {
@@ -188,8 +201,8 @@ function createMounts({ store }: Context, target: Reference, tags: readonly TagT
   return { repositories: [...repositories], find: (digest) => found.get(digest) };
 }
 
-interface BlobPush {
-  request: PushRequest;
+export interface BlobPush {
+  request: Pick<PushRequest, 'reference' | 'credentials' | 'onProgress'>;
   lease: Lease;
   outgoing: readonly (OutgoingManifest & Pick<OutgoingImage, 'image'>)[];
   publisher: RegistryPublisher;
@@ -198,7 +211,7 @@ interface BlobPush {
 }
 
 /** All blobs side by side, each once. The first failure stops the others and is thrown when all have ended. */
-async function pushBlobs(context: Context, push: BlobPush): Promise<void> {
+export async function pushBlobs(context: Context, push: BlobPush): Promise<void> {
   const { outgoing, request } = push;
   const failed = new AbortController();
   const signal = AbortSignal.any([push.signal, failed.signal]);

@@ -40,11 +40,27 @@ export async function* saveImages(context: Context, request: SaveRequest): Async
   for (const selection of select(context, request.names, platform)) {
     const one = await hold(context, lease, selection);
     chosen.push(one);
-    for (const part of one.index?.manifests ?? [one.outgoing])
-      await addBlobs(context, lease, part, { blobs, signal });
-    for (const { digest, bytes } of one.index ? [...one.index.nested, one.index.root] : [])
-      blobs.set(digest, bytes.byteLength);
+    await blobsOf(context, lease, one, { blobs, signal });
   }
+  yield* writeArchive(context, { chosen, blobs, kind: 'docker', signal });
+  for (const { outgoing } of chosen) announceImage(context, 'save', outgoing.image);
+}
+
+/** The archive of what is held, its blobs first. Without Docker's files it is an OCI image layout alone. */
+export async function* writeArchive(
+  context: Pick<Context, 'content'>,
+  {
+    chosen,
+    blobs,
+    kind,
+    signal,
+  }: {
+    chosen: readonly Chosen[];
+    blobs: ReadonlyMap<Digest, number>;
+    kind: 'oci' | 'docker';
+    signal: AbortSignal;
+  },
+): AsyncGenerator<Uint8Array> {
   yield* folder('blobs');
   for (const algorithm of new Set([...blobs.keys()].map(digestAlgorithm)))
     yield* folder(`blobs/${algorithm}`);
@@ -57,8 +73,8 @@ export async function* saveImages(context: Context, request: SaveRequest): Async
     yield contentPadding(size);
   }
   yield* document('index.json', indexOf(chosen));
-  const runnable = chosen.filter(({ outgoing }) => outgoing.image.form !== 'artifact');
   // Docker's archive has no form for an artifact.
+  const runnable = kind === 'oci' ? [] : chosen.filter(({ outgoing }) => outgoing.image.form !== 'artifact');
   if (runnable.length > 0)
     yield* document(
       'manifest.json',
@@ -67,7 +83,18 @@ export async function* saveImages(context: Context, request: SaveRequest): Async
   yield* document('oci-layout', { imageLayoutVersion: '1.0.0' });
   if (runnable.length > 0) yield* document('repositories', repositoriesOf(runnable));
   yield endOfArchive;
-  for (const { outgoing } of chosen) announceImage(context, 'save', outgoing.image);
+}
+
+/** Brings together what an archive of it has to hold. */
+export async function blobsOf(
+  context: Context,
+  lease: Lease,
+  { outgoing, index }: Pick<Chosen, 'outgoing' | 'index'>,
+  { blobs, signal }: { blobs: Map<Digest, number>; signal: AbortSignal },
+): Promise<void> {
+  for (const part of index?.manifests ?? [outgoing]) await addBlobs(context, lease, part, { blobs, signal });
+  for (const { digest, bytes } of index ? [...index.nested, index.root] : [])
+    blobs.set(digest, bytes.byteLength);
 }
 
 async function hold(context: Context, lease: Lease, { image, target, names }: Selection): Promise<Chosen> {
@@ -144,20 +171,24 @@ function tagsOf(images: readonly ImageRecord[], typed: string): string[] {
     .filter((tag) => repositoryName(parseReference(tag)) === repositoryName(wanted));
 }
 
-interface Chosen {
+export interface Chosen {
   /** The name's own. */
   outgoing: OutgoingImage;
-  names: Reference[];
+  names: readonly Reference[];
   index?: OutgoingIndex;
+  /** Of the entry in the archive's index. */
+  annotations?: Readonly<Record<string, string>>;
 }
 
 /** One entry a name. containerd's annotation holds the whole name, the standard one the tag. */
 function indexOf(chosen: readonly Chosen[]): unknown {
-  const manifests = chosen.flatMap(({ outgoing, index, names }) => {
-    const descriptor = index ? bare(index.descriptor) : manifestDescriptor(outgoing);
+  const manifests = chosen.flatMap(({ outgoing, index, names, annotations }) => {
+    const plainly = index ? bare(index.descriptor) : manifestDescriptor(outgoing);
+    const descriptor = annotations ? { ...plainly, annotations } : plainly;
     const named = names.map((name) => ({
       ...descriptor,
       annotations: {
+        ...annotations,
         'io.containerd.image.name': `${repositoryName(name)}:${name.tag ?? 'latest'}`,
         'org.opencontainers.image.ref.name': name.tag ?? 'latest',
       },

@@ -15,6 +15,7 @@ import type { StagePlan } from '../language/stages/plan.ts';
 import { platformArguments } from '../language/stages/predefined.ts';
 import { sourceLimits } from '../language/text/limits.ts';
 import { readSource } from '../language/text/read-source.ts';
+import { checkOutputs } from '../output/check-outputs.ts';
 import type { BuildResult } from '../output/output.ts';
 import { produce } from '../output/produce.ts';
 import { createOrigins, namedContexts, type Origins } from '../sources/origins.ts';
@@ -45,6 +46,7 @@ export function createBuilds(deps: BuildDeps): Builds {
       return deleted;
     },
     async build(request) {
+      checkOutputs(request);
       const directory = await mkdtemp(join(deps.directory, 'build-'));
       try {
         await using origins = createOrigins({ deps, request, directory });
@@ -133,7 +135,11 @@ async function buildTree(deps: BuildDeps, { request, origins, cache }: Opened): 
   }
   const { image } = await solve(graph.result);
   if (signal?.aborted) signal.throwIfAborted();
-  return await produce(deps, { request, results: [{ platform: target, image }] });
+  return await produce(deps, {
+    request,
+    results: [{ platform: target, image }],
+    attestations: () => undefined,
+  });
 }
 
 async function readDockerfile(context: Tree, path: string): Promise<Dockerfile> {

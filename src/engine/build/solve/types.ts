@@ -9,6 +9,7 @@ import type { LayerStore } from '../../../resources/snapshot/snapshot.ts';
 import type { ContainerLifecycle, ContainerQueries, ContainerStreams } from '../../container/container.ts';
 import type { ContainerCommit, ContainerFiles } from '../../container/files/files.ts';
 import type {
+  ImageAssembly,
   ImageComposition,
   ImageNames,
   ImageQueries,
@@ -144,6 +145,7 @@ export interface BuildDeps {
   images: ImageQueries &
     Pick<ImageTransfers, 'pull' | 'unpack'> &
     ImageComposition &
+    ImageAssembly &
     Pick<ImageNames, 'tag' | 'remove'>;
   containers: ContainerLifecycle & ContainerQueries;
   streams: Pick<ContainerStreams, 'attach'>;
