@@ -104,11 +104,7 @@ describe('outputs of a build', () => {
       'application/vnd.oci.image.layer.v1.tar+gzip',
     ]);
     expect(registry.holders(manifest.layers[1]?.digest ?? '')).toContain('pushed');
-    expect(done.digest).toBe(
-      `sha256:${createHash('sha256')
-        .update(pushed?.bytes ?? '')
-        .digest('hex')}`,
-    );
+    expect(done.digest).toBe(sha256(pushed?.bytes ?? Buffer.alloc(0)));
     expect(new Set((await at.content.list()).map(({ digest }) => digest))).toEqual(before);
     expect(() => at.images.resolve(formatReference(name))).toThrow('No such image');
     const again = await make(request([output('registry')], { tags: [referenceIn(registry, 'pushed:2')] }));

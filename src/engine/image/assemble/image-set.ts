@@ -1,5 +1,4 @@
 import { internal } from '../../../foundation/base/errors.ts';
-import { faultPoint } from '../../../foundation/base/fault.ts';
 import type { Descriptor } from '../../../foundation/oci/descriptor.ts';
 import type { Digest } from '../../../foundation/oci/digest.ts';
 import { formatReference, type Reference, withDefaultTag } from '../../../foundation/oci/reference.ts';
@@ -126,7 +125,6 @@ async function pushSet(
     const { bytes, digest } = first.outgoing;
     await publisher.putManifest(target, { mediaType: root.mediaType, digest, bytes }, signal);
   }
-  faultPoint('image.assemble.pushed');
   const name = canonicalName({ host, path, digest: root.digest });
   for (const {
     outgoing: { image },
