@@ -28,9 +28,11 @@ function initMount(source: string): SpecMount {
 }
 
 function defaultMounts(input: SpecInput): SpecMount[] {
-  const system = input.security.privileged ? [] : ['ro'];
+  const { privileged, procOptions = [], writableCgroups = false } = input.security;
+  const system = privileged ? [] : ['ro'];
+  const groups = privileged || writableCgroups ? [] : ['ro'];
   const mounts: SpecMount[] = [
-    { destination: '/proc', type: 'proc', source: 'proc', options: safe },
+    { destination: '/proc', type: 'proc', source: 'proc', options: [...safe, ...procOptions] },
     {
       destination: '/dev',
       type: 'tmpfs',
@@ -44,7 +46,7 @@ function defaultMounts(input: SpecInput): SpecMount[] {
       options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
     },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...safe, ...system] },
-    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...safe, ...system] },
+    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...safe, ...groups] },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
     ...shmMount(input),
   ];

@@ -96,14 +96,20 @@ export interface SecurityInput {
   capabilitiesAdd: readonly string[];
   capabilitiesDrop: readonly string[];
   noNewPrivileges: boolean;
-  /** `{ profile }` is the JSON text of a profile in Docker's format. */
-  seccomp: 'default' | 'unconfined' | { profile: string };
+  seccomp: SeccompChoice;
   apparmorProfile?: string;
   selinuxLabel?: string;
   /** undefined = the defaults; an empty list = none (`--security-opt systempaths=unconfined`). */
   maskedPaths?: readonly string[];
   readonlyPaths?: readonly string[];
+  /** Of the mount of /proc: `hidepid=invisible`. */
+  procOptions?: readonly string[];
+  /** The container may divide its own control group further. */
+  writableCgroups?: boolean;
 }
+
+/** `hardened` is `default` with less (seccomp-hardened.ts); `{ profile }` is the JSON text of a profile in Docker's format. */
+export type SeccompChoice = 'default' | 'hardened' | 'unconfined' | { profile: string };
 
 export interface DeviceInput {
   hostPath: string;

@@ -4,7 +4,9 @@ import { toDeviceNodes, toDeviceRules } from './devices.ts';
 import { initDestination, toMounts } from './mounts.ts';
 import { toProcess } from './process.ts';
 import { toResources } from './resources.ts';
-import { defaultSeccomp, parseSeccompProfile } from './seccomp.ts';
+import { hardenedSeccomp } from './seccomp-hardened.ts';
+import { parseSeccompProfile } from './seccomp-profile.ts';
+import { defaultSeccomp } from './seccomp.ts';
 import type { NamespaceChoice, SpecInput } from './spec.ts';
 
 /** Kernel interfaces that tell or change too much; the list of Docker 28. */
@@ -100,6 +102,7 @@ function toSeccomp(input: SpecInput, capabilities: readonly string[]): SpecSecco
   const { seccomp, privileged } = input.security;
   if (seccomp === 'unconfined') return undefined;
   if (seccomp === 'default') return privileged ? undefined : defaultSeccomp(capabilities, input.host);
+  if (seccomp === 'hardened') return hardenedSeccomp(capabilities, input.host);
   return parseSeccompProfile(seccomp.profile, capabilities, input.host);
 }
 
