@@ -122,6 +122,7 @@ function resolve(options: DaemonOptions): Resolved {
       : { publishedPorts: parsePublishedPorts(options.publishedPorts) }),
     ...(options.defaultRuntime === undefined ? {} : { defaultRuntime: options.defaultRuntime }),
     ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
+    ...(options.seccompProfile === undefined ? {} : { seccompProfile: options.seccompProfile }),
     ...(options.initPath === undefined ? {} : { initPath: options.initPath }),
     ...(options.maxConcurrentDownloads === undefined
       ? {}

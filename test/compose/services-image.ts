@@ -55,6 +55,7 @@ async function fill(root: string): Promise<readonly string[]> {
     '_ssl',
     '_hashlib',
     '_posixsubprocess',
+    '_ctypes',
   ];
   const told = await insist(['ls', `/${library}/lib-dynload`]);
   const native = told.split('\n').filter((name) => modules.some((module) => name.startsWith(`${module}.`)));

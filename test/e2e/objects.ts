@@ -57,6 +57,7 @@ export async function exists(engine: Api, path: string): Promise<boolean> {
 export interface CreateBody {
   Image?: string;
   Cmd?: string[];
+  Entrypoint?: string[];
   Env?: string[];
   User?: string;
   WorkingDir?: string;

@@ -156,7 +156,10 @@ export interface SecurityRequest {
   capAdd: string[];
   capDrop: string[];
   groupAdd: string[];
-  /** `no-new-privileges`, `seccomp=…` (profile JSON), `apparmor=…`, `label=…`, `systempaths=unconfined`. */
+  /**
+   * `no-new-privileges`, `seccomp=…` (profile JSON), `apparmor=…`, `label=…`, `systempaths=unconfined`, and of ours `silo=PRESET`, `proc-opts=…`,
+   * `writable-cgroups=…`.
+   */
   options: string[];
   /** undefined = Docker's defaults. */
   maskedPaths?: string[];

@@ -17,6 +17,7 @@ import type { ContainerSnapshots, LayerStore } from '../../resources/snapshot/sn
 import type { Volumes } from '../../resources/volume/volume.ts';
 import type { Events } from '../events/events.ts';
 import type { ImageComposition, ImageQueries, ImageTransfers } from '../image/image.ts';
+import type { SecurityDefaults } from './security.ts';
 import type { ContainerRecord, ExecInfo, WaitCondition } from './container.ts';
 import type { HealthMonitors } from './health/health.ts';
 import type { Transfers } from './files/transfers.ts';
@@ -72,6 +73,7 @@ export interface ContainerSettings {
   /** The socket of the machine's journal. */
   journalSocket: string;
   defaultNetwork: string;
+  security: SecurityDefaults;
   /** What the machine offers to specs; `maximumOpenFiles` is the largest limit the engine may grant. */
   host: SpecHost;
   openFilesLimit: number;

@@ -23,6 +23,8 @@ import { parseContainerName, randomContainerName } from './names.ts';
 import { usesNetwork } from './places.ts';
 import { limitWarnings } from './limits.ts';
 import { resolveSecurity } from './security.ts';
+import { applyPreset } from './security-preset.ts';
+import { socketWarnings } from './engine-sockets.ts';
 import { seedVolumes } from './seed-volumes.ts';
 import { parseSignal } from './signals.ts';
 
@@ -66,6 +68,7 @@ async function create(context: Context, request: CreateRequest): ReturnType<Cont
     },
     engineFolders: context.settings.engineFolders,
   });
+  warnings.push(...(await socketWarnings(mounts, context.settings.engineFolders)));
   faultPoint('container.create.volumes');
   await context.snapshots.create(id, image.layers);
   undo.defer(() => context.snapshots.remove(id));
@@ -125,7 +128,7 @@ function settle(
   image: ImageRecord,
   id: ContainerId,
 ): { config: ContainerConfig; warnings: string[] } {
-  const merged = mergeImage(request.config, image.config.config ?? {});
+  const merged = applyPreset(mergeImage(request.config, image.config.config ?? {}));
   if (merged.stopSignal !== undefined) parseSignal(merged.stopSignal);
   if (merged.workingDir !== '' && !merged.workingDir.startsWith('/'))
     throw invalid(
@@ -180,7 +183,7 @@ function checkFailureAction({ health, autoRemove }: ContainerConfig): void {
 
 /** What must exist and make sense at create time, before anything is made. */
 function checkReferences(context: Context, config: ContainerConfig): void {
-  resolveSecurity(config.security);
+  resolveSecurity(config.security, context.settings.security);
   const runtime = config.runtimeName;
   if (runtime !== undefined && !context.settings.runtimes.includes(runtime))
     throw invalid(`unknown or invalid runtime name: ${runtime}`, {

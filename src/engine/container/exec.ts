@@ -107,7 +107,7 @@ function toProcess(
 ): SpecProcess {
   using root = openRoot(join(context.settings.rootfsDirectory, record.id));
   const { config } = record;
-  const security = resolveSecurity(config.security);
+  const security = resolveSecurity(config.security, context.settings.security);
   return toExecProcess({
     process: {
       args: request.args,

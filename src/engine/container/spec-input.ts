@@ -64,7 +64,7 @@ export function toSpecInput(
     ],
     namespaces: resolveNamespaces(context, config),
     shm: resolveShm(context, record),
-    security: resolveSecurity(config.security),
+    security: resolveSecurity(config.security, settings.security),
     resources: toResourceRequest(config, settings.lowestOomScore),
     devices: [...resolveDevices(config), ...run.devices.devices],
     ...(run.devices.hooks ? { hooks: run.devices.hooks } : {}),

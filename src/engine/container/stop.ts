@@ -8,6 +8,7 @@ import { prefixed } from './prefixed.ts';
 import { cancelRestart } from './restart.ts';
 import { meansEnd, parseSignal } from './signals.ts';
 import { isRunning, next } from './state.ts';
+import { stopSignalOf } from './stop-signal.ts';
 
 const defaultStopSeconds = 10;
 /** How long an end may take after SIGKILL before the request gives up; the container stays as it is. */
@@ -49,12 +50,10 @@ interface StopPlan {
   seconds: number;
 }
 
-function stopPlan(
-  { config, name }: ContainerRecord,
-  options: Parameters<ContainerLifecycle['stop']>[1],
-): StopPlan {
+function stopPlan(record: ContainerRecord, options: Parameters<ContainerLifecycle['stop']>[1]): StopPlan {
+  const { config, name } = record;
   return {
-    signal: stopSignal(name, options.signal ?? config.stopSignal ?? 'SIGTERM'),
+    signal: stopSignal(name, options.signal ?? stopSignalOf(record)),
     seconds: options.timeoutSeconds ?? config.stopTimeoutSeconds ?? defaultStopSeconds,
   };
 }
@@ -121,8 +120,8 @@ async function thaw(context: Context, id: ContainerId): Promise<void> {
 }
 
 /** Whether a person who sends it wants the container to end; others (SIGHUP to reload) leave the restart policy alone. */
-function endsRun({ config }: ContainerRecord, signal: number): boolean {
-  return meansEnd(signal) || signal === parseSignal(config.stopSignal ?? 'SIGTERM');
+function endsRun(record: ContainerRecord, signal: number): boolean {
+  return meansEnd(signal) || signal === parseSignal(stopSignalOf(record));
 }
 
 export const createKill =

@@ -92,6 +92,10 @@ export interface HostFacts {
   registryMirrors: Record<string, string[]>;
   /** For registries, without passwords; empty when there is none. */
   proxies: { http: string; https: string; exceptions: string };
+  /** As set: `builtin`, `unconfined`, a path. */
+  seccompProfile: string;
+  /** Containers get a profile of AppArmor. */
+  appArmor: boolean;
   cdiSpecDirs: string[];
   logDriver: string;
   /** Those that work on this machine. */

@@ -7,9 +7,15 @@ import type { EngineSettings } from './settings.ts';
 /** What `info` and `version` tell; asked once, the programs side by side. */
 export async function gatherHostFacts(
   settings: EngineSettings,
-  known: { programs: Programs; initBinary: string; cgroupVersion: '1' | '2'; now: () => number },
+  known: {
+    programs: Programs;
+    initBinary: string;
+    cgroupVersion: '1' | '2';
+    appArmor: boolean;
+    now: () => number;
+  },
 ): Promise<HostFacts> {
-  const { programs, initBinary, cgroupVersion, now } = known;
+  const { programs, initBinary, cgroupVersion, appArmor, now } = known;
   const [id, system, runtimeVersion, monitorVersion] = await Promise.all([
     engineId(settings.dataRoot),
     operatingSystem(),
@@ -35,6 +41,8 @@ export async function gatherHostFacts(
     monitorVersion,
     initBinary,
     ...registryFacts(settings),
+    seccompProfile: settings.seccompProfile,
+    appArmor,
     cdiSpecDirs: settings.cdiSpecDirs,
     logDriver: settings.logDriver,
     logDrivers: ['journald', 'json-file', 'local', 'none', 'syslog'],

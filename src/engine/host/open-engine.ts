@@ -44,6 +44,7 @@ import { findPrograms } from './programs.ts';
 import { backupName } from './rebuild-database.ts';
 import { registryProxies } from './registry-settings.ts';
 import { type EngineSettings, registrySettings } from './settings.ts';
+import { securityDefaults } from './security-defaults.ts';
 import { createVolumeCommands } from './volume-commands.ts';
 
 /** How long an interrupted download waits for the attempt that goes on with it. */
@@ -89,6 +90,7 @@ export async function openEngine(
   await rm(at('tmp'), { recursive: true, force: true });
   await mkdir(at('tmp'), { mode: 0o700 });
 
+  const security = await securityDefaults(settings, log);
   const programs = findPrograms(settings);
   const mode = cgroupMode();
   if (mode === 'hybrid') completeHybridHierarchy();
@@ -201,6 +203,7 @@ export async function openEngine(
         log: { driver: settings.logDriver, options: settings.logOptions },
         journalSocket: settings.journalSocket,
         defaultNetwork: 'bridge',
+        security,
         host: await specHost(mode === 'v2' ? 2 : 1),
         openFilesLimit: limits.openFiles,
         lowestOomScore: limits.lowestOomScore,
@@ -216,7 +219,13 @@ export async function openEngine(
     undo.use(createCleaner({ ...cleaning, marks, level }));
   }
   const cgroupVersion = mode === 'v2' ? '2' : '1';
-  const facts = gatherHostFacts(settings, { programs, initBinary, cgroupVersion, now });
+  const facts = gatherHostFacts(settings, {
+    programs,
+    initBinary,
+    cgroupVersion,
+    appArmor: security.apparmorProfile !== undefined,
+    now,
+  });
   const [host] = await Promise.all([facts, opened.recover()]);
   await sweepSteps({ containers: opened.containers, log });
   const { streams, changes, files } = opened;

@@ -52,6 +52,8 @@ export interface EngineSettings {
   logOptions: Record<string, string>;
   /** Where the machine's journal takes messages of the driver `journald`. */
   journalSocket: string;
+  /** Of containers that name none: `builtin`, `hardened`, `unconfined`, or the path of a profile. */
+  seccompProfile: string;
   /** Static init for `--init`; looked up when absent. */
   initPath?: string;
 }
@@ -83,6 +85,7 @@ export const defaultSettings: EngineSettings = {
   logDriver: 'json-file',
   logOptions: {},
   journalSocket: '/run/systemd/journal/socket',
+  seccompProfile: 'builtin',
 };
 
 /** Keys of the configuration file, as in Docker's `daemon.json` where it has them. */
@@ -127,6 +130,7 @@ const keys: Record<
   'log-driver': { field: 'logDriver', type: 'string' },
   'log-opts': { field: 'logOptions', type: 'texts' },
   'journal-socket': { field: 'journalSocket', type: 'string' },
+  'seccomp-profile': { field: 'seccompProfile', type: 'string' },
   'init-path': { field: 'initPath', type: 'string' },
   hosts: { field: 'hosts', type: 'strings' },
   'log-level': { field: 'logLevel', type: 'string' },

@@ -53,6 +53,7 @@ export interface DaemonOptions {
   logOptions: string[];
   maxConcurrentDownloads?: number;
   shutdownTimeoutSeconds?: number;
+  seccompProfile?: string;
   usernsRemap?: string;
   pidFile?: string;
   /** `127.0.0.1:9323` */

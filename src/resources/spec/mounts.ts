@@ -30,7 +30,8 @@ function initMount(source: string): SpecMount {
 function defaultMounts(input: SpecInput): SpecMount[] {
   const { privileged, procOptions = [], writableCgroups = false } = input.security;
   const system = privileged ? [] : ['ro'];
-  const groups = privileged || writableCgroups ? [] : ['ro'];
+  const divides = writableCgroups && !privileged;
+  const groups = privileged || (divides && input.host.cgroupVersion === 2) ? [] : ['ro'];
   const mounts: SpecMount[] = [
     { destination: '/proc', type: 'proc', source: 'proc', options: [...safe, ...procOptions] },
     {
@@ -47,10 +48,24 @@ function defaultMounts(input: SpecInput): SpecMount[] {
     },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...safe, ...system] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...safe, ...groups] },
+    ...(divides && input.host.cgroupVersion === 1 ? [namedHierarchy(input.cgroupsPath)] : []),
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
     ...shmMount(input),
   ];
   return mounts;
+}
+
+/**
+ * Of version 1 the hierarchy without controllers, which is all that an init needs: in the others a container could lift its own limits. What
+ * is bound is its own part.
+ */
+function namedHierarchy(cgroupsPath: string): SpecMount {
+  return {
+    destination: '/sys/fs/cgroup/systemd',
+    type: 'bind',
+    source: `/sys/fs/cgroup/systemd${cgroupsPath}`,
+    options: ['bind', 'rw', 'rprivate', ...safe],
+  };
 }
 
 function shmMount({ shm }: SpecInput): SpecMount[] {

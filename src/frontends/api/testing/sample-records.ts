@@ -94,6 +94,8 @@ export const sampleHost: HostFacts = {
   operatingSystem: 'Debian GNU/Linux 12 (bookworm)',
   osVersion: '12',
   architecture: 'x86_64',
+  seccompProfile: 'builtin',
+  appArmor: false,
   cpuList: '0-63',
   memoryNodes: '0',
   cpus: 2,

@@ -135,7 +135,11 @@ export function toInfoJson(
     RuncCommit: commit(plainVersion(host.runtimeVersion)),
     InitCommit: commit(''),
     SecurityOptions: securityOptions(
-      ['name=seccomp,profile=builtin', ...(host.cgroupVersion === '2' ? ['name=cgroupns'] : [])],
+      [
+        ...(host.appArmor ? ['name=apparmor'] : []),
+        `name=seccomp,profile=${host.seccompProfile}`,
+        ...(host.cgroupVersion === '2' ? ['name=cgroupns'] : []),
+      ],
       minor,
     ),
     ...(minor < since.firewallBackend ? {} : { FirewallBackend: { Driver: 'nftables' } }),

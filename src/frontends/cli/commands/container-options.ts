@@ -174,6 +174,12 @@ export const containerOptions = {
     summary: 'Automatically remove the container and its associated anonymous volumes when it exits',
   },
   runtime: { kind: 'string', summary: 'Runtime to use for this container' },
+  security: {
+    kind: 'string',
+    default: 'default',
+    summary: 'Security preset to start from: default, hardened, restricted, system',
+    completion: ['default', 'hardened', 'restricted', 'system'],
+  },
   'security-opt': { kind: 'list', summary: 'Security Options' },
   'shm-size': { kind: 'bytes', summary: 'Size of /dev/shm' },
   'stop-signal': { kind: 'string', summary: 'Signal to stop the container' },

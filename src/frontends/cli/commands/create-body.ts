@@ -168,7 +168,7 @@ async function hostPart({ options, given, io }: CreateInput): Promise<HostConfig
     VolumeDriver: options['volume-driver'],
     LogConfig: { Type: options['log-driver'], Config: collectPairs(options['log-opt']) },
     OomScoreAdj: options['oom-score-adj'],
-    SecurityOpt: security.options,
+    SecurityOpt: [...(given.has('security') ? [`silo=${options.security}`] : []), ...security.options],
     ...(security.unconfinedPaths ? { MaskedPaths: [], ReadonlyPaths: [] } : {}),
     Tmpfs: Object.fromEntries(options.tmpfs.map(splitTmpfs)),
     Mounts: options.mount.map((text) => parseMount(text, io.cwd)),

@@ -89,6 +89,11 @@ const options = {
     completion: 'files',
   },
   tlsverify: { kind: 'bool', summary: 'Serve tcp:// with TLS, to clients with a certificate (see silo tls)' },
+  'seccomp-profile': {
+    kind: 'string',
+    summary: 'Path to seccomp profile; "builtin", "hardened" or "unconfined" for one that the engine has',
+    completion: 'files',
+  },
   'userns-remap': { kind: 'string', summary: 'User/Group setting for user namespaces' },
 } as const satisfies OptionTable;
 
@@ -143,6 +148,7 @@ const textFields = {
   defaultRuntime: 'default-runtime',
   initPath: 'init-path',
   cgroupParent: 'cgroup-parent',
+  seccompProfile: 'seccomp-profile',
   logDriver: 'log-driver',
   usernsRemap: 'userns-remap',
   pidFile: 'pidfile',

@@ -2,6 +2,9 @@ import { invalid } from '../../../foundation/base/errors.ts';
 import { fileReason } from './read-file.ts';
 import { readFile } from 'node:fs/promises';
 
+/** Profiles that the engine has; anything else is a file. */
+const builtIn = ['builtin', 'hardened', 'unconfined'];
+
 export interface SecurityOptions {
   options: string[];
   /** `systempaths=unconfined`: nothing of /proc and /sys is masked. */
@@ -19,10 +22,10 @@ export async function parseSecurityOptions(values: readonly string[]): Promise<S
     const match = /^([^=:]+)[=:](.*)$/s.exec(value);
     if (!match && value !== 'no-new-privileges')
       throw invalid(`Invalid --security-opt: ${JSON.stringify(value)}`, {
-        hint: 'known are no-new-privileges, seccomp=FILE|unconfined, apparmor=PROFILE, label=…, systempaths=unconfined',
+        hint: 'known are no-new-privileges, seccomp=FILE|unconfined, apparmor=PROFILE, label=…, systempaths=unconfined, proc-opts=hidepid=…, writable-cgroups=true|false, silo=PRESET',
       });
     const profile = match?.[1] === 'seccomp' ? (match[2] ?? '') : undefined;
-    const isFile = profile !== undefined && profile !== 'unconfined' && profile !== 'builtin';
+    const isFile = profile !== undefined && !builtIn.includes(profile);
     parsed.options.push(isFile ? `seccomp=${await readProfile(profile)}` : value);
   }
   return parsed;
