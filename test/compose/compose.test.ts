@@ -71,7 +71,7 @@ describe.skipIf(reason !== undefined)('an application of five services', () => {
           body = (await response?.text()) ?? '';
           return response?.ok ?? false;
         };
-        if (!(await eventually(answers, 20_000)))
+        if (!(await eventually(answers, 60_000)))
           throw new Error(`web at ${address}: ${body}\n${await said('logs --no-color --tail 5')}`);
         return JSON.parse(body) as Results;
       };
@@ -106,7 +106,7 @@ describe.skipIf(reason !== undefined)('an application of five services', () => {
 
       expect((await web('/jobs/30')).greeting).toBe('hello');
       const finished = (count: number) => async (): Promise<boolean> => (await web('/')).api.jobs === count;
-      expect(await eventually(finished(30), 20_000)).toBe(true);
+      expect(await eventually(finished(30), 60_000)).toBe(true);
       expect((await web('/')).api.workers.length).toBeGreaterThan(1);
       expect(await said('logs --no-color worker')).toContain('did job 29');
       expect((await compose('exec -T web ls /nosuch')).code).toBe(1);
@@ -116,7 +116,7 @@ describe.skipIf(reason !== undefined)('an application of five services', () => {
       await said('stop -t 5');
       expect(await states()).toEqual(everybody('exited'));
       await said('start');
-      expect(await eventually(finished(30), 20_000)).toBe(true);
+      expect(await eventually(finished(30), 60_000)).toBe(true);
       const before = await ask<{ Id: string }>(engine, 'GET', `/containers/${named('database')}/json`);
       await said('up -d --scale worker=3 --force-recreate', { GREETING: 'again' });
       const after = await ask<{ Id: string }>(engine, 'GET', `/containers/${named('database')}/json`);
@@ -143,6 +143,6 @@ describe.skipIf(reason !== undefined)('an application of five services', () => {
       expect(networks.map(({ Name }) => Name).toSorted()).toEqual(['bridge', 'host', 'none']);
       expect(await findLeftovers(engine)).toEqual([]);
     },
-    240_000,
+    400_000,
   );
 });

@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { skipReason, upload } from '../crash/world.ts';
 import { findLeftovers } from '../crash/whole.ts';
+import { eventually } from './footprint.ts';
 import { startEngine, type TestEngine } from './harness.ts';
 import { ask, bootstrapBusybox, create, inspect, launch, remove, runOnce } from './objects.ts';
 
@@ -279,6 +280,8 @@ describe.skipIf(skipReason !== undefined)('a container', () => {
     expect(output).toMatch(/^0 1 2 3 HOME HOSTNAME PATH (PWD )?SHLVL $/);
     await launch(engine, 'host', { Cmd: ['sleep', '600'] });
     const { Pid } = (await inspect(engine, 'host')).State;
+    // Started is not yet executed: the runtime's own descriptors go with execve(2).
+    await eventually(() => readFileSync(`/proc/${Pid}/comm`, 'utf8') === 'sleep\n');
     expect(readdirSync(`/proc/${Pid}/fd`).toSorted()).toEqual(['0', '1', '2']);
   });
 });
