@@ -6,7 +6,6 @@ import { type Manifest, manifestLimits, parseManifest } from '../../foundation/o
 import { mediaTypes } from '../../foundation/oci/media-types.ts';
 import { hostPlatform } from '../../foundation/oci/platform.ts';
 import { formatReference, withDefaultTag } from '../../foundation/oci/reference.ts';
-import type { BlobInfo } from '../../resources/content/content.ts';
 import { announceTag } from './announce.ts';
 import type { Context } from './context.ts';
 import type { ComposeRequest, ImageRecord } from './image.ts';
@@ -31,13 +30,18 @@ export function composeImage(context: Context, request: ComposeRequest): Promise
   const { signal } = request;
   return underLease(context, async (lease) => {
     const base = request.base && (await holdBase(context, lease, request.base));
+    const above = request.above && (await holdBase(context, lease, request.above));
     const layer =
       request.layer && (await ingestStream(context, lease, request.layer, { signal, what: 'the commit' }));
     faultPoint('image.compose.layer-stored');
-    const config = configOf(request, base?.config, layer?.digest);
+    const diffIds = [...(layer ? [layer.digest] : []), ...(above?.config.rootfs.diff_ids ?? [])];
+    const config = configOf(request, base?.config, diffIds);
     const configBytes = Buffer.from(JSON.stringify(config));
     const id = sha256(configBytes);
-    const manifest = manifestAbove(base?.manifest, { id, size: configBytes.byteLength }, layer);
+    const manifest = manifestAbove(base?.manifest, { id, size: configBytes.byteLength }, [
+      ...(layer ? [{ digest: layer.digest, size: layer.sizeBytes }] : []),
+      ...(above?.manifest.layers ?? []),
+    ]);
     const manifestBytes = Buffer.from(JSON.stringify(manifest));
     const manifestDigest = sha256(manifestBytes);
     for (const [digest, bytes] of [[id, configBytes] as const, [manifestDigest, manifestBytes] as const]) {
@@ -73,7 +77,7 @@ async function holdBase(context: Context, lease: Lease, id: ImageId): Promise<Ba
 function configOf(
   request: ComposeRequest,
   base: ImageConfig | undefined,
-  diffId: DiffId | undefined,
+  diffIds: readonly DiffId[],
 ): ImageConfig {
   const { author, createdBy, comment } = request;
   const created = new Date(request.createdAtMs).toISOString();
@@ -82,7 +86,7 @@ function configOf(
     ...(author ? { author } : {}),
     ...(createdBy ? { created_by: createdBy } : {}),
     ...(comment ? { comment } : {}),
-    ...(diffId ? {} : { empty_layer: true }),
+    ...(diffIds.length > 0 ? {} : { empty_layer: true }),
   };
   const start: ImageConfig = base ?? {
     ...(request.platform ?? hostPlatform()),
@@ -94,7 +98,7 @@ function configOf(
     ...(author ? { author } : {}),
     ...platform,
     config: request.run,
-    rootfs: { type: 'layers', diff_ids: [...rootfs.diff_ids, ...(diffId ? [diffId] : [])] },
+    rootfs: { type: 'layers', diff_ids: [...rootfs.diff_ids, ...diffIds] },
     history: request.keepsHistory ? (history ?? []) : [...(history ?? []), step],
   };
 }
@@ -103,18 +107,12 @@ function configOf(
 function manifestAbove(
   base: Manifest | undefined,
   config: { id: ImageId; size: number },
-  layer: BlobInfo | undefined,
+  layers: readonly Pick<Descriptor, 'digest' | 'size'>[],
 ): Manifest {
   const isDocker = base?.mediaType === mediaTypes.dockerManifest;
-  const top: Descriptor[] = layer
-    ? [
-        {
-          mediaType: isDocker ? mediaTypes.dockerLayer : mediaTypes.ociLayer,
-          digest: layer.digest,
-          size: layer.sizeBytes,
-        },
-      ]
-    : [];
+  const top = layers.map(({ digest, size }): Descriptor => {
+    return { mediaType: isDocker ? mediaTypes.dockerLayer : mediaTypes.ociLayer, digest, size };
+  });
   const manifest = manifestOf(
     {
       mediaType: isDocker ? mediaTypes.dockerConfig : mediaTypes.ociConfig,

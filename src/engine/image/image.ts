@@ -285,6 +285,8 @@ export interface ComposeRequest {
   base?: ImageId;
   /** Uncompressed layer archive; absent when nothing changed but the configuration. It is read to its end before anything else is done. */
   layer?: AsyncIterable<Uint8Array>;
+  /** The layers of this image, uncompressed as `compose` makes them, go on top. */
+  above?: ImageId;
   /** The whole run configuration; the base's is not joined. */
   run: ImageRunConfig;
   /** Of an image without a base; the host's when absent. */

@@ -57,18 +57,18 @@ export function cacheKey(vertex: Vertex): CacheKey {
   }
 }
 
-/** A linked copy is a layer of its own: its key has nothing of the root, and the layer is put upon any. */
 function copyKey({ root, sources, ...definition }: CopyVertex): CacheKey {
+  const { exclude } = definition;
   const parts = sources.map(({ input, path }): KeyPart => ({
     kind: 'content',
     input,
     paths: [path],
-    exclude: definition.exclude,
+    exclude,
   }));
-  return keyOf(
-    { ...definition, sources: sources.map(({ path }) => path) },
-    definition.link ? parts : [{ kind: 'key', input: root }, ...parts],
-  );
+  return keyOf({ ...definition, sources: sources.map(({ path }) => path) }, [
+    { kind: 'key', input: root },
+    ...parts,
+  ]);
 }
 
 /** What of a mount belongs to the definition: the way it looks to the program, not what is secret in it. */

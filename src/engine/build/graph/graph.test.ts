@@ -131,7 +131,7 @@ test('a key has what the result depends on, and no secrets', () => {
   expect(key('--network=none').definition).not.toBe(key('').definition);
   const copy = (flags: string) => cacheKey(only(`FROM scratch\nCOPY ${flags} a /`, 'copy'));
   expect(copy('').parts.map(({ kind }) => kind)).toEqual(['key', 'content']);
-  expect(copy('--link').parts.map(({ kind }) => kind)).toEqual(['content']);
+  expect(copy('--link').parts.map(({ kind }) => kind)).toEqual(['key', 'content']);
 });
 
 test('the images to look at are those of needed stages', () => {

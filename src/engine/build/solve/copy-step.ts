@@ -5,13 +5,16 @@ import { joinPath } from '../../../foundation/archive/byte-path.ts';
 import { decompress } from '../../../foundation/archive/compression.ts';
 import { createTarReader } from '../../../foundation/archive/tar-reader.ts';
 import { blockSize, isZeroBlock } from '../../../foundation/archive/tar-header.ts';
-import type { ImageId } from '../../../foundation/oci/digest.ts';
+import { type ImageId, sha256 } from '../../../foundation/oci/digest.ts';
 import { resolveUser } from '../../../resources/spec/users.ts';
+import { canonical } from '../graph/graph.ts';
 import type { CopyVertex } from '../graph/vertex.ts';
+import type { BuildCache } from './cache.ts';
 import { layerOf, type Member } from './copy-layer.ts';
 import { parseMode } from './mode-words.ts';
 import { openRootView, type RootView } from './root-view.ts';
 import { type Selected, toBytes } from './select.ts';
+import { digestOfFiles } from './selection.ts';
 import { commitStep, composeStep, filesOnly, withContainer } from './step.ts';
 import { newFolder } from './tree.ts';
 import type { Tree, TreeEntry } from './tree.ts';
@@ -27,8 +30,9 @@ export interface Source extends Selected {
 interface CopyStep {
   vertex: CopyVertex;
   sources: readonly Source[];
-  /** Undefined for a layer that lies on anything. */
-  base: ImageId | undefined;
+  base: ImageId;
+  /** Where layers of linked copies are looked up; absent: nowhere. */
+  cache?: Pick<BuildCache, 'find' | 'keep'>;
   title: string;
   signal: AbortSignal | undefined;
 }
@@ -39,20 +43,60 @@ export async function runCopy(deps: BuildDeps, step: CopyStep): Promise<ImageId>
   const archives: Source[] = [];
   const plain: Source[] = [];
   for (const source of step.sources) ((await isArchive(vertex, source)) ? archives : plain).push(source);
-  using view = base === undefined ? undefined : await openRootView(deps, base);
+  if (archives.length === 0 && isApart(vertex)) return await linkedCopy(deps, step);
+  using view = await openRootView(deps, base);
   const place = placeOf(view, vertex, step.sources.length + vertex.contents.length);
+  const layer = layerFrom(deps, step, { view, place, plain, needsFolder: archives.length > 0 });
+  if (archives.length > 0) return await unpackOnto(deps, step, layer, archives);
+  return await composeStep(deps, { base, layer, title, signal });
+}
+
+/** A linked copy is a layer of its own, which lies on any root, unless it needs the names of users of that one. */
+const isApart = ({ link, chown }: CopyVertex): boolean => link && !/[^0-9:]/.test(chown ?? '');
+
+/** The layer is found by what is copied alone, and then put upon the root. */
+async function linkedCopy(deps: BuildDeps, step: CopyStep): Promise<ImageId> {
+  const { vertex, base, sources, cache, title, signal } = step;
+  const { root: _, sources: named, ...definition } = vertex;
+  const files = await digestOfFiles(sources, signal);
+  const key = sha256(canonical({ linked: 1, ...definition, paths: named.map(({ path }) => path), files }));
+  const found = cache?.find(key);
+  const isThere = found !== undefined && deps.images.list().some(({ id }) => id === found);
+  const make = (): Promise<ImageId> => {
+    const place = placeOf(undefined, vertex, sources.length + vertex.contents.length);
+    const layer = layerFrom(deps, step, { view: undefined, place, plain: sources, needsFolder: false });
+    return composeStep(deps, { base: undefined, layer, title, signal });
+  };
+  const above = isThere ? found : await make();
+  if (!isThere) cache?.keep(key, above, { isStep: true });
+  return await composeStep(deps, { base, above, title, signal });
+}
+
+interface LayerParts {
+  view: RootView | undefined;
+  place: Place;
+  plain: readonly Source[];
+  needsFolder: boolean;
+}
+
+/** Undefined when nothing is put anywhere. */
+function layerFrom(
+  deps: Pick<BuildDeps, 'now'>,
+  { vertex, signal }: CopyStep,
+  { view, place, plain, needsFolder }: LayerParts,
+): AsyncGenerator<Buffer> | undefined {
   const owner = ownerOf(vertex.chown, view);
   const dress = dresser(vertex, owner);
   const members = function* (): Generator<Member> {
     for (const source of plain) yield* membersOf(source, place, dress);
     for (const content of vertex.contents) yield memberOf(content, place, dress);
-    if (archives.length > 0 && !place.exists) yield { path: place.folder, entry: newFolder };
+    if (needsFolder && !place.exists) yield { path: place.folder, entry: newFolder };
   };
-  const parent = { uid: owner?.uid ?? 0, gid: owner?.gid ?? 0, mtimeSec: Math.floor(deps.now() / 1000) };
-  const isEmpty = members().next().done === true;
-  const layer = isEmpty ? undefined : layerOf(members(), { base: view, parent, signal });
-  if (archives.length > 0) return await unpackOnto(deps, step, layer, archives);
-  return await composeStep(deps, { base, layer, title, signal });
+  // A linked layer has root's folders, as the ones that it will meet.
+  const { uid, gid } = (view && owner) ?? { uid: 0, gid: 0 };
+  const mtimeSec = view ? Math.floor(deps.now() / 1000) : 0;
+  if (members().next().done === true) return undefined;
+  return layerOf(members(), { base: view, parent: { uid, gid, mtimeSec }, signal });
 }
 
 /** The helper of copies unpacks archives, with the base as its root: what they hold is whatever their maker wanted. */
@@ -62,7 +106,6 @@ function unpackOnto(
   layer: AsyncIterable<Buffer> | undefined,
   archives: readonly Source[],
 ): Promise<ImageId> {
-  if (base === undefined) throw new TypeError('an archive is unpacked onto something');
   const user = userOf(vertex.chown);
   return withContainer(deps, base, { ...filesOnly, user }, async (id) => {
     const write = (path: string, tar: AsyncIterable<Buffer>, asUser: boolean): Promise<void> =>

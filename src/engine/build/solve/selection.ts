@@ -40,24 +40,33 @@ export async function digestOf(
   paths: readonly string[],
   { signal, ...selecting }: Selecting & { signal?: AbortSignal | undefined },
 ): Promise<string> {
+  const found = paths.flatMap((path) => mustSelect(place, path, selecting));
+  return await digestOfFiles(
+    found.map((each) => ({ ...each, ...place })),
+    signal,
+  );
+}
+
+export async function digestOfFiles(
+  files: readonly (Selected & Omit<Place, 'title'>)[],
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const pace = createPace();
   const hash = createHash('sha256');
-  const add = async (name: string, entry: TreeEntry): Promise<void> => {
-    const turn = pace();
-    if (turn) {
-      await turn;
-      throwIfAborted(signal, 'looking at the files of the build');
-    }
-    const digest =
-      entry.type === 'file' && entry.digest === '' ? await place.tree.digest?.(entry) : entry.digest;
-    hash.update(`${JSON.stringify([name, ...facts(entry, place.isLocal), digest])}\n`);
-  };
-  for (const path of paths)
-    for (const { name, entry, below } of mustSelect(place, path, selecting)) {
-      await add(name, entry);
-      for (const [each, inside] of below()) await add(each, inside);
-      hash.update('\n');
-    }
+  for (const { name, entry, below, tree, isLocal } of files) {
+    const add = async (path: string, each: TreeEntry): Promise<void> => {
+      const turn = pace();
+      if (turn) {
+        await turn;
+        throwIfAborted(signal, 'looking at the files of the build');
+      }
+      const digest = each.type === 'file' && each.digest === '' ? await tree.digest?.(each) : each.digest;
+      hash.update(`${JSON.stringify([path, ...facts(each, isLocal), digest])}\n`);
+    };
+    await add(name, entry);
+    for (const [path, each] of below()) await add(path, each);
+    hash.update('\n');
+  }
   return hash.digest('hex');
 }
 

@@ -108,7 +108,15 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
         });
       case 'copy': {
         const base = (await solve(vertex.root)).image;
-        return await runCopy(deps, { vertex, sources: await sourcesOf(vertex, title), base, title, signal });
+        const sources = await sourcesOf(vertex, title);
+        return await runCopy(deps, {
+          vertex,
+          sources,
+          base,
+          ...(request.noCache ? {} : { cache }),
+          title,
+          signal,
+        });
       }
       case 'meta': {
         const base = (await solve(vertex.root)).image;

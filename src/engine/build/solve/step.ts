@@ -53,15 +53,18 @@ export async function composeStep(
   deps: Pick<BuildDeps, 'images' | 'now'>,
   step: {
     base: ImageId | undefined;
-    layer: AsyncIterable<Uint8Array> | undefined;
+    layer?: AsyncIterable<Uint8Array> | undefined;
+    /** The layers of another image. */
+    above?: ImageId;
     title: string;
     signal: AbortSignal | undefined;
   },
 ): Promise<ImageId> {
-  const { base, layer, title, signal } = step;
+  const { base, layer, above, title, signal } = step;
   const image = await deps.images.compose({
     ...(base === undefined ? {} : { base }),
     ...(layer ? { layer } : {}),
+    ...(above === undefined ? {} : { above }),
     run: {},
     createdAtMs: deps.now(),
     createdBy: title,
