@@ -14,6 +14,8 @@ export function createUploads(store: {
   blobs: Map<string, SampleBlob>;
 }): Uploads {
   const sessions = new Map<string, Buffer[]>();
+  // Ended ones go: their number says nothing about the next name.
+  let begun = 0;
   const held = new Map<string, Set<string>>();
   const hold = (repository: string, digest: string): void => {
     const holders = held.get(digest) ?? new Set();
@@ -25,7 +27,7 @@ export function createUploads(store: {
       hold(repository, mount);
       return void response.writeHead(201, { 'docker-content-digest': mount, 'content-length': 0 }).end();
     }
-    const id = `session-${sessions.size}`;
+    const id = `session-${begun++}`;
     sessions.set(id, []);
     const location = `/v2/${repository}/blobs/uploads/${id}?state=begun`;
     response.writeHead(202, { location, range: '0-0', 'content-length': 0 }).end();
