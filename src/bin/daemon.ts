@@ -12,6 +12,7 @@ import {
   type EngineSettings,
   parseMirrors,
   parsePublishedPorts,
+  parseUserNamespaceDefault,
   readSettingsFile,
 } from '../engine/host/settings.ts';
 import { createDockerApi } from '../frontends/api/docker-api.ts';
@@ -121,6 +122,8 @@ function resolve(options: DaemonOptions): Resolved {
       ? {}
       : { publishedPorts: parsePublishedPorts(options.publishedPorts) }),
     ...(options.defaultRuntime === undefined ? {} : { defaultRuntime: options.defaultRuntime }),
+    ...(options.userns === undefined ? {} : { userns: parseUserNamespaceDefault(options.userns) }),
+    ...(options.usernsRange === undefined ? {} : { usernsRange: options.usernsRange }),
     ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
     ...(options.seccompProfile === undefined ? {} : { seccompProfile: options.seccompProfile }),
     ...(options.initPath === undefined ? {} : { initPath: options.initPath }),

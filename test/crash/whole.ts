@@ -53,7 +53,7 @@ export function storeContents(engine: TestEngine): string[] {
 async function mountedIds(engine: TestEngine): Promise<string[]> {
   const root = join(engine.directory, 'exec/rootfs/');
   return (await mountsOf(engine.footprint)).map((path) =>
-    path.startsWith(root) ? path.slice(root.length) : path,
+    path.startsWith(root) ? path.slice(root.length).replace(/\/merged$/, '') : path,
   );
 }
 

@@ -144,8 +144,8 @@ describe.skipIf(skipReason !== undefined)('fsck', () => {
 
   test('a mount point that no container uses goes', async () => {
     const place = join(engine.directory, 'exec/rootfs', 'd'.repeat(64));
-    mkdirSync(place);
-    await run(['mount', '-t', 'tmpfs', 'fsck-test', place]);
+    mkdirSync(join(place, 'merged'), { recursive: true });
+    await run(['mount', '-t', 'tmpfs', 'fsck-test', join(place, 'merged')]);
     await expectRepair(['orphan-mount']);
     expect(existsSync(place)).toBe(false);
   });

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeAll, type Footprint } from './footprint.ts';
@@ -58,6 +58,11 @@ export interface EngineOptions {
   prefix?: readonly string[];
 }
 
+/** `SILO_TEST_USERNS=host` or `auto`: what containers of the tests get that do not say. */
+const userNamespaceWords = process.env['SILO_TEST_USERNS']
+  ? ['--userns', process.env['SILO_TEST_USERNS']]
+  : [];
+
 let instances = 0;
 
 /**
@@ -66,6 +71,8 @@ let instances = 0;
  */
 export async function startEngine(options: EngineOptions = {}): Promise<TestEngine> {
   const directory = mkdtempSync(join(tmpdir(), 'silo-e2e-'));
+  // As root folders of engines are: root of a container goes through it.
+  chmodSync(directory, 0o711);
   const socket = join(directory, 's.sock');
   const host = `unix://${socket}`;
   const name = `silot${(process.pid % 100_000).toString(36)}${(instances++).toString(36)}`;
@@ -100,7 +107,7 @@ export async function startEngine(options: EngineOptions = {}): Promise<TestEngi
     async start(startOptions = {}) {
       const roots = ['--data-root', dataRoot, '--exec-root', join(directory, 'exec')];
       const names = ['--bridge', name, '--cgroup-parent', footprint.cgroupParent];
-      const given = [...(options.args ?? []), ...(startOptions.args ?? [])];
+      const given = [...userNamespaceWords, ...(options.args ?? []), ...(startOptions.args ?? [])];
       const daemonWords = siloCommand('daemon', ...roots, '-H', host, ...names, ...given);
       const [program = '', ...words] = [...(options.prefix ?? []), ...daemonWords];
       const child = spawn(program, words, {

@@ -73,7 +73,7 @@ describe.skipIf(skipReason !== undefined)('while files are copied', () => {
       await eventually(() => helpers().length === 0);
       expect(helpers()).toEqual([]);
       const mounts = await mountsOf(engine.footprint);
-      expect(mounts.filter((path) => !path.endsWith(id))).toEqual([]);
+      expect(mounts.filter((path) => !path.endsWith(`${id}/merged`))).toEqual([]);
       await engine.start();
       expect(await findLeftovers(engine)).toEqual([]);
       if (!started) await start(engine, id);

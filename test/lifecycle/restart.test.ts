@@ -216,6 +216,6 @@ async function endOfTheWorld({ directory }: TestEngine): Promise<void> {
   const programs = ids.map((id) => Number(readFileSync(join(runtime, id, 'pidfile'), 'utf8')));
   for (const pid of [...monitors, ...programs]) process.kill(pid, 'SIGKILL');
   for (const id of readdirSync(join(directory, 'exec/rootfs')))
-    await run(['umount', '-l', join(directory, 'exec/rootfs', id)]);
+    await run(['umount', '-l', join(directory, 'exec/rootfs', id, 'merged')]);
   rmSync(join(directory, 'exec'), { recursive: true, force: true });
 }

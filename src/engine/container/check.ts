@@ -5,7 +5,7 @@ import { isKind } from '../../foundation/base/errors.ts';
 import { type ContainerId, parseContainerId, shortId } from '../../foundation/base/ids.ts';
 import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
-import { unmountRootfs } from './start.ts';
+import { unmountRootfs } from './rootfs.ts';
 import { isRunning } from './state.ts';
 
 /** Compares the records of containers with folders, mounts, volumes, images and endpoints. Safe beside creates and starts. */

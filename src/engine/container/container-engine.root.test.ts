@@ -110,6 +110,7 @@ beforeAll(async () => {
         security: { seccomp: 'default', appArmor: false, seLinux: false },
         openFilesLimit: 20_000,
         lowestOomScore: 0,
+        userNamespaces: { mode: 'host', area: [] },
       },
     }),
   );

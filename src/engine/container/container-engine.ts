@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { conflict } from '../../foundation/base/errors.ts';
 import type { Damage, MoveAside } from '../../foundation/base/damage.ts';
@@ -47,6 +47,7 @@ import { createKill, createStop, endUnhealthy, killUnhealthy } from './stop.ts';
 import { createContainerStore } from './store.ts';
 import { createTop } from './top.ts';
 import { createUpdate } from './update.ts';
+import { createIdRanges } from './userns/ranges.ts';
 import { createVolumeMounts, type VolumeMounts } from './volume-mounts.ts';
 import { createWait } from './wait.ts';
 
@@ -80,6 +81,8 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     deps.settings.mountsDirectory,
   ])
     mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // Each place in it is closed to all but the root of its container, who is nobody here.
+  chmodSync(deps.settings.rootfsDirectory, 0o711);
   const context: Context = {
     ...deps,
     store: createContainerStore(deps.database),
@@ -89,6 +92,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     launches: createLimiter(launchesAtOnce, { patienceMs: launchPatienceMs }),
     transfers: createTransfers(),
     live: createLiveContainers(),
+    idRanges: createIdRanges(deps.settings.userNamespaces.area),
     volumeMounts: createVolumeMounts(deps),
     execs: new Map(),
     creating: new Map(),

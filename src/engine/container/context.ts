@@ -21,6 +21,8 @@ import type { SecurityDefaults } from './security.ts';
 import type { ContainerRecord, ExecInfo, WaitCondition } from './container.ts';
 import type { HealthMonitors } from './health/health.ts';
 import type { Transfers } from './files/transfers.ts';
+import type { IdRange } from './userns/area.ts';
+import type { IdRanges } from './userns/ranges.ts';
 import type { VolumeMounts } from './volume-mounts.ts';
 import type { ContainerStore } from './store.ts';
 
@@ -77,8 +79,18 @@ export interface ContainerSettings {
   /** What the machine offers to specs; `maximumOpenFiles` is the largest limit the engine may grant. */
   host: SpecHost;
   openFilesLimit: number;
+  userNamespaces: UserNamespaceSettings;
   /** The lowest `oom_score_adj` that the engine may set: its own, without CAP_SYS_RESOURCE. */
   lowestOomScore: number;
+}
+
+export interface UserNamespaceSettings {
+  /** What a container without `--userns` gets. */
+  mode: 'auto' | 'host';
+  /** Why this machine can give no container ids of its own; absent when it can. */
+  unavailable?: string;
+  /** Ids of the host for containers. */
+  area: readonly IdRange[];
 }
 
 /** Shared by the verbs of this folder; one per engine. */
@@ -96,6 +108,7 @@ export interface Context extends ContainerDeps {
   /** Copies of files that are under way. */
   transfers: Transfers;
   live: LiveContainers;
+  idRanges: IdRanges;
   volumeMounts: VolumeMounts;
   execs: Map<ExecId, ExecEntry>;
   readonly health: HealthMonitors;

@@ -27,6 +27,7 @@ import { applyPreset } from './security-preset.ts';
 import { socketWarnings } from './engine-sockets.ts';
 import { seedVolumes } from './seed-volumes.ts';
 import { parseSignal } from './signals.ts';
+import { userNamespaceWarnings } from './userns/choose.ts';
 
 /**
  * Makes a container: files first, then the row in the database, which is the moment from which it exists. A crash before leaves files that the sweep at
@@ -94,6 +95,7 @@ async function create(context: Context, request: CreateRequest): ReturnType<Cont
     runtimeName: config.runtimeName ?? context.settings.defaultRuntime,
     mounts,
   };
+  warnings.push(...userNamespaceWarnings(context, record));
   await seedVolumes(context, record);
   context.store.insert(record);
   undo.defer(() => context.store.remove(id));
@@ -203,7 +205,12 @@ function withIds(context: Context, config: ContainerConfig): ContainerConfig {
   return {
     ...config,
     network: { ...network, mode: idOf(network.mode), links: resolveLinks(context, network.links) },
-    namespaces: { ...namespaces, pid: idOf(namespaces.pid), ipc: idOf(namespaces.ipc) },
+    namespaces: {
+      ...namespaces,
+      pid: idOf(namespaces.pid),
+      ipc: idOf(namespaces.ipc),
+      user: idOf(namespaces.user),
+    },
   };
 }
 

@@ -6,7 +6,9 @@ import { readHostResolvConf, renderResolvConf } from '../../resources/network/re
 import type { MountInput } from '../../resources/spec/spec.ts';
 import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
+import { showShifted } from './mount-sources.ts';
 import { hasResolver } from './networking.ts';
+import type { OwnerShift } from './userns/owner-shift.ts';
 import { resolverAddress } from '../../resources/network/resolver/resolver.ts';
 
 const names = ['hostname', 'hosts', 'resolv.conf'] as const;
@@ -15,8 +17,11 @@ const names = ['hostname', 'hosts', 'resolv.conf'] as const;
 export async function writeEtcFiles(
   context: Context,
   record: ContainerRecord,
-  endpoints: readonly Endpoint[],
-  links: readonly string[],
+  {
+    endpoints,
+    links,
+    shift,
+  }: { endpoints: readonly Endpoint[]; links: readonly string[]; shift: OwnerShift | undefined },
 ): Promise<MountInput[]> {
   const other = /^container:(.*)$/.exec(record.config.network.mode)?.[1];
   const owner = other === undefined ? record : context.store.get(other);
@@ -27,9 +32,12 @@ export async function writeEtcFiles(
       gateway: context.endpoints.gatewayOf(record.id),
       links,
     });
+  const shown = shift
+    ? await showShifted(context, record.id, { source: directory, name: 'etc', shift })
+    : directory;
   return names.map((name) => ({
     type: 'bind',
-    source: join(directory, name),
+    source: join(shown, name),
     destination: `/etc/${name}`,
     readonly: false,
     recursive: false,

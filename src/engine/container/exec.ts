@@ -1,12 +1,13 @@
-import { join } from 'node:path';
 import { conflict, invalid, notFound } from '../../foundation/base/errors.ts';
 import { type ContainerId, type ExecId, parseExecId, randomHexId } from '../../foundation/base/ids.ts';
+import { ownerOutside } from '../../foundation/archive/owner-map.ts';
 import { openRoot } from '../../foundation/kernel/rooted.ts';
 import type { SpecProcess } from '../../foundation/oci/runtime-spec.ts';
 import { toExecProcess } from '../../resources/spec/process.ts';
 import type { ContainerExecs, ContainerRecord, ExecRequest } from './container.ts';
 import { type Context, type ExecEntry, publish } from './context.ts';
 import { pump } from './pump.ts';
+import { rootfsPath } from './rootfs.ts';
 import { resolveSecurity } from './security.ts';
 import { identify } from './spec-input.ts';
 import { containerEnvironment } from './environment.ts';
@@ -83,10 +84,13 @@ async function launch(
   const { request: wanted } = entry.info;
   const size = (request.detach ? undefined : request.consoleSize) ?? wanted.consoleSize;
   try {
+    const process = toProcess(context, record, wanted, size);
+    const ids = context.idRanges.of(record.id);
     const { pid, streams } = await context.driver.execs.exec({
       id: record.id,
       execId: entry.info.id,
-      process: toProcess(context, record, wanted, size),
+      process,
+      ...(ids ? { streamOwner: ownerOutside(process.user, ids) } : {}),
       attach: !request.detach,
       stdin: wanted.stdin,
     });
@@ -105,7 +109,7 @@ function toProcess(
   request: ExecRequest,
   size: { columns: number; rows: number } | undefined,
 ): SpecProcess {
-  using root = openRoot(join(context.settings.rootfsDirectory, record.id));
+  using root = openRoot(rootfsPath(context, record.id));
   const { config } = record;
   const security = resolveSecurity(config.security, context.settings.security);
   return toExecProcess({

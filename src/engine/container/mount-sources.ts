@@ -21,6 +21,8 @@ import type { ContainerRecord, ResolvedMount } from './container.ts';
 import type { Context } from './context.ts';
 import { askHost, mountOf } from './host-path.ts';
 import { makeSource, missingSource } from './mounts.ts';
+import { idsPerContainer } from './userns/mode.ts';
+import { needsHostIds, type OwnerShift } from './userns/owner-shift.ts';
 
 /** What the runtime is to mount, by destination. Good until the container is created; then `closeSources`. */
 export type MountSources = ReadonlyMap<string, MountSource>;
@@ -35,7 +37,11 @@ export interface MountSource {
  * Makes sure of what a container mounts, and pins what lies inside of a volume or an image: a path there is resolved once, inside, and what was found is
  * mounted at a place of ours, so that a rename afterwards leads nowhere.
  */
-export async function openSources(context: Context, record: ContainerRecord): Promise<MountSources> {
+export async function openSources(
+  context: Context,
+  record: ContainerRecord,
+  shift: OwnerShift | undefined,
+): Promise<MountSources> {
   const sources = new Map<string, MountSource>();
   let mounts: MountInfo[] | undefined;
   for (const [index, mount] of record.mounts.entries()) {
@@ -44,25 +50,83 @@ export async function openSources(context: Context, record: ContainerRecord): Pr
       const path = await askHost(mount.source, () => lookAt(mount));
       checkPropagation(mount, path, (mounts ??= mountInfo()), context);
     }
-    const path = await askHost(mount.source, () => sourceOf(context, mount, place));
+    const path = await askHost(mount.source, () => sourceOf(context, mount, { place, shift }));
     const found = await askHost(mount.source, () => stat(path).catch(() => undefined));
-    sources.set(mount.destination, { path, isDirectory: found?.isDirectory() ?? true });
+    // An image is shown so already: overlay mounts cannot be shifted themselves.
+    const shown =
+      shift && mount.kind !== 'image'
+        ? await askHost(mount.source, () => shiftSource(context, record.id, { mount, path, index, shift }))
+        : path;
+    sources.set(mount.destination, { path: shown, isDirectory: found?.isDirectory() ?? true });
   }
   faultPoint('container.start.pinned');
   return sources;
 }
 
 async function sourceOf(
-  context: Pick<Context, 'layers'>,
+  context: Pick<Context, 'layers' | 'snapshots'>,
   mount: ResolvedMount,
-  place: string,
+  { place, shift }: { place: string; shift: OwnerShift | undefined },
 ): Promise<string> {
   const isWhole = mount.kind !== 'image' && mount.subpath === undefined && !mount.nonRecursive;
   if (isWhole) return mount.source;
   await mkdir(dirname(place), { recursive: true, mode: 0o700 });
   if (mount.kind === 'bind') return await showAlone(await realpath(mount.source), place);
-  const base = mount.kind === 'image' ? await mountImage(context, mount, place) : mount.source;
+  const base = mount.kind === 'image' ? await mountImage(context, mount, { place, shift }) : mount.source;
   return mount.subpath === undefined ? base : await pin(base, mount.subpath, place);
+}
+
+/** Owners inside are those outside, as users expect it; what cannot be shown so must not appear as nobody's. */
+async function shiftSource(
+  context: Pick<Context, 'settings'>,
+  id: ContainerId,
+  request: { mount: ResolvedMount; path: string; index: number; shift: OwnerShift },
+): Promise<string> {
+  const { mount, index, shift } = request;
+  const source = await realpath(request.path);
+  const { uid, gid } = await stat(source);
+  if (mount.kind === 'bind' && Math.max(uid, gid) >= idsPerContainer)
+    throw needsHostIds(
+      `${mount.source} belongs to ${uid}:${gid}, which is not one of the ids that a container has`,
+    );
+  const recursive = mount.kind === 'bind' && !mount.nonRecursive;
+  return await showShifted(context, id, { source, name: `${index}.shifted`, shift, recursive });
+}
+
+/** Shows it at a place of ours with the owners of the container. */
+export async function showShifted(
+  context: Pick<Context, 'settings'>,
+  id: ContainerId,
+  request: { source: string; name: string; shift: OwnerShift; recursive?: boolean },
+): Promise<string> {
+  const { source, name, shift, recursive = false } = request;
+  const place = join(placesOf(context, id), name);
+  const found = await openPlaceBelow('/', source);
+  try {
+    await makePlace(found, place);
+    const clone = cloneShifted(shift, found, { source, recursive });
+    try {
+      attachMount(clone, place);
+    } finally {
+      closeDescriptor(clone);
+    }
+  } finally {
+    closeDescriptor(found);
+  }
+  return place;
+}
+
+function cloneShifted(
+  shift: OwnerShift,
+  place: number,
+  { source, recursive }: { source: string; recursive: boolean },
+): number {
+  try {
+    return shift.clone(place, { recursive });
+  } catch (error) {
+    if (!isErrno(error, 'EINVAL', 'EPERM', 'EOPNOTSUPP')) throw error;
+    throw needsHostIds(`the file system of ${source} cannot show other owners`, error);
+  }
 }
 
 /** Takes away the places of ours; the container has its own mounts by now. Safe to repeat. */
@@ -120,9 +184,14 @@ async function showAlone(source: string, place: string): Promise<string> {
   return place;
 }
 
-async function showAt(fd: number, place: string): Promise<void> {
+async function makePlace(fd: number, place: string): Promise<void> {
+  await mkdir(dirname(place), { recursive: true, mode: 0o700 });
   if (isDirectory(knownStatus.descriptor(fd))) await mkdir(place, { recursive: true, mode: 0o700 });
   else closeSync(openSync(place, 'a', 0o600));
+}
+
+async function showAt(fd: number, place: string): Promise<void> {
+  await makePlace(fd, place);
   bindMount({ source: fd, target: place, recursive: false });
 }
 
@@ -146,9 +215,9 @@ const describe = ({ message }: Error): string =>
   message.slice(message.lastIndexOf(': ') + 2).replace(/ \([A-Z0-9]+\)$/, '');
 
 async function mountImage(
-  context: Pick<Context, 'layers'>,
+  context: Pick<Context, 'layers' | 'snapshots'>,
   { image, source, scratch: written }: ResolvedMount,
-  place: string,
+  { place, shift }: { place: string; shift: OwnerShift | undefined },
 ): Promise<string> {
   const [view, scratch, nothing] = [`${place}.image`, `${place}.scratch`, `${place}.nothing`];
   for (const folder of [view, scratch, nothing]) await mkdir(folder, { recursive: true, mode: 0o755 });
@@ -162,15 +231,20 @@ async function mountImage(
       });
     lower.push(layer.path);
   }
+  using undo = new DisposableStack();
+  const shifted = shift && undo.adopt(shift.clone(context.snapshots.root), closeDescriptor);
+  const shown = lower.map((path) =>
+    shifted === undefined ? path : `/proc/self/fd/${shifted}${path.slice(context.snapshots.root.length)}`,
+  );
   if (written !== undefined) {
-    const [upper, work] = [join(written, 'upper'), join(written, 'work')];
-    for (const folder of [upper, work]) await mkdir(folder, { recursive: true, mode: 0o755 });
-    mountOverlay({ lower: [...lower, nothing], upper, work, target: view });
+    for (const name of ['upper', 'work']) await mkdir(join(written, name), { recursive: true, mode: 0o755 });
+    const at = shift ? `/proc/self/fd/${undo.adopt(shift.clone(written), closeDescriptor)}` : written;
+    mountOverlay({ lower: [...shown, nothing], upper: `${at}/upper`, work: `${at}/work`, target: view });
     makePrivate(view);
     return view;
   }
   // An overlay wants two; an image may have fewer layers.
-  const fd = openOverlay({ lower: [...lower, nothing, ...(lower.length === 0 ? [scratch] : [])], scratch });
+  const fd = openOverlay({ lower: [...shown, nothing, ...(lower.length === 0 ? [scratch] : [])], scratch });
   try {
     attachMount(fd, view);
   } finally {

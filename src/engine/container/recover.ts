@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isKind, toSiloError } from '../../foundation/base/errors.ts';
 import { type ContainerId, parseContainerId } from '../../foundation/base/ids.ts';
+import { parseMappings } from '../../foundation/kernel/id-mapping.ts';
 import { createLimiter } from '../../foundation/base/limiter.ts';
 import type { RecoveredContainer } from '../../resources/runtime/runtime.ts';
 import { sendsAway } from './forward-log.ts';
@@ -17,7 +19,8 @@ import { thawAfterCommits } from './files/freeze.ts';
 import { scheduleRestart } from './restart.ts';
 import { removeLocked } from './remove.ts';
 import { startsWithEngine } from './restart-policy.ts';
-import { beginningOf, cleanUpRun, startContainer, unmountRootfs } from './start.ts';
+import { unmountRootfs } from './rootfs.ts';
+import { beginningOf, cleanUpRun, startContainer } from './start.ts';
 import { isRunning } from './state.ts';
 import { finishUpdate } from './update.ts';
 
@@ -39,6 +42,7 @@ export async function recoverContainers(context: Context): Promise<void> {
   for (const id of running.keys()) {
     const record = context.store.find(id);
     if (!record) continue;
+    relearnIds(context, id, running.get(id));
     adopt(context, record, found.get(id));
     keepLogAgain(context, record);
   }
@@ -96,6 +100,19 @@ async function contained(context: Context, id: ContainerId, work: () => Promise<
     await context.locks.run(id, work);
   } catch (error) {
     context.log.error(`recovering container ${id}: ${toSiloError(error).message}`);
+  }
+}
+
+/** Its first process tells which ids it has. */
+function relearnIds({ idRanges, log }: Context, id: ContainerId, pid: number | undefined): void {
+  try {
+    const [users, groups] = ['uid_map', 'gid_map'].map((name) =>
+      parseMappings(readFileSync(`/proc/${pid}/${name}`, 'utf8')),
+    );
+    const isHost = users?.every(({ insideId, outsideId }) => insideId === outsideId) ?? true;
+    if (users && groups && !isHost) idRanges.hold(id, { users, groups });
+  } catch (error) {
+    log.debug(`the ids of container ${id} cannot be read: ${toSiloError(error).message}`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { chownSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invalid } from '../../foundation/base/errors.ts';
@@ -14,7 +15,11 @@ const everybody = 0o1777;
  * `/dev/shm` that others may join (`--ipc shareable`) is mounted on the host and bound into each of them: a mount of another mount namespace cannot be
  * bound (mount(2), EINVAL). A private one is made inside the container.
  */
-export async function mountSharedMemory(context: Context, { id, config }: ContainerRecord): Promise<void> {
+export async function mountSharedMemory(
+  context: Context,
+  { id, config }: ContainerRecord,
+  owner: { uid: number; gid: number },
+): Promise<void> {
   if (config.namespaces.ipc !== 'shareable') return;
   const target = sharedMemoryPath(context, id);
   await mkdir(target, { recursive: true, mode: 0o700 });
@@ -24,6 +29,7 @@ export async function mountSharedMemory(context: Context, { id, config }: Contai
     mode: everybody,
     attributes: { noSuid: true, noDev: true, noExec: true },
   });
+  chownSync(target, owner.uid, owner.gid);
 }
 
 /** Those who joined keep it. Absent is fine. */

@@ -2,6 +2,8 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { conflict, invalid } from '../../foundation/base/errors.ts';
 import { isErrno } from '../../foundation/kernel/syscall-error.ts';
+import { type IdMappings, toOutside } from '../../foundation/kernel/id-mapping.ts';
+import type { IdMapping } from '../../foundation/kernel/namespace.ts';
 import type { Root } from '../../foundation/kernel/rooted.ts';
 import { parseDeviceRule } from '../../resources/spec/devices.ts';
 import type {
@@ -22,6 +24,7 @@ import { deviceNumbers, resolveDevices } from './host-devices.ts';
 import { resolveSecurity } from './security.ts';
 import { sharedMemoryOf, sharedMemoryPath, shmBytes } from './shared-memory.ts';
 import { isRunning } from './state.ts';
+import { needsHostIds } from './userns/owner-shift.ts';
 
 /** Attack list row 16: user files of any size must not fill our memory. */
 const userFileLimitBytes = 8 * 1024 * 1024;
@@ -40,17 +43,21 @@ export function toSpecInput(
     links: readonly string[];
     /** Variables of this run alone. */
     env: readonly string[];
+    /** Absent with the host's; `pid` is of the process whose namespace it joins. */
+    userNamespace?: { mappings: IdMappings; pid?: number };
   },
 ): SpecInput {
   const { config } = record;
   const { settings } = context;
   const initPath = config.init ? settings.initBinary : '';
+  const user = withGroups(identify(run.root, config.user, config.security.groupAdd), run.devices.groups);
+  if (run.userNamespace) checkIds(user, run.userNamespace.mappings);
   return {
     process: {
       args: [record.path, ...record.args],
       env: mergeEnvironment(mergeEnvironment([...run.links, ...config.env], run.devices.env), run.env),
       cwd: config.workingDir || '/',
-      user: withGroups(identify(run.root, config.user, config.security.groupAdd), run.devices.groups),
+      user,
       terminal: config.terminal,
       ...(config.consoleSize ? { terminalSize: config.consoleSize } : {}),
     },
@@ -65,7 +72,10 @@ export function toSpecInput(
     namespaces: resolveNamespaces(context, config),
     shm: resolveShm(context, record),
     security: resolveSecurity(config.security, settings.security),
-    resources: toResourceRequest(config, settings.lowestOomScore),
+    resources: withoutPrivilegedScore(
+      toResourceRequest(config, settings.lowestOomScore),
+      run.userNamespace !== undefined,
+    ),
     devices: [...resolveDevices(config), ...run.devices.devices],
     ...(run.devices.hooks ? { hooks: run.devices.hooks } : {}),
     deviceRules: config.deviceCgroupRules.map(parseDeviceRule),
@@ -74,7 +84,45 @@ export function toSpecInput(
     annotations: config.annotations,
     ...propagationOf(record),
     ...(initPath ? { initPath } : {}),
+    ...(run.userNamespace ? { userMappings: toUserMappings(run.userNamespace) } : {}),
     host: settings.host,
+  };
+}
+
+/** Inside of a user namespace nobody may lower it; the engine does when the process is there. */
+function withoutPrivilegedScore(request: ResourceRequest, isMapped: boolean): ResourceRequest {
+  const { oomScoreAdj = 0, ...rest } = request;
+  return isMapped && oomScoreAdj < 0 ? rest : request;
+}
+
+/** Ids of 32 bits, as directories of companies give them, are not in a container's range. */
+function checkIds({ uid, gid, additionalGids }: SpecInput['process']['user'], mappings: IdMappings): void {
+  const missing =
+    toOutside(mappings.users, uid) === undefined
+      ? `user id ${uid}`
+      : [gid, ...additionalGids]
+          .filter((id) => toOutside(mappings.groups, id) === undefined)
+          .map((id) => `group id ${id}`)[0];
+  if (missing !== undefined)
+    throw needsHostIds(`its ${missing} is not one of the 65536 that a container has`);
+}
+
+function toUserMappings({
+  mappings,
+  pid,
+}: {
+  mappings: IdMappings;
+  pid?: number;
+}): NonNullable<SpecInput['userMappings']> {
+  const inSpec = ({ insideId, outsideId, count }: IdMapping) => ({
+    containerID: insideId,
+    hostID: outsideId,
+    size: count,
+  });
+  return {
+    uid: mappings.users.map(inSpec),
+    gid: mappings.groups.map(inSpec),
+    ...(pid === undefined ? {} : { path: `/proc/${pid}/ns/user` }),
   };
 }
 

@@ -1,9 +1,7 @@
-import { mkdir, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { conflict, notModified, SiloError, toSiloError } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { ContainerId } from '../../foundation/base/ids.ts';
-import { mountOverlay, unmount } from '../../foundation/kernel/mount.ts';
+import { setOomScore } from '../../foundation/kernel/process-limits.ts';
 import { openRoot } from '../../foundation/kernel/rooted.ts';
 import { toSpec } from '../../resources/spec/to-spec.ts';
 import { handOverParked, releaseParked } from './attach.ts';
@@ -19,12 +17,14 @@ import { findLinked, linkLines, linkVariables, updateLinksTo } from './link-cont
 import { attachNetwork, reserveNetwork } from './networking.ts';
 import { hasTest } from './health/health-check.ts';
 import { startingHealth } from './health/health-state.ts';
-import { toSpecInput } from './spec-input.ts';
+import { toResourceRequest, toSpecInput } from './spec-input.ts';
 import { removeLocked } from './remove.ts';
+import { mountRootfs, unmountRootfs } from './rootfs.ts';
 import { scheduleRestart } from './restart.ts';
 import { shouldRestart } from './restart-policy.ts';
-import { mountSharedMemory, unmountSharedMemory } from './shared-memory.ts';
 import { type ContainerState, isRunning, next } from './state.ts';
+import { chooseUserNamespace, type UserNamespaceChoice } from './userns/choose.ts';
+import { openOwnerShift, type OwnerShift, reasonForHostIds } from './userns/owner-shift.ts';
 import { settleWaiters } from './wait.ts';
 import { failureExitCode } from './start-failure.ts';
 import { volumeNames } from './volume-mounts.ts';
@@ -124,30 +124,53 @@ function keepFailure(
   }
 }
 
-/** From record to running process, and recorded so. What each step took is given back when a later one fails. */
+/** A run that cannot have ids of its own, as is found out on the way, gets the host's. */
 async function launch(
   context: Context,
   record: ContainerRecord,
   starting: ContainerState,
-  { env = [], onMountPoints }: StartOptions,
+  options: StartOptions,
+): Promise<ContainerRecord> {
+  const choice = chooseUserNamespace(context, record);
+  try {
+    return await attempt(context, record, { starting, choice, options });
+  } catch (error) {
+    const reason = choice.kind === 'host' ? undefined : reasonForHostIds(error);
+    if (reason === undefined) throw error;
+    return await attempt(context, record, { starting, choice: { kind: 'host', reason }, options });
+  }
+}
+
+/** From record to running process, and recorded so. What each step took is given back when a later one fails. */
+async function attempt(
+  context: Context,
+  record: ContainerRecord,
+  {
+    starting,
+    choice,
+    options,
+  }: { starting: ContainerState; choice: UserNamespaceChoice; options: StartOptions },
 ): Promise<ContainerRecord> {
   const { id } = record;
+  const { env = [], onMountPoints } = options;
   await using undo = new AsyncDisposableStack();
   undo.defer(() => cleanUpRun(context, id));
   await context.loopTurns.take();
   const devices = await resolveDeviceRequests(context.cdi, record.config);
-  const rootfsPath = await mountRootfs(context, record);
+  using shift = openShift(context, id, choice);
+  faultPoint('container.start.ids');
+  const rootfsPath = await mountRootfs(context, record, shift);
   faultPoint('container.start.mounted');
   const endpoints = await reserveNetwork(context, record);
   faultPoint('container.start.reserved');
   await context.volumeMounts.acquire(id, volumeNames(record));
   faultPoint('container.start.volumes');
-  const sources = await openSources(context, record);
+  const sources = await openSources(context, record, shift);
   const linked = findLinked(context, record);
-  const etcFiles = await writeEtcFiles(context, record, endpoints, linkLines(linked));
+  const etcFiles = await writeEtcFiles(context, record, { endpoints, links: linkLines(linked), shift });
   await context.loopTurns.take();
   using root = openRoot(rootfsPath);
-  if (record.config.workingDir) makeWorkingDirectory(root, record.config.workingDir);
+  if (record.config.workingDir) makeWorkingDirectory(root, record.config.workingDir, shift?.root);
   if (onMountPoints) onMountPoints(missingMountPoints(root, record));
   const spec = toSpec(
     toSpecInput(context, record, {
@@ -158,6 +181,14 @@ async function launch(
       sources,
       links: linkVariables(record, linked),
       env,
+      ...(shift
+        ? {
+            userNamespace: {
+              mappings: shift.mappings,
+              ...(choice.kind === 'joined' ? { pid: choice.pid } : {}),
+            },
+          }
+        : {}),
     }),
   );
   const { config } = record;
@@ -171,6 +202,8 @@ async function launch(
     log,
     runtimeName: record.runtimeName,
   });
+  const { oomScoreAdj = 0 } = toResourceRequest(config, context.settings.lowestOomScore);
+  if (shift && oomScoreAdj < 0) setOomScore(pid, oomScoreAdj);
   await closeSources(context, id);
   faultPoint('container.start.created');
   await attachNetwork(context, record, endpoints, pid);
@@ -181,10 +214,26 @@ async function launch(
   await context.driver.containers.start(id);
   faultPoint('container.start.started');
   const state = next(starting, { type: 'started', pid, atMs: startedAtMs });
-  const started = context.store.updateRunning(id, { state, error: '', ...beginningOf(record) });
+  const started = context.store.updateRunning(id, {
+    state,
+    error: '',
+    userNamespace: choice.kind === 'host' ? { kind: 'host', reason: choice.reason } : { kind: 'own' },
+    ...beginningOf(record),
+  });
   faultPoint('container.start.recorded');
   undo.move();
   return started;
+}
+
+/** The ids of this run, until its cleaning. */
+function openShift(
+  { idRanges }: Pick<Context, 'idRanges'>,
+  id: ContainerId,
+  choice: UserNamespaceChoice,
+): OwnerShift | undefined {
+  if (choice.kind === 'host') return undefined;
+  if (choice.kind === 'joined') idRanges.hold(id, choice.mappings);
+  return openOwnerShift(choice.kind === 'joined' ? choice.mappings : idRanges.allocate(id, choice.keep));
 }
 
 /** What else a run begins with. Without a check there is no health, and inspect shows none. */
@@ -205,21 +254,14 @@ export function beginningOf({
   };
 }
 
-async function mountRootfs(context: Context, record: ContainerRecord): Promise<string> {
-  const { id, layers } = record;
-  // A power cut may have taken what only the death of the engine would not.
-  const snapshot = (await context.snapshots.find(id)) ?? (await context.snapshots.restore(id, layers));
-  const target = join(context.settings.rootfsDirectory, id);
-  await mkdir(target, { recursive: true, mode: 0o700 });
-  mountOverlay({ ...snapshot.mount, target });
-  await mountSharedMemory(context, record);
-  return target;
-}
-
 /** Docker makes a missing working directory; one that is a file is refused in its words. */
-function makeWorkingDirectory(root: ReturnType<typeof openRoot>, path: string): void {
+function makeWorkingDirectory(
+  root: ReturnType<typeof openRoot>,
+  path: string,
+  owner: { uid: number; gid: number } | undefined,
+): void {
   try {
-    root.mkdirAll(path);
+    root.mkdirAll(path, 0o755, owner);
   } catch (cause) {
     throw new SiloError('invalid', `Cannot mkdir: ${path} is not a directory`, {
       code: 'working-directory',
@@ -245,21 +287,5 @@ export async function cleanUpRun(context: Context, id: ContainerId): Promise<voi
   await closeSources(context, id);
   await context.volumeMounts.release(id);
   await unmountRootfs(context, id);
-}
-
-export async function unmountRootfs(
-  context: Pick<Context, 'settings' | 'log'>,
-  id: ContainerId,
-): Promise<void> {
-  // First: the folder of the root tells the sweep that there is something.
-  await unmountSharedMemory(context, id);
-  const target = join(context.settings.rootfsDirectory, id);
-  try {
-    unmount(target, { detach: true });
-  } catch {
-    // Not mounted: the run ended before its mount, or an earlier cleaning did it.
-  }
-  await rmdir(target).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') context.log.warn(`${target} stays: ${error.message}`);
-  });
+  context.idRanges.release(id);
 }

@@ -1,4 +1,5 @@
 import { conflict } from '../../foundation/base/errors.ts';
+import { toInside } from '../../foundation/kernel/id-mapping.ts';
 import { containerProcesses } from '../../foundation/kernel/cgroup.ts';
 import type { ContainerQueries } from './container.ts';
 import { type Context, publish } from './context.ts';
@@ -16,7 +17,12 @@ export const createTop =
     const words = psArgs.split(/\s+/).filter((word) => word !== '');
     const pids = await containerProcesses(record.state.pid);
     const processes = (await Promise.all(pids.map(readProcess))).filter((process) => process !== undefined);
-    const answer = formatProcesses(processes, words.length === 0 ? ['-ef'] : words);
+    const ids = context.idRanges.of(record.id);
+    const shown = processes.map((found) => ({
+      ...found,
+      user: (ids && toInside(ids.users, found.user)) ?? found.user,
+    }));
+    const answer = formatProcesses(shown, words.length === 0 ? ['-ef'] : words);
     publish(context, record, 'top');
     return answer;
   };

@@ -31,6 +31,7 @@ import { createImageEngine } from '../image/create-image-engine.ts';
 import { createCleaner, watchUses } from './cleaning/cleaner.ts';
 import { createDiskLevel } from './cleaning/disk-level.ts';
 import { openImageUses } from './cleaning/image-uses.ts';
+import { makePrivateFile, openForMounts, userNamespaceSettings } from './user-namespaces.ts';
 import { parseMarks } from './cleaning/marks.ts';
 import { createDiskCheck } from './disk-check.ts';
 import { createDiskUsage } from './disk-usage.ts';
@@ -82,7 +83,8 @@ export async function openEngine(
   checkLogConfig({ driver: settings.logDriver, options: settings.logOptions });
   await using undo = new AsyncDisposableStack();
   const { dataRoot, execRoot } = settings;
-  for (const directory of [dataRoot, execRoot]) await mkdir(directory, { recursive: true, mode: 0o710 });
+  await mkdir(dataRoot, { recursive: true, mode: 0o710 });
+  await openForMounts(execRoot);
   const at = (name: string): string => join(dataRoot, name);
   // The database is opened first: it is the lock on the data root.
   const database = undo.use(openDatabase(at('silo.db'), { exclusive: true, checked: true }));
@@ -94,6 +96,8 @@ export async function openEngine(
   const programs = findPrograms(settings);
   const mode = cgroupMode();
   if (mode === 'hybrid') completeHybridHierarchy();
+  // The folder can be entered by others.
+  await makePrivateFile(join(execRoot, 'silo.db'));
   const volatileDatabase = undo.use(
     openDatabase(join(execRoot, 'silo.db'), { exclusive: true, relaxed: true }),
   );
@@ -170,6 +174,10 @@ export async function openEngine(
     },
   });
   const limits = grantableLimits();
+  const userNamespaces = await userNamespaceSettings(settings, {
+    scratch: at('snapshots/userns-probe'),
+    log,
+  });
   const initBinary = settings.initPath ?? findInit();
   const opened = undo.use(
     createContainerEngine({
@@ -207,6 +215,7 @@ export async function openEngine(
         host: await specHost(mode === 'v2' ? 2 : 1),
         openFilesLimit: limits.openFiles,
         lowestOomScore: limits.lowestOomScore,
+        userNamespaces,
       },
     }),
   );

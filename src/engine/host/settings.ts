@@ -7,6 +7,7 @@ import {
 } from '../../resources/distribution/registry-config.ts';
 import { createProxyFor } from '../../resources/distribution/proxy.ts';
 import { type GivenOptions, readRegistryObject } from '../registry/settings.ts';
+import { parseRange } from '../container/userns/area.ts';
 import { invalid } from '../../foundation/base/errors.ts';
 
 /** What an engine is told; every field has a default. Declared once: flags, file and documentation follow these names. */
@@ -54,9 +55,15 @@ export interface EngineSettings {
   journalSocket: string;
   /** Of containers that name none: `builtin`, `hardened`, `unconfined`, or the path of a profile. */
   seccompProfile: string;
+  /** What a container without `--userns` gets: ids of its own, or the host's. */
+  userns: UserNamespaceDefault;
+  /** Ids of the host for containers, `FIRST:COUNT`; looked up in /etc/subuid when absent. */
+  usernsRange?: string;
   /** Static init for `--init`; looked up when absent. */
   initPath?: string;
 }
+
+export type UserNamespaceDefault = 'auto' | 'host';
 
 export interface ProxySettings {
   'http-proxy'?: string;
@@ -86,6 +93,7 @@ export const defaultSettings: EngineSettings = {
   logOptions: {},
   journalSocket: '/run/systemd/journal/socket',
   seccompProfile: 'builtin',
+  userns: 'host',
 };
 
 /** Keys of the configuration file, as in Docker's `daemon.json` where it has them. */
@@ -96,6 +104,8 @@ const keys: Record<
     type:
       | 'string'
       | 'policy'
+      | 'userns'
+      | 'range'
       | 'strings'
       | 'number'
       | 'flag'
@@ -131,6 +141,8 @@ const keys: Record<
   'log-opts': { field: 'logOptions', type: 'texts' },
   'journal-socket': { field: 'journalSocket', type: 'string' },
   'seccomp-profile': { field: 'seccompProfile', type: 'string' },
+  userns: { field: 'userns', type: 'userns' },
+  'userns-range': { field: 'usernsRange', type: 'range' },
   'init-path': { field: 'initPath', type: 'string' },
   hosts: { field: 'hosts', type: 'strings' },
   'log-level': { field: 'logLevel', type: 'string' },
@@ -198,6 +210,12 @@ function readKey(path: string, key: string, value: unknown): [string, unknown] {
       return [known.field, value];
     case 'policy':
       return [known.field, parsePublishedPorts(value)];
+    case 'userns':
+      return [known.field, parseUserNamespaceDefault(value)];
+    case 'range':
+      if (typeof value !== 'string') throw wrong();
+      parseRange(value);
+      return [known.field, value];
     case 'number':
       if (typeof value !== 'number' || !Number.isInteger(value) || value < 1) throw wrong();
       return [known.field, value];
@@ -264,8 +282,15 @@ export function parsePublishedPorts(value: unknown): PublishedPortsPolicy {
   throw invalid(`published-ports must be ${words.policy}`, { code: 'bad-configuration' });
 }
 
+export function parseUserNamespaceDefault(value: unknown): UserNamespaceDefault {
+  if (value === 'auto' || value === 'host') return value;
+  throw invalid(`userns must be ${words.userns}`, { code: 'bad-configuration' });
+}
+
 const words = {
   string: 'text',
+  userns: '"auto" or "host"',
+  range: 'text, FIRST:COUNT',
   policy: '"host-firewall" or "docker"',
   number: 'a whole number above 0',
   flag: 'true or false',

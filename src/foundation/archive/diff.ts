@@ -4,20 +4,21 @@ import { promisify } from 'node:util';
 import { unsupported } from '../base/errors.ts';
 import { openat, readlinkat } from '../kernel/at.ts';
 import { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from '../kernel/flags.ts';
+import type { IdMappings } from '../kernel/id-mapping.ts';
 import { type FileStatus, isRegular, statDescriptor } from '../kernel/stat.ts';
 import { isErrno } from '../kernel/syscall-error.ts';
 import { getXattr, listXattrs } from '../kernel/xattr.ts';
 import { isAllowedXattr } from './xattr-policy.ts';
 import { joinPath, opaqueMarker, parentOf, toKernelPath, whiteoutPrefix } from './byte-path.ts';
+import { attributesInside, ownerInside } from './owner-map.ts';
 import { tarTimeOf, tarTypeOf } from './member-status.ts';
 import type { TarType } from './tar-entry.ts';
 import { contentPadding, endOfArchive, formatMember, type TarMember } from './tar-writer.ts';
 import { type UpperNode, walkUpper } from './upper-walk.ts';
 
 export interface DiffOptions {
-  /** Turns the owner on disk into the one in the archive (a user namespace's mapping, inverted). */
-  mapUid?: (uid: number) => number;
-  mapGid?: (gid: number) => number;
+  /** The tree is seen as the host sees that of a container with these ids; the archive has the owners inside. */
+  ids?: IdMappings | undefined;
   /** Leaves the entry of the root itself out, as archives of whole file systems have it. */
   withoutRoot?: boolean;
   /** Paths, one character a byte, that are left out with all below them. */
@@ -68,8 +69,7 @@ async function* formatNode(
     type,
     name: node.path === '' ? './' : node.path,
     mode: status.mode & 0o7777,
-    uid: options.mapUid ? options.mapUid(status.uid) : status.uid,
-    gid: options.mapGid ? options.mapGid(status.gid) : status.gid,
+    ...(options.ids ? ownerInside(status, options.ids) : { uid: status.uid, gid: status.gid }),
     mtime: tarTimeOf(status.mtimeNs),
   };
   const firstName = status.nlink > 1 && type !== 'directory' ? firstNames.get(status.ino) : undefined;
@@ -78,11 +78,11 @@ async function* formatNode(
     return;
   }
   if (status.nlink > 1) firstNames.set(status.ino, node.path);
-  if (type === 'file') yield* formatFile(node, member);
-  else yield formatMember({ ...member, ...details(node, type) });
+  if (type === 'file') yield* formatFile(node, member, options.ids);
+  else yield formatMember({ ...member, ...details(node, type, options.ids) });
 }
 
-function details(node: UpperNode, type: TarType): Partial<TarMember> {
+function details(node: UpperNode, type: TarType, ids: IdMappings | undefined): Partial<TarMember> {
   const { status, parent } = node;
   const kernelName = toKernelPath(node.name);
   if (type === 'symlink') return { linkName: readlinkat(parent, kernelName).toString('latin1') };
@@ -91,19 +91,23 @@ function details(node: UpperNode, type: TarType): Partial<TarMember> {
   if (type !== 'directory') return {};
   const fd = openat(parent, kernelName, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   try {
-    return attributes(fd);
+    return attributes(fd, ids);
   } finally {
     closeSync(fd);
   }
 }
 
 /** Nothing when the file vanished, or became something else, since it was seen. */
-async function* formatFile(node: UpperNode, member: TarMember): AsyncGenerator<Buffer> {
+async function* formatFile(
+  node: UpperNode,
+  member: TarMember,
+  ids: IdMappings | undefined,
+): AsyncGenerator<Buffer> {
   const fd = openRegular(node);
   if (fd === undefined) return;
   try {
     const size = statDescriptor(fd).sizeBytes;
-    yield formatMember({ ...member, size, ...attributes(fd) });
+    yield formatMember({ ...member, size, ...attributes(fd, ids) });
     yield* content(fd, size);
     yield contentPadding(size);
   } finally {
@@ -143,7 +147,7 @@ async function* content(fd: number, size: number): AsyncGenerator<Buffer> {
   }
 }
 
-function attributes(fd: number): Pick<TarMember, 'xattrs'> {
+function attributes(fd: number, ids: IdMappings | undefined): Pick<TarMember, 'xattrs'> {
   const xattrs = new Map<string, Buffer>();
   for (const name of listXattrs(fd)) {
     if (elsewhere.has(name))
@@ -153,7 +157,7 @@ function attributes(fd: number): Pick<TarMember, 'xattrs'> {
     const value = isAllowedXattr(name) ? getXattr(fd, name) : undefined;
     if (value) xattrs.set(Buffer.from(name).toString('latin1'), value);
   }
-  return xattrs.size > 0 ? { xattrs } : {};
+  return xattrs.size > 0 ? { xattrs: attributesInside(xattrs, ids) } : {};
 }
 
 /** With these marks a part of what is shown stays in a lower layer (overlayfs documentation, "redirect_dir" and "metacopy"). */

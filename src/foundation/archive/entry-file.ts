@@ -1,9 +1,11 @@
 import { closeSync, fchmodSync, fchownSync, ftruncateSync, writeSync } from 'node:fs';
 import { type FileTimes, futimens, openat } from '../kernel/at.ts';
 import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from '../kernel/flags.ts';
+import type { IdMappings } from '../kernel/id-mapping.ts';
 import { ownershipOf } from '../kernel/stat.ts';
 import { isErrno } from '../kernel/syscall-error.ts';
 import { setXattr } from '../kernel/xattr.ts';
+import { capabilityName, capabilityOutside, type Owner, ownerOutside } from './owner-map.ts';
 import type { TarTime } from './pax.ts';
 import type { TarEntry } from './tar-entry.ts';
 import type { TarHandler } from './tar-reader.ts';
@@ -12,6 +14,8 @@ import type { TarHandler } from './tar-reader.ts';
 export interface EntryDress {
   /** Instead of the owners in the archive; `creator` leaves whoever runs this. */
   owner?: { uid: number; gid: number } | 'creator' | undefined;
+  /** The place is seen as the host sees that of a container with these ids, and owners are those inside. */
+  ids?: IdMappings | undefined;
   keepsXattr: (name: string) => boolean;
   /** Of a file system that does not take an extended attribute: the file comes without it. */
   xattrErrors: readonly string[];
@@ -63,15 +67,25 @@ export function createEntryFile(dressing: EntryDress): EntryFile {
  * Owner first: changing it clears set-id bits and capabilities. Looks first: a change costs a file system twenty times as much, and most files are root's and
  * were made with their mode.
  */
-export function dress(fd: number, entry: TarEntry, { owner, keepsXattr, xattrErrors }: EntryDress): void {
+export function dress(fd: number, entry: TarEntry, dressing: EntryDress): void {
+  const { owner, keepsXattr, xattrErrors, ids } = dressing;
   const status = ownershipOf(fd);
-  const { uid, gid } = owner === 'creator' ? status : (owner ?? entry);
+  const { uid, gid } = owner === 'creator' ? status : ownerOnHost(owner ?? entry, ids);
   const isTheirs = status.uid === uid && status.gid === gid;
   if (!isTheirs) fchownSync(fd, uid, gid);
   if (!isTheirs || (status.mode & 0o7777) !== entry.mode) fchmodSync(fd, entry.mode);
   for (const [name, value] of entry.xattrs ?? [])
-    if (keepsXattr(name)) setAttribute(fd, name, value, xattrErrors);
+    if (keepsXattr(name))
+      setAttribute(
+        fd,
+        name,
+        ids && name === capabilityName ? capabilityOutside(value, ids) : value,
+        xattrErrors,
+      );
 }
+
+export const ownerOnHost = (owner: Owner, ids: IdMappings | undefined): Owner =>
+  ids ? ownerOutside(owner, ids) : owner;
 
 function setAttribute(fd: number, name: string, value: Buffer, ignored: readonly string[]): void {
   try {

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import { canceled, toSiloError } from '../base/errors.ts';
 import { dieWithParent, forbidNewPrivileges } from '../kernel/confine.ts';
+import type { IdMappings } from '../kernel/id-mapping.ts';
 import { setNonBlocking } from '../kernel/io.ts';
 import { diffLayer } from './diff.ts';
 import { listChanges } from './list-changes.ts';
@@ -14,7 +15,7 @@ export type PackJob =
   /** An overlay upper folder as a layer archive. */
   | { kind: 'layer'; upper: string; omit?: readonly string[] }
   /** The directory on standard input as an archive of a whole file system. */
-  | { kind: 'tree' }
+  | { kind: 'tree'; ids?: IdMappings }
   /** What the upper folder changes: records of kind, path and a zero byte. */
   | { kind: 'changes'; upper: string; lowers: readonly string[] };
 
@@ -53,7 +54,7 @@ async function write(job: PackJob): Promise<void> {
     const pieces =
       job.kind === 'layer'
         ? diffLayer(job.upper, { omit: new Set(job.omit) })
-        : diffLayer('/proc/self/fd/0', { withoutRoot: true });
+        : diffLayer('/proc/self/fd/0', { withoutRoot: true, ids: job.ids });
     for await (const piece of pieces) output.write(piece);
   }
   output.flush();

@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs';
 import { invalid } from '../base/errors.ts';
-import { closeDescriptor, mkdirat, openat, openDirectoryLater } from './at.ts';
+import { closeDescriptor, fchownat, mkdirat, openat, openDirectoryLater } from './at.ts';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from './flags.ts';
 import {
   EAGAIN,
@@ -29,8 +29,8 @@ export interface Root extends Disposable {
   open(path: Path, flags: number, mode?: number): number;
   /** The directory that holds the last component, and that component, not followed. For the calls of `at.ts`. */
   openParent(path: string): Parent;
-  /** Creates what is missing, as `mkdir -p`. Existing components may be links to directories. */
-  mkdirAll(path: string, mode?: number): void;
+  /** Creates what is missing, as `mkdir -p`, and gives that to the owner. Existing components may be links to directories. */
+  mkdirAll(path: string, mode?: number, owner?: { uid: number; gid: number }): void;
   /** Of the thing itself, or of what a final link points to with `follow`. */
   stat(path: string, options?: { follow?: boolean }): FileStatus;
   /** A regular file, whole. Anything else (a FIFO, a device) is refused without being opened; so is more than `limitBytes`. */
@@ -69,11 +69,11 @@ export function rootAt(fd: number): Root {
     fd,
     open,
     openParent,
-    mkdirAll(path, mode = 0o755) {
+    mkdirAll(path, mode = 0o755, owner) {
       let prefix = '';
       for (const component of components(path)) {
         prefix += `/${component}`;
-        makeIfMissing({ open, openParent }, prefix, mode);
+        makeIfMissing({ open, openParent }, prefix, mode, owner);
       }
     },
     stat(path, options = {}) {
@@ -128,7 +128,12 @@ function openInRoot(rootFd: number, path: Path, flags: number, mode: number): nu
   }
 }
 
-function makeIfMissing(root: Pick<Root, 'open' | 'openParent'>, path: string, mode: number): void {
+function makeIfMissing(
+  root: Pick<Root, 'open' | 'openParent'>,
+  path: string,
+  mode: number,
+  owner?: { uid: number; gid: number },
+): void {
   const enter = (): void => closeDescriptor(root.open(path, O_PATH | O_DIRECTORY));
   try {
     return enter();
@@ -138,6 +143,7 @@ function makeIfMissing(root: Pick<Root, 'open' | 'openParent'>, path: string, mo
   using parent = root.openParent(path);
   try {
     mkdirat(parent.fd, parent.name, mode);
+    if (owner) fchownat(parent.fd, parent.name, owner.uid, owner.gid);
   } catch (error) {
     if (!isErrno(error, 'EEXIST')) throw error;
     // Another maker was faster, or a dangling link stands there: then this fails with ENOENT.

@@ -54,6 +54,8 @@ export interface DaemonOptions {
   maxConcurrentDownloads?: number;
   shutdownTimeoutSeconds?: number;
   seccompProfile?: string;
+  userns?: string;
+  usernsRange?: string;
   usernsRemap?: string;
   pidFile?: string;
   /** `127.0.0.1:9323` */

@@ -124,6 +124,8 @@ export interface ExecProcess {
   /** Attach before start; otherwise output is dropped. */
   attach: boolean;
   stdin: boolean;
+  /** Whose its standard streams are, on the host: given for a process in a user namespace, where the runtime cannot. */
+  streamOwner?: { uid: number; gid: number };
 }
 
 /** Freezing, where the driver can. */

@@ -32,6 +32,8 @@ interface State {
 }
 
 export interface ContainerSnapshotOptions {
+  /** What has all layers and snapshots. */
+  root: string;
   directory: string;
   /** Folder of the init layer. */
   initLayer: string;
@@ -49,6 +51,7 @@ export async function openContainerSnapshots(options: ContainerSnapshotOptions):
     if (name.startsWith(stagingPrefix)) await trash.discard(join(directory, name));
   const state: State = { ...options, known: new Map() };
   return {
+    root: options.root,
     create: (id, layers) => create(state, id, layers),
     find: async (id) => find(state, id),
     restore: (id, layers) => restore(state, id, layers),

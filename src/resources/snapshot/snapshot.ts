@@ -38,6 +38,8 @@ export interface StagedLayer extends AsyncDisposable {
 }
 
 export interface ContainerSnapshots {
+  /** All paths of `mount` are below it, on one file system. */
+  readonly root: string;
   /**
    * Makes upper and work folders over these layers (lowest first) and notes the list; kind `conflict` if it exists. Survives the death of the engine;
    * after that of the machine the folders may be missing or the list damaged, which `restore` mends: the caller keeps the list too.

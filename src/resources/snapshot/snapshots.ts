@@ -30,6 +30,7 @@ export async function openSnapshots(options: { root: string; log: Log }): Promis
   const directory = join(root, 'layers');
   const layers = await openLayerStore({ directory, trash });
   const containers = await openContainerSnapshots({
+    root,
     directory: join(root, 'containers'),
     initLayer,
     layers,

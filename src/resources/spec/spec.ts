@@ -29,8 +29,8 @@ export interface SpecInput {
   /** Path of the container's control group below each hierarchy (`/silo/<id>`). */
   cgroupsPath: string;
   annotations?: Readonly<Record<string, string>>;
-  /** A user namespace of the container's own. */
-  userMappings?: { uid: IdMapping[]; gid: IdMapping[] };
+  /** A user namespace with these ids: of the container's own, or another's at the path, which has the same ones. */
+  userMappings?: { uid: IdMapping[]; gid: IdMapping[]; path?: string };
   /** `private`, `rprivate`, `shared`, `rshared`, `slave`, `rslave`; shared and slave mounts raise it. */
   rootfsPropagation?: string;
   /** Programs of the host, from CDI files. */

@@ -109,13 +109,22 @@ function toSeccomp(input: SpecInput, capabilities: readonly string[]): SpecSecco
 /** In a network namespace of its own any user may open low ports and send pings, as with Docker. */
 function toSysctls(input: SpecInput): Record<string, string> {
   const own = input.namespaces.network === 'private';
-  // A gid range of the host means nothing inside a user namespace.
-  const ping = own && !input.userMappings ? { 'net.ipv4.ping_group_range': '0 2147483647' } : {};
+  const ping = own ? { 'net.ipv4.ping_group_range': `0 ${lastGroup(input)}` } : {};
   const ports = own ? { 'net.ipv4.ip_unprivileged_port_start': '0' } : {};
   return { ...ping, ...ports, ...input.sysctls };
 }
 
+/** The kernel refuses a range with a group that the user namespace does not have. */
+function lastGroup({ userMappings }: SpecInput): number {
+  if (!userMappings) return 2_147_483_647;
+  let next = 0;
+  for (const { containerID, size } of userMappings.gid.toSorted((a, b) => a.containerID - b.containerID))
+    if (containerID === next) next += size;
+  return Math.max(next - 1, 0);
+}
+
 function toNamespaces(input: SpecInput): SpecLinux['namespaces'] {
+  const { userMappings } = input;
   const { pid, network, ipc, uts, cgroup } = input.namespaces;
   const chosen = (type: SpecLinux['namespaces'][number]['type'], choice: NamespaceChoice) => {
     if (choice === 'host') return [];
@@ -128,7 +137,9 @@ function toNamespaces(input: SpecInput): SpecLinux['namespaces'] {
     ...chosen('pid', pid),
     ...chosen('ipc', ipc),
     ...chosen('cgroup', cgroup),
-    ...(input.userMappings ? [{ type: 'user' as const }] : []),
+    ...(userMappings
+      ? [{ type: 'user' as const, ...(userMappings.path === undefined ? {} : { path: userMappings.path }) }]
+      : []),
   ];
 }
 

@@ -18,7 +18,7 @@ export interface ContainerRoot extends Disposable {
   fd?: number;
 }
 
-type Roots = Pick<Context, 'snapshots' | 'layers' | 'settings' | 'store'>;
+type Roots = Pick<Context, 'snapshots' | 'layers' | 'settings' | 'store' | 'idRanges'>;
 
 /**
  * What to give the helper: what the processes of a running or paused container see; otherwise its layers with volumes, binds and the files of
@@ -30,7 +30,13 @@ export async function planRoot(
   options: { keep: boolean },
 ): Promise<ContainerRoot> {
   const fd = isRunning(record.state) ? openRunningRoot(record, record.state.pid) : undefined;
-  if (fd !== undefined) return { root: { kind: 'running' }, fd, [Symbol.dispose]: () => closeDescriptor(fd) };
+  const ids = context.idRanges.of(record.id);
+  if (fd !== undefined)
+    return {
+      root: { kind: 'running', ...(ids ? { ids } : {}) },
+      fd,
+      [Symbol.dispose]: () => closeDescriptor(fd),
+    };
   const mounts = await plannedMounts(context, record);
   const layers = await layersOf(context, record, { ...options, mounts });
   return { root: { kind: 'layers', ...layers }, [Symbol.dispose]: () => undefined };

@@ -15,7 +15,7 @@ import { type HelperAction, missingPathCode, type WireStat } from './protocol.ts
 
 type CopyDeps = Pick<
   Context,
-  'layers' | 'volumeMounts' | 'snapshots' | 'settings' | 'store' | 'events' | 'transfers'
+  'idRanges' | 'layers' | 'volumeMounts' | 'snapshots' | 'settings' | 'store' | 'events' | 'transfers'
 >;
 
 /** `ContainerFiles`, each operation by a helper process. */

@@ -15,7 +15,11 @@ export const createExport =
         code: 'being-removed',
       });
     const root = await openMergedRoot(context, record);
-    const pieces = context.pack({ job: { kind: 'tree' }, root: root.fd, signal });
+    const pieces = context.pack({
+      job: { kind: 'tree', ...(root.ids ? { ids: root.ids } : {}) },
+      root: root.fd,
+      signal,
+    });
     // With the first piece the packer has the directory, and failures to start are told before any answer.
     const first = await pieces.next().finally(() => root[Symbol.dispose]());
     publish(context, record, 'export');

@@ -6,13 +6,14 @@ import { defaultTarLimits } from '../../../foundation/archive/tar-limits.ts';
 import { createTarReader } from '../../../foundation/archive/tar-reader.ts';
 import { forbidden, SiloError } from '../../../foundation/base/errors.ts';
 import { setNonBlocking } from '../../../foundation/kernel/io.ts';
+import type { IdMappings } from '../../../foundation/kernel/id-mapping.ts';
 import type { Root } from '../../../foundation/kernel/rooted.ts';
 import { isErrno } from '../../../foundation/kernel/syscall-error.ts';
 import { resolveUser } from '../../../resources/spec/users.ts';
 import { pathError, toBytes } from './helper-place.ts';
 import type { HelperAction } from './protocol.ts';
 
-type Write = HelperAction & { op: 'write' };
+type Write = HelperAction & { op: 'write' } & { ids: IdMappings | undefined };
 interface Owner {
   uid: number;
   gid: number;
@@ -66,9 +67,9 @@ function openExtractor(
   root: Root,
   request: Write & { destination: string; owner: Owner | undefined },
 ): ReturnType<typeof createExtractor> {
-  const { destination, keepKinds, owner } = request;
+  const { destination, keepKinds, owner, ids } = request;
   try {
-    const extractor = createExtractor({ root, destination, keepKinds, owner });
+    const extractor = createExtractor({ root, destination, keepKinds, owner, ids });
     refuseReadOnly(destination, request);
     return extractor;
   } catch (error) {

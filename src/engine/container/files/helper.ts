@@ -2,6 +2,9 @@ import { mkdirSync } from 'node:fs';
 import { canceled, type SiloError, toSiloError } from '../../../foundation/base/errors.ts';
 import { closeDescriptor } from '../../../foundation/kernel/at.ts';
 import { chrootInto, dieWithParent, forbidNewPrivileges } from '../../../foundation/kernel/confine.ts';
+import { makeFilesAs } from '../../../foundation/kernel/file-identity.ts';
+import type { IdMappings } from '../../../foundation/kernel/id-mapping.ts';
+import { ownerOutside } from '../../../foundation/archive/owner-map.ts';
 import { createReopener, type Reopener } from '../../../foundation/kernel/reopen.ts';
 import { type Root, rootAt } from '../../../foundation/kernel/rooted.ts';
 import { openAndStat, reply } from './helper-place.ts';
@@ -40,13 +43,16 @@ async function serve(request: HelperRequest): Promise<void> {
   const reopener = createReopener();
   const prepare = await loadAction(request.action);
   const { root, jail } = await openContainer(request);
-  const run = prepare(root, reopener);
+  const ids = request.root.kind === 'running' ? request.root.ids : undefined;
+  // What is made on the way is root's, and file systems of the container take nothing from anybody else.
+  if (ids) makeFilesAs(ownerOutside({ uid: 0, gid: 0 }, ids));
+  const run = prepare(root, reopener, ids);
   chrootInto(jail);
   await run();
 }
 
 /** Does what needs paths of the host; the result does the work, in the jail. */
-type Prepare = (root: Root, reopener: Reopener) => () => void | Promise<void>;
+type Prepare = (root: Root, reopener: Reopener, ids: IdMappings | undefined) => () => void | Promise<void>;
 
 /** Loads only what the action needs, because loading is most of what a small copy costs; in the jail there is no file left to load. */
 async function loadAction(action: HelperAction): Promise<Prepare> {
@@ -55,7 +61,7 @@ async function loadAction(action: HelperAction): Promise<Prepare> {
       return (root) => () => closeDescriptor(openAndStat(root, action.path));
     case 'read': {
       const { prepareRead } = await import('./helper-read.ts');
-      return (root, reopener) => prepareRead(root, reopener, action);
+      return (root, reopener, ids) => prepareRead(root, reopener, { ...action, ids });
     }
     case 'seed': {
       const { prepareSeed } = await import('./helper-seed.ts');
@@ -63,7 +69,7 @@ async function loadAction(action: HelperAction): Promise<Prepare> {
     }
     case 'write': {
       const { prepareWrite } = await import('./helper-write.ts');
-      return (root) => prepareWrite(root, action);
+      return (root, _, ids) => prepareWrite(root, { ...action, ids });
     }
   }
 }

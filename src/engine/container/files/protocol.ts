@@ -1,3 +1,5 @@
+import type { IdMappings } from '../../../foundation/kernel/id-mapping.ts';
+
 /*
  * What the engine and its helper for files say to each other. The helper gets one request as JSON in its arguments, the root of a running container as a
  * descriptor, archives on standard input and output, and answers with lines of JSON.
@@ -17,8 +19,8 @@ export const replyFd = 3;
 export const rootFd = 4;
 
 export type HelperRoot =
-  /** What the processes of a running container see, as descriptor `rootFd`. */
-  { kind: 'running' } | ({ kind: 'layers' } & LayeredRoot);
+  /** What the processes of a running container see, as descriptor `rootFd`; `ids` are those of its user namespace. */
+  { kind: 'running'; ids?: IdMappings } | ({ kind: 'layers' } & LayeredRoot);
 
 /** The files of a container that does not run: its layers with mounts in their places, mounted for the helper alone. */
 export interface LayeredRoot {

@@ -13,6 +13,7 @@ import {
   utimensat,
 } from '../../kernel/at.ts';
 import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, S_IFBLK, S_IFCHR, S_IFIFO } from '../../kernel/flags.ts';
+import type { IdMappings } from '../../kernel/id-mapping.ts';
 import type { Root } from '../../kernel/rooted.ts';
 import { type FileStatus, isDirectory, statAt } from '../../kernel/stat.ts';
 import { isErrno, SyscallError } from '../../kernel/syscall-error.ts';
@@ -23,6 +24,7 @@ import {
   type EntryDress,
   type EntryFile,
   explaining,
+  ownerOnHost,
   type Filler,
   timesOf,
 } from '../entry-file.ts';
@@ -42,6 +44,8 @@ export interface ExtractOptions {
   keepKinds: boolean;
   /** Instead of the owners in the archive; `creator` leaves whoever runs this. */
   owner?: { uid: number; gid: number } | 'creator' | undefined;
+  /** The tree is seen as the host sees that of a container with these ids, and owners are those inside. */
+  ids?: IdMappings | undefined;
   /** Which extended attributes come in; those of image layers when absent. */
   keepsXattr?: (name: string) => boolean;
 }
@@ -68,6 +72,7 @@ const maximumDirectoryTimes = 50_000;
 export function createExtractor(options: ExtractOptions): Extractor {
   const entryDress: EntryDress = {
     owner: options.owner,
+    ids: options.ids,
     keepsXattr: options.keepsXattr ?? isAllowedXattr,
     // As Docker: a file system without attributes takes the file without them.
     xattrErrors: ['EOPNOTSUPP', 'EPERM'],
@@ -232,7 +237,7 @@ function makeHardLink(state: ExtractState, entry: TarEntry, path: string): void 
 /** Of what is no file or directory: the name itself, not followed. */
 function ownName(state: ExtractState, parent: number, name: string | Buffer, entry: TarEntry): void {
   if (state.owner === 'creator') return;
-  const { uid, gid } = state.owner ?? entry;
+  const { uid, gid } = ownerOnHost(state.owner ?? entry, state.ids);
   fchownat(parent, name, uid, gid);
 }
 

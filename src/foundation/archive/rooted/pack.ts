@@ -3,10 +3,12 @@ import { SiloError } from '../../base/errors.ts';
 import { readlinkDescriptor } from '../../kernel/at.ts';
 import { readNames } from '../../kernel/directory.ts';
 import { O_DIRECTORY, O_NOCTTY, O_NONBLOCK, O_RDONLY } from '../../kernel/flags.ts';
+import type { IdMappings } from '../../kernel/id-mapping.ts';
 import type { Reopener } from '../../kernel/reopen.ts';
 import { statDescriptor } from '../../kernel/stat.ts';
 import { isErrno, unlessErrno } from '../../kernel/syscall-error.ts';
 import { getXattr, listXattrs } from '../../kernel/xattr.ts';
+import { attributesInside, ownerInside } from '../owner-map.ts';
 import { endOfArchive, contentPadding, formatMember, type TarMember } from '../tar-writer.ts';
 import { tarTimeOf, tarTypeOf } from '../member-status.ts';
 import { displayName } from '../tar-limits.ts';
@@ -24,6 +26,8 @@ export interface PackOptions {
   unreadable: 'skip' | 'fail';
   /** Which extended attributes go along; those of image layers when absent. */
   keepsXattr?: (name: string) => boolean;
+  /** The files are seen as the host sees those of a container with these ids; the archive has the owners inside. */
+  ids?: IdMappings | undefined;
   /** Times to the nanosecond, which Docker's archives do not have. */
   exactTimes?: boolean;
 }
@@ -63,8 +67,7 @@ function* packNode(state: PackState, place: number, name: string, depth: number)
     type,
     name: name === '' ? '/' : name,
     mode: status.mode & 0o7777,
-    uid: status.uid,
-    gid: status.gid,
+    ...(state.ids ? ownerInside(status, state.ids) : { uid: status.uid, gid: status.gid }),
     mtime: toTime(status.mtimeNs, state.exactTimes ?? false),
   };
   if (type === 'directory') return yield* packDirectory(state, place, member, name, depth);
@@ -188,14 +191,14 @@ function* flush(state: PackState): Generator<Buffer, void> {
   state.filled = 0;
 }
 
-function attributes({ keepsXattr = isAllowedXattr }: PackState, fd: number): Pick<TarMember, 'xattrs'> {
+function attributes({ keepsXattr = isAllowedXattr, ids }: PackState, fd: number): Pick<TarMember, 'xattrs'> {
   const names = attributeNames(fd).filter(keepsXattr);
   const xattrs = new Map<string, Buffer>();
   for (const name of names) {
     const value = getXattr(fd, name);
     if (value) xattrs.set(Buffer.from(name).toString('latin1'), value);
   }
-  return xattrs.size > 0 ? { xattrs } : {};
+  return xattrs.size > 0 ? { xattrs: attributesInside(xattrs, ids) } : {};
 }
 
 function attributeNames(fd: number): string[] {

@@ -1,3 +1,4 @@
+import { parseUserNamespaceMode } from '../../../engine/container/userns/mode.ts';
 import { posix } from 'node:path';
 import { invalid } from '../../../foundation/base/errors.ts';
 import type { HostConfigJson } from '../../../foundation/wire/docker/container-config.ts';
@@ -59,7 +60,7 @@ function checkModes(host: HostConfigJson): void {
   if (!['', 'none', 'private', 'shareable', 'host'].includes(IpcMode) && !isContainer(IpcMode))
     throw wrong(`invalid IPC mode: ${IpcMode}`);
   if (UTSMode !== '' && UTSMode !== 'host') throw wrong(`invalid UTS mode: ${UTSMode}`);
-  if (UsernsMode !== '' && UsernsMode !== 'host') throw wrong(`invalid userns mode: ${UsernsMode}`);
+  parseUserNamespaceMode(UsernsMode);
   if (!['', 'private', 'host'].includes(CgroupnsMode))
     throw wrong(`invalid cgroup namespace mode: ${CgroupnsMode}`);
 }

@@ -70,7 +70,9 @@ function checkConflicts({ options, given }: CreateInput): void {
     throw invalid(`invalid value: ${swappiness}. Valid memory swappiness range is 0-100`);
   checkMode('--pid', 'PID', options.pid, (mode) => mode === 'host' || mode.startsWith('container:'));
   checkMode('--uts', 'UTS', options.uts, (mode) => mode === 'host');
-  checkMode('--userns', 'USER', options.userns, (mode) => mode === 'host');
+  checkMode('--userns', 'USER', options.userns, (mode) =>
+    /^(host|auto|keep-id(:.+)?|container:.+)$/.test(mode),
+  );
   checkMode('--cgroupns', 'CGROUP', options.cgroupns, (mode) => mode === 'host' || mode === 'private');
   const restart = options.restart === 'no' ? '' : options.restart;
   if (options.rm && restart !== '')
@@ -161,7 +163,7 @@ async function hostPart({ options, given, io }: CreateInput): Promise<HostConfig
     IpcMode: options.ipc,
     PidMode: options.pid,
     UTSMode: options.uts,
-    UsernsMode: options.userns,
+    UsernsMode: userNamespaceMode(options.userns),
     CgroupnsMode: options.cgroupns,
     Links: options.link,
     VolumesFrom: options['volumes-from'],
@@ -286,4 +288,15 @@ export async function checkCidFile(path: string): Promise<void> {
     return;
   }
   throw invalid(`container ID file found, make sure the other container isn't running or delete ${path}`);
+}
+
+/** The engine does not know who runs the client. */
+function userNamespaceMode(mode: string): string {
+  if (mode !== 'keep-id') return mode;
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  if (uid === 0)
+    throw invalid('--userns=keep-id keeps the ids of who calls, and root is not kept', {
+      hint: 'name whose: --userns=keep-id:uid=1000,gid=1000',
+    });
+  return `keep-id:uid=${uid},gid=${gid}`;
 }

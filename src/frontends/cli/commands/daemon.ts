@@ -94,6 +94,12 @@ const options = {
     summary: 'Path to seccomp profile; "builtin", "hardened" or "unconfined" for one that the engine has',
     completion: 'files',
   },
+  userns: {
+    kind: 'string',
+    summary: 'What containers without --userns get: "auto" (ids of their own) or "host"',
+    completion: ['auto', 'host'],
+  },
+  'userns-range': { kind: 'string', summary: 'Ids of the host for containers: FIRST:COUNT' },
   'userns-remap': { kind: 'string', summary: 'User/Group setting for user namespaces' },
 } as const satisfies OptionTable;
 
@@ -150,6 +156,8 @@ const textFields = {
   cgroupParent: 'cgroup-parent',
   seccompProfile: 'seccomp-profile',
   logDriver: 'log-driver',
+  userns: 'userns',
+  usernsRange: 'userns-range',
   usernsRemap: 'userns-remap',
   pidFile: 'pidfile',
   metricsAddress: 'metrics-addr',

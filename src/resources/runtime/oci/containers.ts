@@ -3,6 +3,7 @@ import { withDeadline } from '../../../foundation/base/deadline.ts';
 import { conflict, internal, invalid, notFound } from '../../../foundation/base/errors.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
 import type { ContainerId } from '../../../foundation/base/ids.ts';
+import { type HardLimit, withHardLimits } from '../../../foundation/kernel/process-limits.ts';
 import { sendSignal, watchPid } from '../../../foundation/kernel/pidfd.ts';
 import type { RuntimeSpec } from '../../../foundation/oci/runtime-spec.ts';
 import type { CreateContainer, CreatedContainer, Runtime } from '../runtime.ts';
@@ -40,7 +41,9 @@ async function create(context: Context, request: CreateContainer): Promise<Creat
   const prepared = context.seccomp.prepare(program, spec);
   writeFileSync(paths.config, formatSpec(prepared.spec), { mode: 0o600 });
   faultPoint('runtime.create.bundle');
-  const monitor = spawnMonitor(context.reactor, { conmon: context.conmon, args, paths });
+  const monitor = withHardLimits(raisedLimits(spec), () =>
+    spawnMonitor(context.reactor, { conmon: context.conmon, args, paths }),
+  );
   undo.defer(() => monitor.kill());
   faultPoint('runtime.create.monitor');
   const message = await withDeadline(
@@ -61,6 +64,11 @@ async function create(context: Context, request: CreateContainer): Promise<Creat
   trackContainer(context, id, { pid: message.data, record, monitorGone: monitor.gone });
   undo.move();
   return { pid: message.data };
+}
+
+/** Runtimes set limits inside of the user namespace, where none can be raised: what runs them must have them. */
+function raisedLimits({ linux, process }: RuntimeSpec): readonly HardLimit[] {
+  return linux.namespaces.some(({ type }) => type === 'user') ? (process.rlimits ?? []) : [];
 }
 
 function makeFolder(folder: string, id: ContainerId): void {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync, writeSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, readlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { kill } from 'node:process';
 import { withDeadline } from '../../../foundation/base/deadline.ts';
@@ -164,10 +164,18 @@ function startMonitor(context: Context, request: ExecProcess, args: string[]): P
       };
       const [streams] = shareConnection(context.reactor, socket, target, [{}]);
       if (!streams) throw internal('one client has one stream');
+      if (request.streamOwner) ownPipes(monitor.identity.pid, request.streamOwner);
       writeSync(pipe.writeFd, '1');
       return streams;
     },
   };
+}
+
+/** The program may open its own streams by name (`/dev/stdout`) only as their owner. */
+function ownPipes(monitorPid: number, { uid, gid }: { uid: number; gid: number }): void {
+  const folder = `/proc/${monitorPid}/fd`;
+  for (const name of readdirSync(folder))
+    if (readlinkSync(`${folder}/${name}`).startsWith('pipe:')) chownSync(`${folder}/${name}`, uid, gid);
 }
 
 /** conmon's last message is the exit code, after all output was passed on. */

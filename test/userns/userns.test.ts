@@ -1,0 +1,241 @@
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { archive, member, readAll } from '../../src/foundation/archive/tar-fixtures.ts';
+import { findLeftovers } from '../crash/whole.ts';
+import { skipReason } from '../crash/world.ts';
+import { startEngine, type TestEngine } from '../e2e/harness.ts';
+import {
+  ask,
+  bootstrapBusybox,
+  type CreateBody,
+  create,
+  inspect,
+  launch,
+  remove,
+  runOnce,
+} from '../e2e/objects.ts';
+import { get, put } from '../files/ask.ts';
+
+if (skipReason) console.log(`skipped: user namespaces of containers: ${skipReason}`);
+
+setDefaultTimeout(60_000);
+
+describe.skipIf(skipReason !== undefined)('a container with ids of its own', () => {
+  const outside = mkdtempSync(join(tmpdir(), 'silo-userns-'));
+  let engine: TestEngine;
+  beforeAll(async () => {
+    engine = await startEngine({ args: ['--userns', 'auto'] });
+    await bootstrapBusybox(engine);
+  });
+  afterAll(async () => {
+    await engine[Symbol.asyncDispose]();
+    rmSync(outside, { recursive: true });
+  });
+  afterEach(async () => {
+    const all = await ask<{ Id: string }[]>(engine, 'GET', '/containers/json?all=1');
+    for (const { Id } of all) await remove(engine, Id);
+    expect(await findLeftovers(engine)).toEqual([]);
+  });
+  const sh = (command: string, body: Partial<CreateBody> = {}) =>
+    runOnce(engine, 'inside', { Cmd: ['sh', '-c', command], ...body });
+  const mapOf = async (name: string): Promise<number[]> => {
+    const { State } = await inspect(engine, name);
+    return readFileSync(`/proc/${State.Pid}/uid_map`, 'utf8').trim().split(/\s+/).map(Number);
+  };
+  const exec = async (name: string, ...words: string[]): Promise<string> => {
+    const { stdout, stderr } = await engine.silo('exec', name, ...words);
+    return stdout + stderr;
+  };
+
+  test('is root over its image and its network, and nobody on the host', async () => {
+    const { output } = await sh(
+      'id -u; stat -c %u:%g /bin/busybox /etc/hosts /etc; ping -c 1 -w 20 127.0.0.1 | grep -c "1 packets received"; cat /proc/sys/net/ipv4/ping_group_range; hostname other 2>&1 | cut -c 1-8',
+    );
+    expect(output.replaceAll('\t', ' ').trim().split('\n')).toEqual([
+      '0',
+      '0:0',
+      '0:0',
+      '0:0',
+      '1',
+      '0 65535',
+      'hostname',
+    ]);
+    await launch(engine, 'runs', { Cmd: ['sleep', '1000'] });
+    const [first = 0, ...rest] = await mapOf('runs');
+    expect([first, rest[1]]).toEqual([0, 65_536]);
+    expect(rest[0]).toBeGreaterThanOrEqual(65_536);
+  });
+
+  test('has other ids than any that runs beside it, also after the engine was killed', async () => {
+    await launch(engine, 'one', { Cmd: ['sleep', '1000'] });
+    await engine.kill();
+    await engine.start();
+    await launch(engine, 'two', { Cmd: ['sleep', '1000'] });
+    const [one, two] = [await mapOf('one'), await mapOf('two')];
+    expect(Math.abs((one[1] ?? 0) - (two[1] ?? 0))).toBeGreaterThanOrEqual(65_536);
+    // Known again, not only left alone: an archive has the ids inside.
+    await put(engine, 'one', '/', archive(member({ name: 'mine', uid: 7, gid: 8, content: 'x' })));
+    expect(await exec('one', 'stat', '-c', '%u:%g', '/mine')).toBe('7:8\n');
+  });
+
+  test('leaves on the disk what it would leave without them: files, whiteouts, owners, modes', async () => {
+    const id = await launch(engine, 'writes', { Cmd: ['sleep', '1000'], WorkingDir: '/made/for/it' });
+    await exec(
+      'writes',
+      'sh',
+      '-c',
+      'echo a >/plain; chmod 600 /plain; chown 33:44 /plain; rm /etc/passwd; ln /plain /second; mkdir /etc/dir; chown 5 /etc/group; mv /bin/ls /bin/ls2; rm -r /home; mkdir /home',
+    );
+    const view =
+      'for f in /plain /second /etc/dir /etc/group /made/for/it /bin/ls2; do stat -c "%n %u:%g %a %h" $f; done; ls /etc/passwd /bin/ls 2>&1 | wc -l';
+    const before = await exec('writes', 'sh', '-c', view);
+    expect(before).toContain('/plain 33:44 600 2\n');
+    expect(before).toContain('/made/for/it 0:0 755 2\n');
+    const upper = join(engine.dataRoot, 'snapshots/containers', id, 'upper');
+    expect(statSync(join(upper, 'plain'))).toMatchObject({ uid: 33, gid: 44 });
+    expect(statSync(join(upper, 'made/for/it'))).toMatchObject({ uid: 0, gid: 0 });
+    await ask(engine, 'POST', '/commit?container=writes&repo=written&tag=1');
+    await ask(engine, 'POST', '/containers/writes/stop?t=0');
+    for (const UsernsMode of ['host', '']) {
+      const again = await runOnce(engine, 'again', {
+        Image: 'written:1',
+        Cmd: ['sh', '-c', view],
+        HostConfig: { UsernsMode },
+      });
+      expect(again.output).toBe(before);
+    }
+  });
+
+  test('shows and changes files of volumes and of the host as their owners know them', async () => {
+    const place = join(outside, 'bound');
+    mkdirSync(place);
+    writeFileSync(join(place, 'theirs'), 'x');
+    chownSync(join(place, 'theirs'), 1234, 1235);
+    chmodSync(join(place, 'theirs'), 0o600);
+    const { output } = await sh(
+      'stat -c %u:%g /b/theirs; cat /b/theirs; touch /b/roots /v/roots; chown 1234 /v/roots; stat -c %u /v/roots',
+      { HostConfig: { Binds: [`${place}:/b`, 'data:/v'] } },
+    );
+    expect(output).toBe('1234:1235\nx1234\n');
+    expect(statSync(join(place, 'roots')).uid).toBe(0);
+    expect(statSync(join(engine.dataRoot, 'volumes/data/_data/roots')).uid).toBe(1234);
+  });
+
+  test('takes and gives archives with the owners inside, in its layer, volumes and file systems in memory', async () => {
+    const HostConfig = { Binds: ['carried:/v'], Tmpfs: { '/t': '' } };
+    await launch(engine, 'copied', { Cmd: ['sleep', '1000'], HostConfig });
+    for (const path of ['/root', '/v', '/t'])
+      await put(
+        engine,
+        'copied',
+        path,
+        archive(member({ name: 'deep/file', uid: 12, gid: 13, content: 'x' })),
+      );
+    expect(
+      await exec('copied', 'sh', '-c', 'for p in /root /v /t; do stat -c %u:%g $p/deep $p/deep/file; done'),
+    ).toBe('0:0\n12:13\n'.repeat(3));
+    for (const path of ['/root', '/v', '/t']) {
+      const [, file] = readAll((await get(engine, 'copied', `${path}/deep`)).body);
+      expect(file).toMatchObject({ uid: 12, gid: 13 });
+    }
+    const large = archive(member({ name: 'large', uid: 70_000, content: 'x' }));
+    expect(await put(engine, 'copied', '/root', large)).toMatchObject({
+      status: 400,
+      message: 'the container has no owner 70000:0: its ids are those below 65536',
+    });
+  });
+
+  test('lets an ordinary user open its own streams, in the first process and in an exec', async () => {
+    expect((await sh('echo first >/dev/stdout', { User: '1000' })).output).toBe('first\n');
+    await launch(engine, 'streams', { Cmd: ['sleep', '1000'] });
+    const { stdout } = await engine.silo(
+      'exec',
+      '-u',
+      '1000',
+      'streams',
+      'sh',
+      '-c',
+      'echo exec >/dev/stdout',
+    );
+    expect(stdout).toBe('exec\n');
+  });
+
+  test('shares its ids with who joins its namespaces', async () => {
+    await launch(engine, 'giver', { Cmd: ['sleep', '1000'], HostConfig: { IpcMode: 'shareable' } });
+    const ids = await mapOf('giver');
+    const joins = [
+      { NetworkMode: 'container:giver' },
+      { PidMode: 'container:giver' },
+      { IpcMode: 'container:giver' },
+      { UsernsMode: 'container:giver' },
+    ];
+    for (const [index, HostConfig] of joins.entries()) {
+      await launch(engine, `joins${index}`, { Cmd: ['sleep', '1000'], HostConfig });
+      expect(await mapOf(`joins${index}`)).toEqual(ids);
+    }
+    expect(await exec('joins2', 'sh', '-c', 'touch /dev/shm/here; stat -c %u /dev/shm/here')).toBe('0\n');
+  });
+
+  test('keeps the ids that it is told to keep', async () => {
+    const { output } = await sh('cat /proc/self/uid_map', {
+      HostConfig: { UsernsMode: 'keep-id:uid=1000,gid=1000' },
+    });
+    expect(output).toMatch(/\n\s+1000\s+1000\s+1\n/);
+  });
+
+  const map = 'cat /proc/self/uid_map';
+  const hosts = ['0', '0', '4294967295'];
+  test.each([
+    ['privileged', { HostConfig: { Privileged: true } }],
+    ['in a namespace of the host', { HostConfig: { PidMode: 'host' } }],
+    [
+      'with a device',
+      {
+        HostConfig: {
+          Devices: [{ PathOnHost: '/dev/null', PathInContainer: '/dev/x', CgroupPermissions: 'r' }],
+        },
+      },
+    ],
+    ['run by a user with a large id', { User: '70000' }],
+    ['told so', { HostConfig: { UsernsMode: 'host' } }],
+  ])('is not possible for one that is %s: it has those of the host', async (_, body) => {
+    expect((await sh(map, body)).output.trim().split(/\s+/)).toEqual(hosts);
+  });
+
+  test('is not possible with a folder of an owner that it could not show', async () => {
+    const place = join(outside, 'large');
+    mkdirSync(place);
+    chownSync(place, 70_000, 70_000);
+    const { output } = await sh(`${map}; stat -c %u /b`, { HostConfig: { Binds: [`${place}:/b`] } });
+    expect(output.trim().split(/\s+/)).toEqual([...hosts, '70000']);
+  });
+
+  test('is announced when it was asked for and is not possible, and otherwise not', async () => {
+    const warningsOf = async (HostConfig: object): Promise<string[]> => {
+      const body = { Image: 'busybox', Cmd: ['true'], HostConfig };
+      return (await ask<{ Warnings: string[] }>(engine, 'POST', '/containers/create', body)).Warnings;
+    };
+    expect(await warningsOf({ Privileged: true, UsernsMode: 'auto' })).toEqual([
+      "--userns=auto is not possible, and the ids are the host's: it is privileged.",
+    ]);
+    expect(await warningsOf({ Privileged: true })).toEqual([]);
+  });
+
+  test('refuses what no mode of user namespaces is', async () => {
+    for (const UsernsMode of ['none', 'keep-id:uid=0', 'container:'])
+      expect(await create(engine, 'wrong', { HostConfig: { UsernsMode } }).catch(String)).toContain(
+        `invalid userns mode: ${UsernsMode}`,
+      );
+  });
+});
