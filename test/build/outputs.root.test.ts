@@ -137,6 +137,60 @@ describe('outputs of a build', () => {
     );
   });
 
+  test('attestations stand in the index as those of BuildKit, and come along wherever it goes', async () => {
+    const name = referenceIn(registry, 'attested:1');
+    const statement = Buffer.from('{"_type":"https://in-toto.io/Statement/v0.1"}');
+    const about: string[] = [];
+    const asked = request([output('image', { push: 'true' }), output('oci')], { tags: [name] });
+    const done = await produce(
+      { images: at.images },
+      {
+        request: asked,
+        results: [result],
+        attestations: () => async (of, manifest) => {
+          about.push(manifest.digest);
+          return await Promise.resolve([
+            { predicateType: 'https://slsa.dev/provenance/v1', bytes: statement },
+          ]);
+        },
+      },
+    );
+    const index = JSON.parse(String(registry.manifest('attested', '1')?.bytes)) as {
+      manifests: { digest: string; platform: object; annotations?: object }[];
+    };
+    const [own, attestation] = index.manifests;
+    expect(about).toEqual([own?.digest ?? '', own?.digest ?? '']);
+    expect(attestation).toMatchObject({
+      platform: { architecture: 'unknown', os: 'unknown' },
+      annotations: {
+        'vnd.docker.reference.type': 'attestation-manifest',
+        'vnd.docker.reference.digest': own?.digest ?? '',
+      },
+    });
+    const manifest = JSON.parse(
+      String(registry.manifest('attested', attestation?.digest ?? '')?.bytes),
+    ) as object;
+    expect(manifest).toMatchObject({
+      layers: [
+        {
+          mediaType: 'application/vnd.in-toto+json',
+          digest: sha256(statement),
+          annotations: { 'in-toto.io/predicate-type': 'https://slsa.dev/provenance/v1' },
+        },
+      ],
+    });
+    const here = await at.images.manifests(at.images.resolve(formatReference(name)).id);
+    expect(here.map(({ kind, isAvailable }) => [kind.is, isAvailable])).toEqual([
+      ['image', true],
+      ['attestation', true],
+    ]);
+    expect([...(await received(1)).keys()]).toContain(`blobs/${sha256(statement).replace(':', '/')}`);
+    await using elsewhere = await openImages();
+    const pulled = await elsewhere.images.pull({ reference: name, platform: 'all' });
+    expect(pulled.digest).toBe(done.digest ?? sha256('nothing'));
+    expect(await elsewhere.content.find(sha256(statement))).toBeDefined();
+  });
+
   test('an OCI layout holds the layers as they were asked for', async () => {
     const asked = output('oci', {
       name: 'two.example/x:2',

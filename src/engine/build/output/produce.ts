@@ -15,6 +15,8 @@ export interface ProduceOptions {
   results: readonly PlatformResult[];
   /** Statements for images that go to others, or wherever they were asked for. */
   attestations: (output: BuildOutput, names: readonly Reference[]) => Attest | undefined;
+  /** Added to what is told of the build. */
+  metadata?: Readonly<Record<string, unknown>>;
 }
 
 type Results = readonly [PlatformResult, ...PlatformResult[]];
@@ -35,13 +37,14 @@ const stored: BuildOutput = {
 /** Turns what was built into what was asked for, one output after the other. Names are given when all the bytes are there. */
 export async function produce(
   deps: Pick<BuildDeps, 'images'>,
-  { request, results: [first, ...others], attestations }: ProduceOptions,
+  { request, results: [first, ...others], attestations, metadata: more }: ProduceOptions,
 ): Promise<BuildResult> {
   if (first === undefined) throw internal('a build without a result');
   const results: Results = [first, ...others];
   const outputs = request.outputs?.length ? request.outputs : [stored];
   const metadata: Record<string, unknown> = {
     'buildx.build.ref': `silo/silo/${randomUUID().replaceAll('-', '')}`,
+    ...more,
   };
   let digest: BuildResult['digest'];
   for (const [place, output] of outputs.entries()) {

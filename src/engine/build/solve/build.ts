@@ -15,9 +15,12 @@ import type { StagePlan } from '../language/stages/plan.ts';
 import { platformArguments } from '../language/stages/predefined.ts';
 import { sourceLimits } from '../language/text/limits.ts';
 import { readSource } from '../language/text/read-source.ts';
+import { createAttest } from '../output/attest.ts';
 import { checkOutputs } from '../output/check-outputs.ts';
+import { gatherFacts } from '../output/facts.ts';
 import type { BuildResult } from '../output/output.ts';
 import { produce } from '../output/produce.ts';
+import { provenance } from '../output/provenance.ts';
 import { createOrigins, namedContexts, type Origins } from '../sources/origins.ts';
 import { openBuildCache } from './cache.ts';
 import { refuseUnknown } from './refuse.ts';
@@ -66,6 +69,7 @@ interface Opened {
 
 async function buildTree(deps: BuildDeps, { request, origins, cache }: Opened): Promise<BuildResult> {
   const { onProgress, signal } = request;
+  const startedAtMs = deps.now();
   const context = await origins.tree({ kind: 'context' });
   const dockerfile = await readDockerfile(context, request.dockerfile);
   await dropIgnored(origins, request.dockerfile);
@@ -135,10 +139,14 @@ async function buildTree(deps: BuildDeps, { request, origins, cache }: Opened): 
   }
   const { image } = await solve(graph.result);
   if (signal?.aborted) signal.throwIfAborted();
+  const facts = await gatherFacts(deps, request, { startedAtMs, dockerfile, graph, image });
   return await produce(deps, {
     request,
     results: [{ platform: target, image }],
-    attestations: () => undefined,
+    attestations: createAttest(deps, { request, factsOf: () => facts }),
+    metadata: {
+      'buildx.build.provenance': provenance(request, facts, { mode: 'min', platform: targetPlatform }),
+    },
   });
 }
 
