@@ -147,7 +147,7 @@ describe('outputs of a build', () => {
       {
         request: asked,
         results: [result],
-        attestations: () => async (of, manifest) => {
+        attestations: () => async (_result, manifest) => {
           about.push(manifest.digest);
           return await Promise.resolve([
             { predicateType: 'https://slsa.dev/provenance/v1', bytes: statement },
