@@ -13,10 +13,8 @@ export interface FoundPackage {
 /** A part of a package URL. */
 export const purlPart = (text: string): string => encodeURIComponent(text).replaceAll('%3A', ':');
 
+// oxlint-disable-next-line no-control-regex -- control characters are what is taken out
+const control = /[\u0000-\u001f\u007f]+/g;
+
 /** Values of strangers: one line, of a length that documents can bear. */
-export const short = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
-  text
-    .replace(/[\u0000-\u001f\u007f]+/g, ' ')
-    .trim()
-    .slice(0, 500);
+export const short = (text: string): string => text.replace(control, ' ').trim().slice(0, 500);
