@@ -5,6 +5,7 @@ import { createHttpServer } from '../../foundation/http/server.ts';
 import { createDispatcher } from './dispatch.ts';
 import { countEvents } from './metrics/engine-metrics.ts';
 import { createRequestMetrics } from './metrics/request-metrics.ts';
+import { buildRoutes } from './routes/builds/index.ts';
 import { containerRoutes } from './routes/containers/index.ts';
 import { execRoutes } from './routes/exec/index.ts';
 import { imageRoutes } from './routes/images/index.ts';
@@ -33,6 +34,7 @@ export function createDockerApi(
     ...containerRoutes(engine),
     ...execRoutes(engine),
     ...imageRoutes(engine),
+    ...buildRoutes(engine),
     ...networkRoutes(engine),
     ...volumeRoutes(engine),
   ];

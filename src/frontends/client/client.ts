@@ -59,6 +59,7 @@ import type {
   VolumesPruneResponse,
 } from '../../foundation/wire/docker/volume.ts';
 import type { BootstrapBody, BootstrapMessage } from '../../foundation/wire/silo/bootstrap.ts';
+import type { BuildCalls } from './builds.ts';
 import type { TlsOptions } from './connection.ts';
 import type { StreamConnection } from './stream-connection.ts';
 
@@ -69,6 +70,7 @@ import type { StreamConnection } from './stream-connection.ts';
 export interface Client extends Disposable {
   readonly containers: ContainerCalls;
   readonly images: ImageCalls;
+  readonly builds: BuildCalls;
   readonly execs: ExecCalls;
   readonly networks: NetworkCalls;
   readonly volumes: VolumeCalls;

@@ -1,4 +1,5 @@
 import type { Client, ClientOptions } from './client.ts';
+import { createBuildCalls } from './builds.ts';
 import { createConnectionPool } from './connection.ts';
 import { createContainerCalls } from './containers.ts';
 import { createExecCalls } from './execs.ts';
@@ -38,6 +39,7 @@ export function createClient(options: ClientOptions = {}): Client {
   return {
     containers: createContainerCalls(transport),
     images: createImageCalls(transport),
+    builds: createBuildCalls(transport),
     execs: createExecCalls(transport),
     networks: createNetworkCalls(transport),
     volumes: createVolumeCalls(transport),

@@ -22,6 +22,7 @@ import type { BuildResult } from '../output/output.ts';
 import { produce } from '../output/produce.ts';
 import { provenance } from '../output/provenance.ts';
 import { createOrigins, namedContexts, type Origins } from '../sources/origins.ts';
+import { createContextStore } from '../contexts/context-store.ts';
 import { openBuildCache } from './cache.ts';
 import { refuseUnknown } from './refuse.ts';
 import { find, toBytes } from './select.ts';
@@ -34,6 +35,7 @@ export function createBuilds(deps: BuildDeps): Builds {
   const cache = openBuildCache(deps.database, deps.images);
   return {
     isStep: (id) => cache.isStep(id),
+    contexts: createContextStore({ directory: deps.directory, now: deps.now }),
     async prune() {
       const deleted: ImageId[] = [];
       for (const { id, tags } of deps.images.list()) {

@@ -19,6 +19,7 @@ import type {
 } from '../../image/image.ts';
 import type { CacheExport, CacheImport } from '../cache-transfer/cache-transfer.ts';
 import type { Attestation, BuildOutput, BuildResult, OutputAnnotation } from '../output/output.ts';
+import type { ContextStore } from '../contexts/context-store.ts';
 import type { Span } from '../language/text/span.ts';
 import { readTree, type Tree, type TreeOptions } from './tree.ts';
 
@@ -28,6 +29,8 @@ export interface Builds {
   build(request: BuildRequest): Promise<BuildResult>;
   /** The image is the result of a step, not of a build: lists leave it out while it has no name. */
   isStep(id: ImageId): boolean;
+  /** Contents of clients' folders that are kept for the next build. */
+  readonly contexts: ContextStore;
   /** Removes the images of steps that nothing uses. What was built stays. */
   prune(): Promise<ImageId[]>;
 }

@@ -1,0 +1,143 @@
+import type { Duplex } from 'node:stream';
+import type { Engine } from '../../../../engine/host/engine.ts';
+import { canceled, invalid, unsupported } from '../../../../foundation/base/errors.ts';
+import { type ByteSource, createByteSource } from '../../../../foundation/http/channels/byte-source.ts';
+import { type Channels, openChannels } from '../../../../foundation/http/channels/channels.ts';
+import type { Connection } from '../../../../foundation/http/http.ts';
+import {
+  type BuildEventJson,
+  buildSessionType,
+  buildSessionVersion,
+  mostLineBytes,
+} from '../../../../foundation/wire/silo/build-session.ts';
+import { answered, type Route } from '../../call.ts';
+import { clientOf, contextsOf } from '../../build-session/client-side.ts';
+import { createEventWriter, errorJson } from '../../build-session/events.ts';
+import { buildSessionRequest } from '../../build-session/request.ts';
+import { toBuildRequest } from '../../build-session/to-build-request.ts';
+
+/** A build with its client at hand for all of it: `foundation/wire/silo/build-session.ts` says what goes over the connection. A client that leaves ends the build. */
+export function openBuildSession(engine: Pick<Engine, 'builds'>): Route {
+  return {
+    method: 'POST',
+    path: '/silo/build',
+    async handle({ query, exchange }) {
+      const version = query.get('version') ?? '';
+      if (version !== String(buildSessionVersion))
+        throw unsupported(
+          `build sessions of version ${version.slice(0, 20)} are not spoken here, only version ${buildSessionVersion}`,
+          {
+            code: 'build-session-version',
+            hint: 'use a client and an engine of the same version, or DOCKER_BUILDKIT=0 docker build',
+          },
+        );
+      const channels = acceptSession(exchange.hijack(buildSessionType), {
+        destroy: () => exchange.destroy(),
+        onBuild: (channel) => runBuild(engine, channels, channel),
+      });
+      await channels.ended;
+      return answered;
+    },
+  };
+}
+
+/** One build a connection; it ends with it. */
+function acceptSession(
+  { input, output }: Connection,
+  { destroy, onBuild }: { destroy: () => void; onBuild: (channel: Duplex) => Promise<void> },
+): Channels {
+  let hasBegun = false;
+  const channels = openChannels(
+    {
+      input,
+      write: (bytes) => output.write(bytes),
+      drained: () => output.drained(),
+      end: () => output.end(),
+      destroy,
+    },
+    {
+      side: 'server',
+      onOpen(words, channel) {
+        const isBuild =
+          typeof words === 'object' && words !== null && 'kind' in words && words.kind === 'build';
+        if (!isBuild || hasBegun)
+          throw invalid('a client opens one channel for its build, and no other', {
+            code: 'bad-build-channel',
+          });
+        hasBegun = true;
+        void onBuild(channel).then(() => channels.close());
+      },
+    },
+  );
+  return channels;
+}
+
+/** Never fails: what goes wrong is told. */
+async function runBuild(
+  { builds }: Pick<Engine, 'builds'>,
+  channels: Channels,
+  channel: Duplex,
+): Promise<void> {
+  const ending = new AbortController();
+  void channels.ended.then(() => ending.abort(canceled('the client left')));
+  channel.once('close', () => ending.abort(canceled('the client left')));
+  const write = (event: BuildEventJson): boolean =>
+    channel.destroyed || channel.write(`${JSON.stringify(event)}\n`);
+  try {
+    const source = createByteSource(channel);
+    const request = buildSessionRequest(parseJson(await source.line(mostLineBytes)), '');
+    void watchForCancel(source, ending);
+    const toEvent = createEventWriter();
+    const result = await builds.build({
+      ...toBuildRequest(request),
+      ...contextsOf(request, {
+        channels,
+        store: builds.contexts,
+        onTransfer: (context, transfer) => void write({ kind: 'context', context, ...transfer }),
+      }),
+      client: clientOf(channels, request),
+      onProgress(progress) {
+        const event = toEvent(progress);
+        return event === undefined || write(event);
+      },
+      drained: () => drained(channel),
+      signal: ending.signal,
+    });
+    write({ kind: 'result', ...result });
+  } catch (error) {
+    write({ kind: 'error', error: errorJson(error) });
+  }
+  await new Promise<void>((resolve) => {
+    channel.once('close', resolve);
+    channel.end(resolve);
+  });
+}
+
+/** The first line behind the request is the last: it cancels. The end of the client's direction means nothing. */
+async function watchForCancel(source: ByteSource, ending: AbortController): Promise<void> {
+  try {
+    if ((await source.line(1 << 12)) !== undefined)
+      ending.abort(canceled('the build was canceled', { code: 'build-canceled' }));
+  } catch (error) {
+    ending.abort(error);
+  }
+}
+
+const drained = (channel: Duplex): Promise<void> =>
+  channel.destroyed || !channel.writableNeedDrain
+    ? Promise.resolve()
+    : new Promise((resolve) => {
+        const settle = (): void => {
+          channel.off('drain', settle).off('close', settle);
+          resolve();
+        };
+        channel.on('drain', settle).on('close', settle);
+      });
+
+function parseJson(line: string | undefined): unknown {
+  try {
+    return JSON.parse(line ?? '');
+  } catch (cause) {
+    throw invalid('the request of the build is no JSON', { code: 'bad-build-request', cause });
+  }
+}
