@@ -6,6 +6,7 @@ import { findLeftovers } from '../crash/whole.ts';
 import { bystander, openWorld, skipReason, type World } from '../crash/world.ts';
 import { inspect, logs } from '../e2e/objects.ts';
 import { run } from '../e2e/run.ts';
+import { createTurnedClock, type TurnedClock } from '../e2e/turned-clock.ts';
 import { missingPeers, startPeerRegistry } from '../registry/peer-registry.ts';
 import { beClient } from './client.ts';
 import { disasters, type Stage } from './disasters.ts';
@@ -37,15 +38,16 @@ async function main(): Promise<number> {
   const mounted = await run(['mount', '-t', 'tmpfs', '-o', 'size=256m', 'silo-chaos', disk]);
   if (mounted.code !== 0) throw new Error(mounted.stderr);
   resources.defer(() => run(['umount', '-l', disk]).then(() => undefined));
+  const clock = resources.use(createTurnedClock());
   const world = resources.use(
-    await openWorld({ dataRoot: join(disk, 'data'), env: { UV_THREADPOOL_SIZE: '16' } }),
+    await openWorld({ dataRoot: join(disk, 'data'), env: { UV_THREADPOOL_SIZE: '16', ...clock.env } }),
   );
   const missing = missingPeers();
   if (missing.length > 0) console.log(`nothing is pushed: there is no ${missing.join(', no ')}`);
   const pushTo = missing.length > 0 ? undefined : resources.use(await startPeerRegistry()).host;
   const deadline = performance.now() + seconds * 1000;
   for (let round = 0; performance.now() < deadline && !interrupted.signal.aborted; round++) {
-    const wrong = await playRound(world, { disk, pushTo, seed: seed + round, round });
+    const wrong = await playRound(world, { disk, clock, pushTo, seed: seed + round, round });
     if (wrong.length === 0 || interrupted.signal.aborted) continue;
     console.log(`\nround ${round} (CHAOS_SEED=${seed + round} begins with it) went wrong:`);
     for (const line of wrong.slice(0, 40)) console.log(`  ${line}`);
@@ -65,10 +67,11 @@ async function playRound(
   world: World,
   {
     disk,
+    clock,
     pushTo,
     seed: roundSeed,
     round,
-  }: { disk: string; pushTo: string | undefined; seed: number; round: number },
+  }: { disk: string; clock: TurnedClock; pushTo: string | undefined; seed: number; round: number },
 ): Promise<string[]> {
   const { engine } = world;
   const random = createRandom(roundSeed);
@@ -103,6 +106,7 @@ async function playRound(
   const stage: Stage = {
     engine,
     disk,
+    clock,
     random,
     spared: [world.bystanderId],
     onTouched(id) {

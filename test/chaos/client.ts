@@ -192,9 +192,14 @@ const verbs: Record<string, Verb> = {
   },
   meddle: async (deps) => {
     const other = choose(deps.random, [...deps.containers.values()]);
-    other.running = undefined;
-    other.touches++;
+    const touch = (): void => {
+      other.running = undefined;
+      other.touches++;
+    };
+    touch();
     await ask(deps, 'meddle', 'POST', `/containers/${other.id}/kill`);
+    // Its owner may have been told meanwhile that it runs.
+    touch();
   },
   volume: (deps) => makeOrRemove(deps, 'volumes', shared),
   async prune(deps) {

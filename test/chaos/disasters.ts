@@ -5,14 +5,18 @@ import { withDeadline } from '../../src/foundation/base/deadline.ts';
 import { processesOf } from '../e2e/footprint.ts';
 import type { TestEngine } from '../e2e/harness.ts';
 import { run } from '../e2e/run.ts';
+import type { TurnedClock } from '../e2e/turned-clock.ts';
 import { choose, type Random } from './random.ts';
 
 const startDeadlineMs = 30_000;
+const twoDaysMs = 2 * 86_400_000;
 
 export interface Stage {
   engine: TestEngine;
   /** File system of the data root. */
   disk: string;
+  /** Of the engine. */
+  clock: TurnedClock;
   random: Random;
   /** Containers that no disaster but the engine's own may touch. */
   spared: readonly string[];
@@ -56,6 +60,12 @@ export const disasters: Record<string, (stage: Stage) => Promise<void>> = {
     for (const { pid, words } of processesOf(engine.footprint))
       if (pid !== engine.pid() && words.includes('/exec/resolver.sock')) kill(pid);
     await pause(50);
+  },
+  async clockTurned({ clock, random }) {
+    clock.turn(Math.round((random() - 0.5) * twoDaysMs));
+    await pause(random() * 1_500);
+    // Not always back.
+    if (random() < 0.5) clock.turn(0);
   },
   async diskFull({ disk, random }) {
     const file = join(disk, 'fill');

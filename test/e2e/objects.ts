@@ -68,6 +68,7 @@ export interface CreateBody {
   AttachStdout?: boolean;
   Volumes?: Record<string, object>;
   ExposedPorts?: Record<string, object>;
+  Healthcheck?: object;
   HostConfig?: Record<string, unknown>;
 }
 
