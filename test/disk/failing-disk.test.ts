@@ -6,7 +6,7 @@ import { findLeftovers } from '../crash/whole.ts';
 import { skipReason as crashSkipReason } from '../crash/world.ts';
 import { eventually, mountsOf } from '../e2e/footprint.ts';
 import { startEngine } from '../e2e/harness.ts';
-import { ask, bootstrapBusybox, exists, inspect, launch, remove, start } from '../e2e/objects.ts';
+import { ask, bootstrapBusybox, exists, inspect, launch, logs, remove, start } from '../e2e/objects.ts';
 import { run } from '../e2e/run.ts';
 
 const mkfs = '/usr/sbin/mkfs.ext4';
@@ -52,6 +52,13 @@ async function openFailingDisk(): Promise<
   };
 }
 
+/** A line that the failing disk cut off may run into the next one. */
+const numbersOf = (text: string): number[] =>
+  text
+    .split('\n')
+    .filter((line) => /^\d{1,9}$/.test(line))
+    .map(Number);
+
 test.skipIf(skipReason !== undefined)(
   'a disk that fails: changes are refused, reads and containers go on, and nothing acknowledged is lost',
   async () => {
@@ -60,6 +67,13 @@ test.skipIf(skipReason !== undefined)(
     await bootstrapBusybox(engine);
     await launch(engine, 'steady', { Cmd: ['sleep', '600'] });
     const { State } = await inspect(engine, 'steady');
+    // Its log is rotated and compressed some times a second, also while the disk fails.
+    await launch(engine, 'talker', {
+      Cmd: ['sh', '-c', 'i=0; while :; do seq $i $((i+999)); i=$((i+1000)); usleep 20000; done'],
+      HostConfig: { LogConfig: { Type: 'local', Config: { 'max-size': '20k', 'max-file': '200' } } },
+    });
+    const talker = (await inspect(engine, 'talker')).State;
+    expect(await eventually(async () => numbersOf(await logs(engine, 'talker')).length > 10_000)).toBe(true);
     await run(['sync', '-f', disk.path]);
     await disk.fail();
     const acknowledged: string[] = [];
@@ -73,12 +87,16 @@ test.skipIf(skipReason !== undefined)(
     expect(refused).toStartWith('500');
     expect(refused).toMatch(/I\/O error|input\/output|read-?only|no space|disk is full/i);
     expect((await inspect(engine, 'steady')).State).toMatchObject({ Running: true, Pid: State.Pid });
-    expect(await ask<unknown[]>(engine, 'GET', '/containers/json')).toHaveLength(1);
+    expect((await inspect(engine, 'talker')).State).toMatchObject({ Running: true, Pid: talker.Pid });
+    expect(numbersOf(await logs(engine, 'talker')).length).toBeGreaterThan(10_000);
+    expect(await ask<unknown[]>(engine, 'GET', '/containers/json')).toHaveLength(2);
     await ask(engine, 'GET', '/version');
 
     await engine.kill();
-    process.kill(State.Pid, 'SIGKILL');
-    expect(await eventually(() => !existsSync(`/proc/${State.Pid}`))).toBe(true);
+    for (const { Pid } of [State, talker]) {
+      process.kill(Pid, 'SIGKILL');
+      expect(await eventually(() => !existsSync(`/proc/${Pid}`))).toBe(true);
+    }
     for (const path of (await mountsOf(engine.footprint)).toReversed()) await run(['umount', path]);
     await disk.mend();
     await engine.start();
@@ -86,6 +104,9 @@ test.skipIf(skipReason !== undefined)(
       expect([name, await exists(engine, `/containers/${name}/json`)]).toEqual([name, true]);
     expect((await inspect(engine, 'steady')).State).toMatchObject({ Status: 'exited', ExitCode: 137 });
     await start(engine, 'steady');
+    const kept = numbersOf(await logs(engine, 'talker'));
+    expect(kept.slice(0, 10_000)).toEqual(Array.from({ length: 10_000 }, (_, number) => number));
+    expect(kept.findIndex((number, at) => at > 0 && !(number > (kept[at - 1] ?? 0)))).toBe(-1);
     // Of the refused one the row may have come to the disk although the disk said no.
     const all = await ask<{ Id: string }[]>(engine, 'GET', '/containers/json?all=1');
     expect(all.length).toBeLessThanOrEqual(acknowledged.length + 2);
