@@ -64,6 +64,10 @@ const plan: Record<string, ScenarioName[]> = {
 
 /** Points that have a test of their own below, or that are not died at, with the reason. */
 const apart: Record<string, string> = {
+  'build.cache.forgotten': 'test/build/run-mounts.test.ts',
+  'build.cache.named': 'test/build/run-mounts.test.ts',
+  'build.cache.staged': 'test/build/run-mounts.test.ts',
+  'build.mounts.private': 'test/build/run-mounts.test.ts',
   'distribution.upload.sent': 'test/images/crash.root.test.ts',
   'image.push.blobs-sent': 'test/images/crash.root.test.ts',
   'image.push.manifest-sent': 'test/images/crash.root.test.ts',

@@ -25,6 +25,8 @@ import { openSnapshots } from '../../resources/snapshot/snapshots.ts';
 import { openVolumes } from '../../resources/volume/volumes.ts';
 import { type ContainerEngine, createContainerEngine } from '../container/container-engine.ts';
 import { createBuilds } from '../build/solve/build.ts';
+import { openCacheMounts } from '../build/mounts/cache-mounts.ts';
+import { sweepPrivateFolders } from '../build/mounts/private-folder.ts';
 import { sweepSteps } from '../build/solve/step.ts';
 import { createEvents } from '../events/bus.ts';
 import { createImageEngine } from '../image/create-image-engine.ts';
@@ -238,7 +240,20 @@ export async function openEngine(
   const [host] = await Promise.all([facts, opened.recover()]);
   await sweepSteps({ containers: opened.containers, log });
   const { streams, changes, files } = opened;
+  const caches = await openCacheMounts({
+    database,
+    directory: at('build-caches'),
+    measure: async (root) =>
+      (await measureTree({ root, groups: [], known: {} }, { command: commands.measure })).totalBytes,
+    maxBytes: settings.buildCacheMaxBytes,
+    log,
+    now,
+  });
+  const runDirectory = join(execRoot, 'build');
+  await sweepPrivateFolders(runDirectory);
   const builds = createBuilds({
+    caches,
+    runDirectory,
     images,
     containers: opened.containers,
     streams,

@@ -42,6 +42,8 @@ export interface EngineSettings {
   dropPackedLayers: boolean;
   /** Bytes kept of the log of a container that gives no `max-size`. */
   logMaxBytes: number;
+  /** Of all folders together that builds keep for `RUN --mount=type=cache`. */
+  buildCacheMaxBytes: number;
   /** Folders of CDI device files, later ones win. */
   cdiSpecDirs: string[];
   /** Level of the disk (`85%`, `200GB`) above which unused images are removed; off when absent. */
@@ -88,6 +90,7 @@ export const defaultSettings: EngineSettings = {
   maxConcurrentDownloads: 3,
   dropPackedLayers: false,
   logMaxBytes: 100 * 1024 * 1024,
+  buildCacheMaxBytes: 10 * 2 ** 30,
   cdiSpecDirs: ['/etc/cdi', '/var/run/cdi'],
   logDriver: 'json-file',
   logOptions: {},
@@ -134,6 +137,7 @@ const keys: Record<
   'max-concurrent-downloads': { field: 'maxConcurrentDownloads', type: 'number' },
   'drop-packed-layers': { field: 'dropPackedLayers', type: 'flag' },
   'log-max-bytes': { field: 'logMaxBytes', type: 'number' },
+  'build-cache-max-bytes': { field: 'buildCacheMaxBytes', type: 'number' },
   'cdi-spec-dirs': { field: 'cdiSpecDirs', type: 'strings' },
   'gc-high-water': { field: 'gcHighWater', type: 'string' },
   'gc-low-water': { field: 'gcLowWater', type: 'string' },

@@ -85,8 +85,11 @@ function mountDefinition(whole: ExecMount): object {
 function mountPart(mount: ExecMount): KeyPart[] {
   if (mount.input === undefined) return [];
   const path = mount.type === 'bind' || mount.type === 'cache' ? mount.source : '/';
-  return [{ kind: 'content', input: mount.input, paths: [path], exclude: [] }];
+  return [{ kind: 'content', input: mount.input, paths: [literal(path)], exclude: [] }];
 }
+
+/** A path in which nothing is a pattern. */
+export const literal = (path: string): string => path.replace(/[*?[\\]/g, '\\$&');
 
 const keyOf = (definition: object, parts: readonly KeyPart[]): CacheKey => ({
   definition: sha256(canonical(definition)),

@@ -44,11 +44,15 @@ function commandOf(run: Run, config: ImageRunConfig): Pick<ExecVertex, 'args' | 
   const shell = config.Shell ?? defaultShell;
   if (hereDocuments.length === 1 && command.text.text === only.opening.text)
     return only.content.startsWith('#!')
-      ? { args: [], script: only.content }
+      ? { args: [`/dev/pipes/${scriptName(only.name)}`], script: only.content }
       : { args: [...shell, only.content] };
   const documents = hereDocuments.map(({ content, name }) => `${content}${name}`);
   return { args: [...shell, [command.text.text, ...documents].join('\n')] };
 }
+
+/** Of the file; a terminator may be any word. */
+const scriptName = (terminator: string): string =>
+  /^[\w.-]{1,100}$/.test(terminator) && !/^\.+$/.test(terminator) ? terminator : 'script';
 
 function mountsOf(run: Run, { source, scope, origin }: Surroundings): ExecMount[] {
   return run.mounts.map(({ fields, span }) => {

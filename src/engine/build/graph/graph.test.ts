@@ -75,7 +75,11 @@ test('RUN sees arguments, environment, user, folder and shell as they stand at i
 test('here-documents are scripts, files of their own interpreter, or text for the shell', () => {
   const run = (text: string) => only(`FROM a\n${text}\n`, 'exec');
   expect(run('RUN <<E\na\nb\nE')).toMatchObject({ args: ['/bin/sh', '-c', 'a\nb\n'] });
-  expect(run('RUN <<E\n#!/bin/x\na\nE')).toMatchObject({ args: [], script: '#!/bin/x\na\n' });
+  expect(run('RUN <<E\n#!/bin/x\na\nE')).toMatchObject({
+    args: ['/dev/pipes/E'],
+    script: '#!/bin/x\na\n',
+  });
+  expect(run('RUN <<"../e"\n#!/bin/x\n../e')).toMatchObject({ args: ['/dev/pipes/script'] });
   expect(run('RUN cat <<E > /f\na\nE')).toMatchObject({ args: ['/bin/sh', '-c', 'cat <<E > /f\na\nE'] });
 });
 

@@ -35,7 +35,7 @@ export interface ExecVertex {
   security: string;
   devices: readonly string[];
   mounts: readonly ExecMount[];
-  /** The script of a here-document that brings its own interpreter. */
+  /** The program of a here-document that brings its own interpreter; it is to be where the first argument says. */
   script?: string;
 }
 

@@ -195,5 +195,8 @@ const units: Readonly<Record<string, number>> = {
 function bytes(text: string): number {
   const match = /^(\d{1,12})([bkmgt]?)(?:i?b)?$/i.exec(text);
   if (!match) throw new Refusal(`invalid size ${JSON.stringify(text.slice(0, 60))}`, 'write size=64m');
-  return Number(match[1]) * (units[match[2]?.toLowerCase() ?? ''] ?? 1);
+  const size = Number(match[1]) * (units[match[2]?.toLowerCase() ?? ''] ?? 1);
+  if (size > Number.MAX_SAFE_INTEGER)
+    throw new Refusal(`invalid size ${JSON.stringify(text)}: no machine has so much`, 'write size=64m');
+  return size;
 }

@@ -36,6 +36,8 @@ export function createBuilds(deps: BuildDeps): Builds {
   return {
     isStep: (id) => cache.isStep(id),
     contexts: createContextStore({ directory: deps.directory, now: deps.now }),
+    caches: () => deps.caches.list(),
+    pruneCaches: (isWanted) => deps.caches.prune(isWanted),
     async prune() {
       const deleted: ImageId[] = [];
       for (const { id, tags } of deps.images.list()) {

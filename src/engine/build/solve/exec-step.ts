@@ -1,11 +1,14 @@
-import { invalid } from '../../../foundation/base/errors.ts';
+import { invalid, isKind, SiloError, timedOut } from '../../../foundation/base/errors.ts';
+import type { ContainerId } from '../../../foundation/base/ids.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
 import type { ExecVertex } from '../graph/vertex.ts';
 import { proxyArguments } from '../language/stages/predefined.ts';
-import { commitStep, withContainer } from './step.ts';
+import { openMounts, type OpenedMounts } from '../mounts/open-mounts.ts';
+import type { OpenMounts } from '../mounts/opening.ts';
+import { commitStep, filesOnly, withContainer } from './step.ts';
 import type { BuildDeps, BuildRequest, StepReport } from './types.ts';
 
-export interface ExecStep {
+export interface ExecStep extends Pick<OpenMounts, 'filesOf'> {
   vertex: ExecVertex;
   base: ImageId;
   title: string;
@@ -13,55 +16,115 @@ export interface ExecStep {
   signal: AbortSignal | undefined;
 }
 
+type ExecRequest = Pick<BuildRequest, 'arguments' | 'network' | 'client' | 'limits' | 'stepTimeoutMs'>;
+
 /** Runs a command on an image; what it changed becomes the next one. Kind `invalid` with the exit code when it fails. */
-export function runExec(
-  deps: BuildDeps,
-  request: Pick<BuildRequest, 'arguments' | 'network'>,
-  { vertex, base, title, report, signal }: ExecStep,
-): Promise<ImageId> {
-  const network = vertex.network === 'default' ? request.network : vertex.network;
-  const named = new Set(vertex.env.map((entry) => entry.split('=', 1)[0]));
-  // Of no key and no history: without ARG they are there while the command runs, and nowhere else.
-  const proxies = proxyArguments.flatMap((name) => {
-    const value = request.arguments.get(name);
-    return value === undefined || named.has(name) ? [] : [`${name}=${value}`];
+export async function runExec(deps: BuildDeps, request: ExecRequest, step: ExecStep): Promise<ImageId> {
+  const { vertex, base, title, signal } = step;
+  await using opened = await openMounts(deps, {
+    ...step,
+    client: request.client,
+    namespace: request.arguments.get('BUILDKIT_CACHE_MOUNT_NS') ?? '',
+    copyTo: (image, path, directory) =>
+      withContainer(deps, image, filesOnly, (id) => deps.files.copyTo(id, path, directory, { signal })),
   });
-  const step = {
+  const container = {
     command: vertex.args,
-    env: [...vertex.env, ...proxies],
+    env: [...vertex.env, ...proxiesOf(request, vertex), ...opened.env],
     cwd: vertex.cwd,
     user: vertex.user,
-    network,
+    network: vertex.network === 'default' ? request.network : vertex.network,
+    mounts: opened.mounts,
+    devices: vertex.devices,
+    privileged: vertex.security === 'insecure',
+    limits: request.limits,
   };
-  return withContainer(deps, base, step, async (id) => {
-    report.running(id);
-    const parked = Promise.withResolvers<void>();
-    const attached = deps.streams.attach(id, {
-      output: {
-        write: (stream, chunk) => report.output(stream, Buffer.from(chunk)),
-        drained: report.drained,
-      },
-      stdout: true,
-      stderr: true,
-      logs: false,
-      stream: true,
-      onReady: () => parked.resolve(),
-      ...(signal ? { signal } : {}),
+  return await withContainer(deps, base, container, async (id) => {
+    const mountPoints = await runToEnd(deps, id, { request, step, opened });
+    opened.releaseCaches();
+    return await commitStep(deps, id, { title, signal, mountPoints });
+  });
+}
+
+/** Of no key and no history: without ARG they are there while the command runs, and nowhere else. */
+function proxiesOf({ arguments: given }: ExecRequest, { env }: ExecVertex): string[] {
+  const named = new Set(env.map((entry) => entry.split('=', 1)[0]));
+  return proxyArguments.flatMap((name) => {
+    const value = given.get(name);
+    return value === undefined || named.has(name) ? [] : [`${name}=${value}`];
+  });
+}
+
+interface Run {
+  request: ExecRequest;
+  step: ExecStep;
+  opened: OpenedMounts;
+}
+
+/** Resolves with the mount points that were made when the command ended well. */
+async function runToEnd(
+  deps: BuildDeps,
+  id: ContainerId,
+  { request, step: { vertex, report, signal: asked }, opened }: Run,
+): Promise<readonly string[]> {
+  const command = vertex.args.join(' ').slice(0, 1000);
+  const { stepTimeoutMs } = request;
+  using deadline = startDeadline(stepTimeoutMs);
+  const signals = [asked, deadline.signal].flatMap((each) => each ?? []);
+  const options = signals.length === 0 ? {} : { signal: AbortSignal.any(signals) };
+  report.running(id);
+  const parked = Promise.withResolvers<void>();
+  const attached = deps.streams.attach(id, {
+    output: {
+      write: (stream, chunk) => report.output(stream, Buffer.from(chunk)),
+      drained: report.drained,
+    },
+    stdout: true,
+    stderr: true,
+    logs: false,
+    stream: true,
+    onReady: () => parked.resolve(),
+    ...options,
+  });
+  // It may end before it is ready; whoever waits sees the failure then.
+  attached.then(() => parked.resolve(), parked.reject);
+  await parked.promise;
+  let mountPoints: readonly string[] = [];
+  await deps.containers
+    .start(id, { env: opened.privateEnv, onMountPoints: (made) => (mountPoints = made) })
+    .catch((error: unknown) => {
+      throw mountFailure(error, opened);
     });
-    // It may end before it is ready; whoever waits sees the failure then.
-    attached.then(() => parked.resolve(), parked.reject);
-    await parked.promise;
-    await deps.containers.start(id);
-    const { exitCode } = await deps.containers.wait(id, 'not-running', signal ? { signal } : {});
+  try {
+    const { exitCode } = await deps.containers.wait(id, 'not-running', options);
     await attached;
-    if (exitCode !== 0)
-      throw invalid(
-        `The command '${vertex.args.join(' ').slice(0, 1000)}' returned a non-zero code: ${exitCode}`,
-        {
-          code: 'build-step-failed',
-          cause: { exitCode },
-        },
-      );
-    return commitStep(deps, id, { title, signal });
+    if (exitCode === 0) return mountPoints;
+    throw invalid(`The command '${command}' returned a non-zero code: ${exitCode}`, {
+      code: 'build-step-failed',
+      cause: { exitCode },
+    });
+  } catch (error) {
+    if (asked?.aborted || !deadline.signal?.aborted || !isKind(error, 'canceled')) throw error;
+    throw timedOut(`The command '${command}' did not end within ${Number(stepTimeoutMs) / 1000} s`, {
+      code: 'build-step-timeout',
+      cause: error,
+    });
+  }
+}
+
+function startDeadline(milliseconds: number | undefined): { signal?: AbortSignal } & Disposable {
+  if (milliseconds === undefined) return { [Symbol.dispose]: () => undefined };
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), milliseconds);
+  return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+/** What is mounted is looked up when the container starts, and told with the engine's own paths. */
+function mountFailure(error: unknown, { mounts }: OpenedMounts): unknown {
+  if (!(error instanceof SiloError) || error.code !== 'missing-subpath') return error;
+  const missing = mounts.find(({ subpath = '\0' }) => error.message.includes(subpath));
+  return invalid(`RUN --mount: ${JSON.stringify((missing?.subpath ?? '').slice(0, 400))}: not found`, {
+    code: 'no-such-source',
+    cause: error,
   });
 }

@@ -1,19 +1,25 @@
 import { forbidden, unsupported } from '../../../foundation/base/errors.ts';
 import type { Graph } from '../graph/graph.ts';
-import type { Vertex, VertexId } from '../graph/vertex.ts';
+import type { ExecVertex, Vertex, VertexId } from '../graph/vertex.ts';
 import { parseMode } from './mode-words.ts';
+import type { BuildRequest } from './types.ts';
 
 /**
  * Kind `unsupported` for work that cannot be done here yet, `forbidden` for what a Dockerfile may not decide alone: before anything is run, and with the
  * line that wants it.
  */
-export function refuseUnknown({ vertices, places }: Graph, { network }: { network: string }): void {
+export function refuseUnknown(
+  { vertices, places }: Graph,
+  request: Pick<BuildRequest, 'network' | 'allow'>,
+): void {
   for (const [id, vertex] of vertices) {
-    if (vertex.kind === 'exec' && vertex.network === 'host' && network !== 'host')
-      throw forbidden(`${placeOf(places, vertices, id)}RUN --network=host is not allowed to this build`, {
-        code: 'build-host-network',
-        hint: 'whoever starts the build allows it, for all of it: silo build --network=host',
-      });
+    if (vertex.kind === 'exec')
+      for (const { what, word } of wishesOf(vertex))
+        if (!isAllowed(word, request))
+          throw forbidden(`${placeOf(places, vertices, id)}RUN --${what} is not allowed to this build`, {
+            code: word === 'network.host' ? 'build-host-network' : 'build-not-allowed',
+            hint: `whoever starts the build allows it: silo build --allow ${word}`,
+          });
     const what = unknownOf(vertex);
     if (what === undefined) continue;
     throw unsupported(`${placeOf(places, vertices, id)}${what} is not supported yet`, {
@@ -23,18 +29,22 @@ export function refuseUnknown({ vertices, places }: Graph, { network }: { networ
   }
 }
 
+/** What of a RUN takes more than a sandbox, and the word that allows it. */
+const wishesOf = ({ network, security, devices }: ExecVertex): { what: string; word: string }[] => [
+  ...(network === 'host' ? [{ what: 'network=host', word: 'network.host' }] : []),
+  ...(security === 'insecure' ? [{ what: 'security=insecure', word: 'security.insecure' }] : []),
+  ...devices.map((name) => ({ what: `device=${name.slice(0, 200)}`, word: `device=${name.slice(0, 200)}` })),
+];
+
+const isAllowed = (word: string, { network, allow = [] }: Pick<BuildRequest, 'network' | 'allow'>): boolean =>
+  allow.includes(word) ||
+  (word === 'network.host' && network === 'host') ||
+  (word.startsWith('device=') && allow.includes('device'));
+
 function unknownOf(vertex: Vertex): string | undefined {
   switch (vertex.kind) {
-    case 'exec': {
-      const [mount] = vertex.mounts;
-      if (mount !== undefined) return `RUN --mount=type=${mount.type}`;
-      if (vertex.security !== 'sandbox') return `RUN --security=${vertex.security}`;
-      if (vertex.devices.length > 0) return 'RUN --device';
-      if (vertex.script !== undefined) return 'a here-document with an interpreter of its own';
-      return vertex.network === 'default' || vertex.network === 'none' || vertex.network === 'host'
-        ? undefined
-        : `RUN --network=${vertex.network}`;
-    }
+    case 'exec':
+      return undefined;
     case 'http':
       return `ADD ${vertex.url.slice(0, 200)}: a source on the network`;
     case 'git':

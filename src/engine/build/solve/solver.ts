@@ -1,6 +1,6 @@
 import { throwIfAborted } from '../../../foundation/base/deadline.ts';
 import { type Digest, type ImageId, sha256 } from '../../../foundation/oci/digest.ts';
-import { cacheKey } from '../graph/cache-key.ts';
+import { cacheKey, literal } from '../graph/cache-key.ts';
 import type { KeyPart } from '../graph/cache-key.ts';
 import { canonical } from '../graph/graph.ts';
 import type { Lowered } from '../graph/lower.ts';
@@ -98,6 +98,7 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
           title,
           report: reportOf(stepOf(id)),
           signal,
+          filesOf: (input, source) => mountedFiles(input, source, title),
         });
       case 'folder':
         return await runFolder(deps, {
@@ -143,6 +144,28 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
     return { tree: await origins.stage((await solve(id)).image), isLocal: false, title };
   };
 
+  /** Of a context an image is made that holds them, once as long as they are the same. */
+  const mountedFiles = async (
+    input: VertexId,
+    source: string,
+    title: string,
+  ): Promise<{ image: ImageId; path: string }> => {
+    const from = vertexOf(input);
+    if (!isSource(from)) return { image: (await solve(input)).image, path: source };
+    const place = await placeOf(input, title);
+    const path = literal(source);
+    const key = sha256(canonical({ version: 1, mounted: await digestOf(place, [path], { signal }) }));
+    const known = cache.find(key);
+    if (known !== undefined && deps.images.list().some(({ id }) => id === known))
+      return { image: known, path: mountedPath };
+    const vertex = mountCopy(input);
+    const sources = mustSelect(place, path, vertex).map((each) => ({ ...each, ...place }));
+    const nothing = await deps.images.compose({ run: {}, createdAtMs: 0, keepsHistory: true });
+    const image = await runCopy(deps, { vertex, sources, base: nothing.id, title, signal });
+    cache.keep(key, image, { isStep: true });
+    return { image, path: mountedPath };
+  };
+
   const sourcesOf = async (vertex: CopyVertex, title: string): Promise<Source[]> => {
     const found: Source[] = [];
     for (const { input, path } of vertex.sources) {
@@ -154,6 +177,21 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
 
   return solve;
 }
+
+const mountedPath = '/files';
+
+/** Puts the one source, a file or a directory, where mounts take it from. */
+const mountCopy = (root: VertexId): CopyVertex => ({
+  kind: 'copy',
+  root,
+  sources: [],
+  contents: [],
+  destination: mountedPath,
+  link: false,
+  parents: false,
+  exclude: [],
+  unpack: 'never',
+});
 
 /** The same layers without any configuration, for steps to stand on. */
 async function bareImage(deps: BuildDeps, id: ImageId, signal: AbortSignal | undefined): Promise<ImageId> {

@@ -1,8 +1,8 @@
 import type { ContainerId } from '../../../foundation/base/ids.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
-import type { ContainerConfig } from '../../container/config.ts';
+import type { ContainerConfig, MountRequest } from '../../container/config.ts';
 import { plainConfig, plainNetwork } from '../../container/plain-config.ts';
-import type { BuildDeps } from './types.ts';
+import type { BuildDeps, StepLimits } from './types.ts';
 
 /** The annotation of containers of builds; images cannot bring it along as they can labels. One that is there when the engine starts belongs to a build that died. */
 export const stepMark = 'silo.build.step';
@@ -13,6 +13,11 @@ export interface Step {
   cwd: string;
   user: string;
   network: string;
+  mounts?: readonly MountRequest[];
+  /** CDI names. */
+  devices?: readonly string[];
+  privileged?: boolean;
+  limits?: StepLimits | undefined;
 }
 
 /** A step that only touches files: its container is never started. */
@@ -33,18 +38,25 @@ export async function withContainer<T>(
   }
 }
 
+export interface CommitStep {
+  title: string;
+  signal: AbortSignal | undefined;
+  /** Made for its run; no part of the image unless something is in them. */
+  mountPoints?: readonly string[];
+}
+
 /** What a step's container changed becomes an image without configuration. */
 export const commitStep = (
   deps: Pick<BuildDeps, 'changes'>,
   id: ContainerId,
-  { title, signal }: { title: string; signal: AbortSignal | undefined },
+  { title, signal, mountPoints }: CommitStep,
 ): Promise<ImageId> =>
   deps.changes.commit(id, {
     author: '',
     comment: '',
     pause: false,
     changes: [],
-    bare: { createdBy: title },
+    bare: { createdBy: title, ...(mountPoints ? { mountPoints } : {}) },
     ...(signal ? { signal } : {}),
   });
 
@@ -93,7 +105,15 @@ const configOf = (image: ImageId, step: Step): ContainerConfig =>
     command: [...step.command],
     workingDir: step.cwd,
     annotations: { [stepMark]: '' },
-    network: networkOf(step.network),
+    network: { ...networkOf(step.network), extraHosts: [...(step.limits?.extraHosts ?? [])] },
+    mounts: [...(step.mounts ?? [])],
+    ...(step.devices?.length
+      ? { deviceRequests: [{ driver: 'cdi', count: 0, ids: [...step.devices] }] }
+      : {}),
+    ...(step.privileged ? { security: { ...plainConfig('').security, privileged: true } } : {}),
+    resources: { ...step.limits?.resources },
+    ...(step.limits?.shmSizeBytes ? { shmSizeBytes: step.limits.shmSizeBytes } : {}),
+    ...(step.limits?.cgroupParent ? { cgroupParent: step.limits.cgroupParent } : {}),
     // Short programs may end before their output is connected: what they printed is then in the log.
     log: { driver: 'json-file', options: {} },
   });

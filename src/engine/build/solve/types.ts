@@ -7,6 +7,7 @@ import type { Reference } from '../../../foundation/oci/reference.ts';
 import type { RegistryCredentials } from '../../../resources/distribution/distribution.ts';
 import type { LayerStore } from '../../../resources/snapshot/snapshot.ts';
 import type { ContainerLifecycle, ContainerQueries, ContainerStreams } from '../../container/container.ts';
+import type { Resources } from '../../container/config.ts';
 import type { ContainerCommit, ContainerFiles } from '../../container/files/files.ts';
 import type {
   ImageAssembly,
@@ -20,6 +21,7 @@ import type {
 import type { CacheExport, CacheImport } from '../cache-transfer/cache-transfer.ts';
 import type { Attestation, BuildOutput, BuildResult, OutputAnnotation } from '../output/output.ts';
 import type { ContextStore } from '../contexts/context-store.ts';
+import type { CacheMount, CacheMounts } from '../mounts/cache-mounts.ts';
 import type { Span } from '../language/text/span.ts';
 import { readTree, type Tree, type TreeOptions } from './tree.ts';
 
@@ -33,6 +35,10 @@ export interface Builds {
   readonly contexts: ContextStore;
   /** Removes the images of steps that nothing uses. What was built stays. */
   prune(): Promise<ImageId[]>;
+  /** Folders that builds keep for `RUN --mount=type=cache`, the one that was used last first. */
+  caches(): CacheMount[];
+  /** Removes those of them that are wanted and not in use. */
+  pruneCaches(isWanted: (cache: CacheMount) => boolean): Promise<CacheMount[]>;
 }
 
 export interface BuildRequest {
@@ -52,6 +58,12 @@ export interface BuildRequest {
   /** For RUN: `default`, `none`, `host`, `container:X` or a network's name. */
   network: string;
   platform?: string;
+  /** What the Dockerfile may ask for beyond a sandbox: `network.host`, `security.insecure`, `device` or `device=NAME`. */
+  allow?: readonly string[];
+  /** Of each RUN; they are no part of a cache key. */
+  limits?: StepLimits;
+  /** A RUN that takes longer fails. */
+  stepTimeoutMs?: number;
   credentialsOf?: (host: string) => RegistryCredentials | undefined;
   /** What only the client has: its secrets, its SSH agents, its disk. */
   client?: BuildClient;
@@ -68,6 +80,15 @@ export interface BuildRequest {
   /** Resolves when more of that step (of the whole build without one) may be told. */
   drained: (step?: number) => Promise<void>;
   signal?: AbortSignal;
+}
+
+/** For the containers of RUN. */
+export interface StepLimits {
+  resources?: Resources;
+  shmSizeBytes?: number;
+  cgroupParent?: string;
+  /** `name:address` */
+  extraHosts?: readonly string[];
 }
 
 /** Where the files of a context come from. */
@@ -153,12 +174,15 @@ export interface BuildDeps {
   containers: ContainerLifecycle & ContainerQueries;
   streams: Pick<ContainerStreams, 'attach'>;
   changes: ContainerCommit;
-  files: Pick<ContainerFiles, 'stat' | 'read' | 'write'>;
+  files: ContainerFiles;
+  caches: CacheMounts;
   /** Where the layers of images are, for reading. */
   layers: Pick<LayerStore, 'find'>;
   database: Database;
   /** For spooled files; emptied when the engine starts. */
   directory: string;
+  /** For what must not reach a disk: secrets, sockets. */
+  runDirectory: string;
   log: Log;
   now: () => number;
 }

@@ -1,0 +1,239 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { archive, member } from '../../src/foundation/archive/tar-fixtures.ts';
+import { knownFaultPoints } from '../crash/fault-points.ts';
+import { findLeftovers } from '../crash/whole.ts';
+import { skipReason } from '../crash/world.ts';
+import { startEngine, type TestEngine } from '../e2e/harness.ts';
+import { ask, bootstrapBusybox } from '../e2e/objects.ts';
+
+if (skipReason) console.log(`skipped: RUN with mounts: ${skipReason}`);
+
+describe.skipIf(skipReason !== undefined)('RUN with mounts', () => {
+  let engine: TestEngine;
+  beforeAll(async () => {
+    engine = await startEngine();
+    await bootstrapBusybox(engine);
+  }, 60_000);
+  afterAll(() => engine[Symbol.asyncDispose](), 60_000);
+
+  type Files = Record<string, string>;
+  const contextOf = (dockerfile: string, files: Files = {}): Buffer =>
+    archive(
+      ...Object.entries({ Dockerfile: dockerfile, ...files }).map(([name, content]) =>
+        member({ name, content }),
+      ),
+    );
+  /** What a build printed, as text. */
+  async function post(
+    dockerfile: string,
+    { query = '', files, signal }: { query?: string; files?: Files; signal?: AbortSignal } = {},
+  ): Promise<string> {
+    const response = await fetch(`http://localhost/build${query}`, {
+      method: 'POST',
+      unix: engine.socket,
+      body: contextOf(dockerfile, files),
+      signal: signal ?? AbortSignal.timeout(60_000),
+    });
+    return (await response.text())
+      .split('\r\n')
+      .map((line) => {
+        if (!line.startsWith('{')) return line;
+        const { stream, error, message } = JSON.parse(line) as Record<string, string | undefined>;
+        return stream ?? error ?? message ?? '';
+      })
+      .join('');
+  }
+  const said = async (image: string, command: string): Promise<string> => {
+    const result = await engine.silo('run', '--rm', '--network=none', image, 'sh', '-c', command);
+    expect(result).toMatchObject({ code: 0 });
+    return result.stdout;
+  };
+  const layersOf = async (image: string): Promise<string[]> =>
+    (await ask<{ RootFS: { Layers: string[] } }>(engine, 'GET', `/images/${image}/json`)).RootFS.Layers;
+  const cacheFolder = () => join(engine.dataRoot, 'build-caches');
+  const cachesThere = (): string[] => readdirSync(cacheFolder()).filter((name) => name !== 'removed');
+
+  test('binds show what they name and nothing else, and what is written or made for them is in no layer', async () => {
+    const output = await post(
+      `FROM busybox AS one
+RUN mkdir -p /data/in && echo stage > /data/in/file && ln -s in/file /data/link
+FROM busybox
+RUN --mount=type=bind,source=sub,target=/srv/ctx \
+    --mount=from=one,source=/data,target=/opt/stage/data \
+    --mount=type=bind,from=one,source=/data/link,target=/opt/file,rw \
+    --mount=type=bind,source=top[1].txt,target=top \
+    --mount=type=bind,from=busybox,source=/bin,target=/mnt \
+    find /srv /opt | sort; cat /opt/file /opt/stage/data/link /top; \
+    echo written >> /opt/file && tail -n 1 /opt/file; touch /srv/ctx/x 2>/dev/null || echo read-only; test -x /mnt/sh && echo image
+RUN --mount=type=bind,target=/src test -e /src/Dockerfile
+`,
+      { query: '?t=binds', files: { 'sub/a': 'a', 'top[1].txt': 'top\n', 'other/b': 'b' } },
+    );
+    expect(output).toContain(
+      `/opt\n/opt/file\n/opt/stage\n/opt/stage/data\n/opt/stage/data/in\n/opt/stage/data/in/file\n/opt/stage/data/link\n/srv\n/srv/ctx\n/srv/ctx/a\nstage\nstage\ntop\nwritten\nread-only\nimage\n`,
+    );
+    expect(output).toContain('Successfully built');
+    expect(await said('binds', 'ls -d /srv /opt /top 2>/dev/null; true')).toBe('');
+    expect(await layersOf('binds')).toEqual(await layersOf('busybox'));
+  }, 60_000);
+
+  test('a step runs again when what it has mounted changed, and only then', async () => {
+    const file = 'FROM busybox\nRUN --mount=source=sub,target=/s cat /s/a\n';
+    expect(await post(file, { files: { 'sub/a': '1', other: 'x' } })).not.toContain('Using cache');
+    expect(await post(file, { files: { 'sub/a': '1', other: 'y' } })).toContain('Using cache');
+    expect(await post(file, { files: { 'sub/a': '2', other: 'y' } })).not.toContain('Using cache');
+    expect(await post('FROM busybox\nRUN --mount=source=nowhere,target=/s true\n')).toContain(
+      'RUN failed: file not found in build context or excluded by .dockerignore: stat nowhere: file does not exist',
+    );
+    const said = await post('FROM busybox\nRUN --mount=from=busybox,source=/no/where,target=/s true\n');
+    expect(said).toContain('RUN --mount: "/no/where": not found');
+    expect(said).not.toContain(engine.directory);
+  }, 60_000);
+
+  test('a cache outlives the build and the engine, one for each id, seeded where that is asked for', async () => {
+    const file = `FROM busybox AS seed
+RUN mkdir -p /s/deep && echo seeded > /s/deep/file && chown -R 3:4 /s
+FROM busybox
+RUN --mount=type=cache,id=../../../../escape,target=/root/.cache/tool,mode=0711,uid=5,gid=6 \
+    --mount=type=cache,from=seed,source=/s,target=/seeded \
+    echo run >> /root/.cache/tool/log; echo lines $(wc -l < /root/.cache/tool/log); stat -c '%a %u %g' /root/.cache/tool; \
+    cat /seeded/deep/file && stat -c '%u:%g' /seeded/deep/file && echo changed > /seeded/deep/file
+RUN --mount=type=cache,id=../../../../escape,target=/c,uid=5,gid=6,mode=0711,ro wc -l < /c/log; touch /c/x || echo read-only
+RUN find /root; ls /seeded || true
+`;
+    const first = await post(file, { query: '?nocache=1' });
+    expect(first).toContain('lines 1\n711 5 6\nseeded\n3:4\n');
+    expect(first).toContain('touch: /c/x: Read-only file system\n');
+    expect(first).toMatch(/^read-only$/m);
+    expect(first).toMatch(/RUN find[^]*?Running in \w+\n\/root\nls: /);
+    await engine.kill();
+    await engine.start();
+    const second = await post(file.replace('cat /seeded', 'true && cat /seeded'));
+    expect(second).toContain('lines 2\n711 5 6\nchanged\n');
+    expect(cachesThere()).toHaveLength(2);
+    expect(existsSync(join(engine.directory, 'escape'))).toBeFalse();
+  }, 60_000);
+
+  test('builds that lock a cache take turns; those that share it are there together', async () => {
+    const locked = `FROM busybox\nRUN --mount=type=cache,id=lock,sharing=locked,target=/c \
+      set -e; test ! -e /c/busy; touch /c/busy; sleep 0.2; rm /c/busy; echo turn >> /c/log; wc -l < /c/log\n`;
+    const all = await Promise.all([1, 2, 3].map(() => post(locked, { query: '?nocache=1' })));
+    expect(all.map((text) => /(\d)\n ---> /.exec(text)?.[1]).toSorted()).toEqual(['1', '2', '3']);
+    const meet = (own: string, other: string): string =>
+      `FROM busybox\nRUN --mount=type=cache,id=meet,target=/c touch /c/${own}; until test -e /c/${other}; do sleep 0.05; done; echo met\n`;
+    for (const text of await Promise.all([post(meet('a', 'b')), post(meet('b', 'a'))]))
+      expect(text).toContain('met\n');
+  }, 60_000);
+
+  test('tmpfs is bounded, may hold programs, and leaves nothing; sizes that no machine has are refused', async () => {
+    const output = await post(
+      `FROM busybox\nRUN --mount=type=tmpfs,target=/var/t,size=1m cp /bin/busybox /var/t/sh; df -k /var/t | tail -n 1; rm /var/t/sh; printf '#!/bin/sh\\necho ran\\n' > /var/t/p; chmod +x /var/t/p; /var/t/p\nRUN ls /var/t\n`,
+    );
+    expect(output).toMatch(/ENOSPC|No space left/);
+    expect(output).toContain('ran\n');
+    expect(output).toContain('ls: /var/t: No such file or directory');
+    expect(await post('FROM busybox\nRUN --mount=type=tmpfs,target=/t,size=999999999999t true\n')).toMatch(
+      /invalid size/,
+    );
+  }, 60_000);
+
+  test('here-documents run by the program that they name', async () => {
+    const output = await post(
+      `FROM busybox\nRUN <<AWK\n#!/bin/sh -e\necho "$0 $(stat -c %a $0)"; rm $0 2>/dev/null || echo kept\nAWK\nRUN <<"../up"\n#!/bin/cat\nthe text $HOME\n../up\nSHELL ["/bin/sh", "-xc"]\nRUN <<A\necho shell\nA\nRUN ["echo", "exec $HOME"]\n`,
+    );
+    expect(output).toContain('/dev/pipes/AWK 755\nkept\n');
+    expect(output).toContain('#!/bin/cat\nthe text $HOME\n');
+    expect(output).toContain('+ echo shell\n');
+    expect(output).toContain('exec $HOME\n');
+  }, 60_000);
+
+  test('a mount point that is swapped for a link makes the engine touch nothing of the host', async () => {
+    const victim = mkdtempSync(join(tmpdir(), 'silo-victim-'));
+    try {
+      mkdirSync(join(victim, 'deep'));
+      writeFileSync(join(victim, 'deep', 'empty'), '');
+      const output = await post(
+        `FROM busybox\nRUN --mount=type=cache,target=/stub/deep --mount=type=tmpfs,target=/stub/empty mv /stub /moved && ln -s ${victim} /stub && mkdir /kept\nRUN ls -d /moved/* /kept; readlink /stub; rm /stub\n`,
+        { query: '?t=swapped' },
+      );
+      expect(output).toContain(`/kept\n/moved/deep\n/moved/empty\n${victim}\n`);
+      expect(readdirSync(join(victim, 'deep'))).toEqual(['empty']);
+    } finally {
+      rmSync(victim, { recursive: true, force: true });
+    }
+  }, 60_000);
+
+  test('links in a cache lead nowhere, also while another RUN swaps them', async () => {
+    const swapping = post(
+      `FROM busybox\nRUN --mount=type=cache,id=evil,target=/c mkdir -p /c/real && echo inside > /c/real/hostname; touch /c/ready; for i in $(seq 400); do ln -sfn /etc /c/sub; ln -sfn ../../../../../../etc /c/sub; ln -sfn real /c/sub; done\n`,
+      { query: '?nocache=1' },
+    );
+    const looks: string[] = [];
+    for (let round = 0; round < 4; round++)
+      looks.push(
+        await post(
+          `FROM busybox\nRUN --mount=type=cache,id=evil,target=/c until test -L /c/sub; do sleep 0.02; done\nRUN --mount=type=cache,id=evil,source=/sub,target=/x cat /x/hostname; ls /x\n`,
+          { query: '?nocache=1' },
+        ),
+      );
+    await swapping;
+    const host = readFileSync('/etc/hostname', 'utf8').trim();
+    for (const text of looks) {
+      expect(text).toMatch(/inside\nhostname\n|"\/sub": not found/);
+      expect(text).not.toContain(`${host}\n`);
+      expect(text).not.toContain('passwd');
+    }
+  }, 60_000);
+
+  test('a client that leaves gives back what its RUN had', async () => {
+    const leaving = new AbortController();
+    const build = post(
+      `FROM busybox\nRUN --mount=type=cache,id=left,sharing=locked,target=/c --mount=type=tmpfs,target=/t touch /c/begun; sleep 1000\n`,
+      { signal: leaving.signal },
+    ).catch(() => 'left');
+    const begun = (): boolean =>
+      cachesThere().some((name) => existsSync(join(cacheFolder(), name, '_data', 'begun')));
+    while (!begun()) await Bun.sleep(20);
+    leaving.abort();
+    expect(await build).toBe('left');
+    const next = `FROM busybox\nRUN --mount=type=cache,id=left,sharing=locked,target=/c ls /c\n`;
+    expect(await post(next)).toContain('begun\n');
+    expect(await findLeftovers(engine)).toEqual([]);
+  }, 60_000);
+
+  test('an engine that dies with a cache or a private folder half-made leaves nothing of them, and the next build goes on', async () => {
+    const file = `FROM busybox
+RUN echo finished
+RUN --mount=type=cache,id=dying,target=/c <<A
+#!/bin/sh
+echo once >> /c/log; wc -l < /c/log
+A
+`;
+    for (const point of knownFaultPoints().filter((name) => name.startsWith('build.'))) {
+      await engine.kill();
+      await engine.start({ fault: point });
+      for (const name of cachesThere()) expect(name).toMatch(/^[0-9a-f]{32}$/);
+      const pruned = engine.api('POST', '/build/prune').catch(() => undefined);
+      if (!point.endsWith('forgotten')) await pruned;
+      await Promise.race([post(file, { query: '?nocache=1' }).catch(() => ''), engine.died()]);
+      expect([point, await engine.died()]).toEqual([point, 'SIGKILL']);
+    }
+    await engine.start();
+    expect(await findLeftovers(engine)).toEqual([]);
+    const again = await post(file);
+    expect(again).toContain('Using cache');
+    expect(again).toMatch(/^\d$/m);
+    expect(cachesThere()).toHaveLength(1);
+  }, 120_000);
+});
