@@ -232,6 +232,20 @@ describe.skipIf(skipReason !== undefined)('a container with ids of its own', () 
     expect(await warningsOf({ Privileged: true })).toEqual([]);
   });
 
+  test('says whose ids it has, and the engine that containers have their own', async () => {
+    const whose = async (name: string): Promise<unknown> =>
+      (await ask<{ UserNamespace?: unknown }>(engine, 'GET', `/containers/${name}/json`)).UserNamespace;
+    await launch(engine, 'own', { Cmd: ['sleep', '1000'] });
+    await launch(engine, 'hosts', { Cmd: ['sleep', '1000'], HostConfig: { NetworkMode: 'host' } });
+    expect(await whose('own')).toEqual({ Own: true, Reason: '' });
+    expect(await whose('hosts')).toEqual({
+      Own: false,
+      Reason: 'it shares the network namespace of the host',
+    });
+    const { SecurityOptions } = await ask<{ SecurityOptions: string[] }>(engine, 'GET', '/info');
+    expect(SecurityOptions).toContain('name=userns');
+  });
+
   test('refuses what no mode of user namespaces is', async () => {
     for (const UsernsMode of ['none', 'keep-id:uid=0', 'container:'])
       expect(await create(engine, 'wrong', { HostConfig: { UsernsMode } }).catch(String)).toContain(

@@ -1,12 +1,13 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { chownSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ContainerId } from '../../foundation/base/ids.ts';
 import { hostsLine, renderHostsFile } from '../../resources/network/hosts-file.ts';
 import { addressesOf, type Endpoint } from '../../resources/network/network.ts';
 import { readHostResolvConf, renderResolvConf } from '../../resources/network/resolv-conf.ts';
 import type { MountInput } from '../../resources/spec/spec.ts';
 import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
-import { showShifted } from './mount-sources.ts';
 import { hasResolver } from './networking.ts';
 import type { OwnerShift } from './userns/owner-shift.ts';
 import { resolverAddress } from '../../resources/network/resolver/resolver.ts';
@@ -17,27 +18,19 @@ const names = ['hostname', 'hosts', 'resolv.conf'] as const;
 export async function writeEtcFiles(
   context: Context,
   record: ContainerRecord,
-  {
-    endpoints,
-    links,
-    shift,
-  }: { endpoints: readonly Endpoint[]; links: readonly string[]; shift: OwnerShift | undefined },
+  run: { endpoints: readonly Endpoint[]; links: readonly string[]; shift: OwnerShift | undefined },
 ): Promise<MountInput[]> {
   const other = /^container:(.*)$/.exec(record.config.network.mode)?.[1];
   const owner = other === undefined ? record : context.store.get(other);
   const directory = join(context.settings.containersDirectory, owner.id);
   if (owner === record)
     await write(context, directory, record, {
-      endpoints,
+      ...run,
       gateway: context.endpoints.gatewayOf(record.id),
-      links,
     });
-  const shown = shift
-    ? await showShifted(context, record.id, { source: directory, name: 'etc', shift })
-    : directory;
   return names.map((name) => ({
     type: 'bind',
-    source: join(shown, name),
+    source: join(directory, name),
     destination: `/etc/${name}`,
     readonly: false,
     recursive: false,
@@ -53,7 +46,13 @@ async function write(
     endpoints,
     gateway,
     links,
-  }: { endpoints: readonly Endpoint[]; gateway: Endpoint | undefined; links: readonly string[] },
+    shift,
+  }: {
+    endpoints: readonly Endpoint[];
+    gateway: Endpoint | undefined;
+    links: readonly string[];
+    shift: OwnerShift | undefined;
+  },
 ): Promise<void> {
   const contents: Record<(typeof names)[number], string> = {
     hostname: `${record.config.hostname}\n`,
@@ -61,6 +60,23 @@ async function write(
     'resolv.conf': await resolvConf(context, record),
   };
   await Promise.all(names.map((name) => writeFile(join(directory, name), contents[name], { mode: 0o644 })));
+  own(directory, shift?.root ?? hostRoot);
+}
+
+const hostRoot = { uid: 0, gid: 0 };
+
+function own(directory: string, { uid, gid }: { uid: number; gid: number }): void {
+  for (const name of names) chownSync(join(directory, name), uid, gid);
+}
+
+/** After a run with ids of its own, which another container may have next. */
+export function takeBackEtcFiles({ settings }: Pick<Context, 'settings'>, id: ContainerId): void {
+  try {
+    own(join(settings.containersDirectory, id), hostRoot);
+  } catch (error) {
+    // Never written: the run shared another's, or ended before.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }
 
 /** On joining a network while running; what the container itself wrote into the file stays. */

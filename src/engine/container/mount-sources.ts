@@ -13,6 +13,7 @@ import {
   mountOverlay,
   openOverlay,
   unmount,
+  setMountAttributes,
 } from '../../foundation/kernel/mount.ts';
 import { openPlaceBelow } from '../../foundation/kernel/rooted.ts';
 import { isDirectory, knownStatus } from '../../foundation/kernel/stat.ts';
@@ -31,6 +32,8 @@ export interface MountSource {
   /** Of the host. */
   path: string;
   isDirectory: boolean;
+  /** The source is read-only itself: nothing is to be made so. */
+  isReadOnly?: boolean;
 }
 
 /**
@@ -57,11 +60,19 @@ export async function openSources(
       shift && mount.kind !== 'image'
         ? await askHost(mount.source, () => shiftSource(context, record.id, { mount, path, index, shift }))
         : path;
-    sources.set(mount.destination, { path: shown, isDirectory: found?.isDirectory() ?? true });
+    sources.set(mount.destination, {
+      path: shown,
+      isDirectory: found?.isDirectory() ?? true,
+      ...(shown !== path && isReadOnlyAlone(mount) ? { isReadOnly: true } : {}),
+    });
   }
   faultPoint('container.start.pinned');
   return sources;
 }
+
+/** Below the top mounts stay as they are. Runtimes make all of them read-only in a user namespace, whatever they are told (crun 1.8). */
+const isReadOnlyAlone = (mount: ResolvedMount): boolean =>
+  mount.readOnly && mount.readOnlyNonRecursive === true;
 
 async function sourceOf(
   context: Pick<Context, 'layers' | 'snapshots'>,
@@ -76,7 +87,7 @@ async function sourceOf(
   return mount.subpath === undefined ? base : await pin(base, mount.subpath, place);
 }
 
-/** Owners inside are those outside, as users expect it; what cannot be shown so must not appear as nobody's. */
+/** Shows it at a place of ours. Owners inside are those outside, as users expect it; what cannot be shown so must not appear as nobody's. */
 async function shiftSource(
   context: Pick<Context, 'settings'>,
   id: ContainerId,
@@ -90,22 +101,13 @@ async function shiftSource(
       `${mount.source} belongs to ${uid}:${gid}, which is not one of the ids that a container has`,
     );
   const recursive = mount.kind === 'bind' && !mount.nonRecursive;
-  return await showShifted(context, id, { source, name: `${index}.shifted`, shift, recursive });
-}
-
-/** Shows it at a place of ours with the owners of the container. */
-export async function showShifted(
-  context: Pick<Context, 'settings'>,
-  id: ContainerId,
-  request: { source: string; name: string; shift: OwnerShift; recursive?: boolean },
-): Promise<string> {
-  const { source, name, shift, recursive = false } = request;
-  const place = join(placesOf(context, id), name);
+  const place = join(placesOf(context, id), `${index}.shifted`);
   const found = await openPlaceBelow('/', source);
   try {
     await makePlace(found, place);
     const clone = cloneShifted(shift, found, { source, recursive });
     try {
+      if (isReadOnlyAlone(mount)) setMountAttributes(clone, { readOnly: true });
       attachMount(clone, place);
     } finally {
       closeDescriptor(clone);

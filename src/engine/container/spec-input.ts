@@ -173,7 +173,7 @@ function userMounts(record: ContainerRecord, sources: MountSources): MountInput[
       type: 'bind',
       source: source?.path ?? mount.source,
       destination: mount.destination,
-      readonly: mount.readOnly && isShallow ? 'non-recursive' : mount.readOnly,
+      readonly: source?.isReadOnly ? false : mount.readOnly && isShallow ? 'non-recursive' : mount.readOnly,
       ...(nonRecursive ? { recursive: false } : {}),
       ...(mount.propagation ? { propagation: mount.propagation } : {}),
     };

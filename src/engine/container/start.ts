@@ -12,7 +12,7 @@ import { type Context, publish } from './context.ts';
 import { resolveDeviceRequests } from './device-requests.ts';
 import { missingMountPoints } from './mount-points.ts';
 import { closeSources, openSources } from './mount-sources.ts';
-import { writeEtcFiles } from './etc-files.ts';
+import { takeBackEtcFiles, writeEtcFiles } from './etc-files.ts';
 import { findLinked, linkLines, linkVariables, updateLinksTo } from './link-containers.ts';
 import { attachNetwork, reserveNetwork } from './networking.ts';
 import { hasTest } from './health/health-check.ts';
@@ -287,5 +287,6 @@ export async function cleanUpRun(context: Context, id: ContainerId): Promise<voi
   await closeSources(context, id);
   await context.volumeMounts.release(id);
   await unmountRootfs(context, id);
+  if (context.idRanges.of(id)) takeBackEtcFiles(context, id);
   context.idRanges.release(id);
 }

@@ -1,3 +1,4 @@
+import type { UserNamespaceSettings } from '../container/context.ts';
 import type { HostFacts } from './engine.ts';
 import { architecture, engineId, machine, onlineLists, operatingSystem, versionOf } from './host-facts.ts';
 import type { Programs } from './programs.ts';
@@ -12,10 +13,11 @@ export async function gatherHostFacts(
     initBinary: string;
     cgroupVersion: '1' | '2';
     appArmor: boolean;
+    userNamespaces: UserNamespaceSettings;
     now: () => number;
   },
 ): Promise<HostFacts> {
-  const { programs, initBinary, cgroupVersion, appArmor, now } = known;
+  const { programs, initBinary, cgroupVersion, appArmor, userNamespaces, now } = known;
   const [id, system, runtimeVersion, monitorVersion] = await Promise.all([
     engineId(settings.dataRoot),
     operatingSystem(),
@@ -43,10 +45,16 @@ export async function gatherHostFacts(
     ...registryFacts(settings),
     seccompProfile: settings.seccompProfile,
     appArmor,
+    userNamespaces: userNamespaces.mode === 'auto' && userNamespaces.unavailable === undefined,
     cdiSpecDirs: settings.cdiSpecDirs,
     logDriver: settings.logDriver,
     logDrivers: ['journald', 'json-file', 'local', 'none', 'syslog'],
     startedAtMs: now(),
-    warnings: initBinary === '' ? ['no static init found: --init needs the package tini'] : [],
+    warnings: [
+      ...(initBinary === '' ? ['no static init found: --init needs the package tini'] : []),
+      ...(userNamespaces.mode === 'auto' && userNamespaces.unavailable !== undefined
+        ? [`containers have the ids of the host: ${userNamespaces.unavailable}`]
+        : []),
+    ],
   };
 }

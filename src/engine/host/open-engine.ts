@@ -235,6 +235,7 @@ export async function openEngine(
     initBinary,
     cgroupVersion,
     appArmor: security.apparmorProfile !== undefined,
+    userNamespaces,
     now,
   });
   const [host] = await Promise.all([facts, opened.recover()]);

@@ -81,6 +81,8 @@ export interface ContainerInspectJson {
   MountLabel: string;
   ProcessLabel: string;
   AppArmorProfile: string;
+  /** Not Docker's: whose ids the present or last run has, and why when they are the host's. Absent before the first start. */
+  UserNamespace?: { Own: boolean; Reason: string };
   ExecIDs: string[] | null;
   HostConfig: HostConfigJson;
   GraphDriver: GraphDriverJson;

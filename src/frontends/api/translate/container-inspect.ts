@@ -37,6 +37,7 @@ export function toContainerInspect(
     MountLabel: '',
     ProcessLabel: '',
     AppArmorProfile: '',
+    ...userNamespaceOf(record),
     ExecIDs: view.execIds?.length ? [...view.execIds] : null,
     HostConfig: { ...toHostConfigJson(record.config, view.host), Links: toLinks(record) },
     ...toSizeJson(view.size),
@@ -54,6 +55,12 @@ function filesBeside(
   const folder = record.logPath.replace(/[^/]*$/, '');
   const at = (name: string): string => (record.state.status === 'created' ? '' : `${folder}${name}`);
   return { ResolvConfPath: at('resolv.conf'), HostnamePath: at('hostname'), HostsPath: at('hosts') };
+}
+
+function userNamespaceOf({ userNamespace }: ContainerRecord): Pick<ContainerInspectJson, 'UserNamespace'> {
+  if (!userNamespace) return {};
+  const reason = userNamespace.kind === 'own' ? '' : userNamespace.reason;
+  return { UserNamespace: { Own: userNamespace.kind === 'own', Reason: reason } };
 }
 
 /** As Docker shows them, with the names of both. */

@@ -138,6 +138,7 @@ export function toInfoJson(
       [
         ...(host.appArmor ? ['name=apparmor'] : []),
         `name=seccomp,profile=${host.seccompProfile}`,
+        ...(host.userNamespaces ? ['name=userns'] : []),
         ...(host.cgroupVersion === '2' ? ['name=cgroupns'] : []),
       ],
       minor,
