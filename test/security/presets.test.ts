@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ReachJson, SecurityReportJson } from '../../src/foundation/wire/silo/security.ts';
 import { findLeftovers } from '../crash/whole.ts';
 import { skipReason } from '../crash/world.ts';
 import { importServices, missingPrograms, servicesImage } from '../compose/services-image.ts';
@@ -253,6 +254,57 @@ os.read(ready, 1); os.kill(child, signal.SIGTERM); print(os.waitpid(child, 0)[1]
       expect(kills.stdout.trim().split('\n').at(-1)).toBe('37');
     },
   );
+
+  test('doctor --security and inspect --security tell what is wrong with an open container, and what it can reach', async () => {
+    const sleep = { Image: servicesImage, Entrypoint: ['sleep', '1000'] };
+    const socket = `${engine.socket}:/var/run/docker.sock`;
+    const made = await engine.api('POST', '/containers/create?name=open', {
+      ...sleep,
+      HostConfig: { Binds: [socket, '/etc:/host:ro'], PidMode: 'host', CapAdd: ['SYS_PTRACE'] },
+    });
+    const { Warnings } = JSON.parse(made.text) as { Warnings: string[] };
+    expect(Warnings).toContainEqual(
+      expect.stringContaining(`container engine is mounted (${engine.socket})`),
+    );
+    await ask(engine, 'POST', '/containers/open/start');
+    await launch(engine, 'tight', {
+      ...sleep,
+      HostConfig: { ...preset('restricted'), Memory: 64 << 20, PidsLimit: 64 },
+    });
+
+    const told = await engine.silo('doctor', '--security', '--format', 'json');
+    expect(told.code).toBe(1);
+    const { Findings } = JSON.parse(told.stdout) as SecurityReportJson;
+    const of = (id: string) => Findings.find((finding) => finding.Id === id);
+    expect(of('5.32')).toMatchObject({ Status: 'fail', Containers: ['open'] });
+    expect(of('5.16')).toMatchObject({ Status: 'fail', Containers: ['open'] });
+    expect(of('5.6')).toMatchObject({ Status: 'warn', Containers: ['open'] });
+    expect(of('5.4')).toMatchObject({ Status: 'warn', Containers: ['open'] });
+    expect(of('5.11')).toMatchObject({ Status: 'warn', Containers: ['open'] });
+    expect(of('5.22')).toMatchObject({ Status: 'pass', Containers: [] });
+    expect(of('2.7')).toMatchObject({ Status: 'pass' });
+    expect(of('3.16')).toMatchObject({ Status: 'pass', Why: [expect.stringContaining(engine.socket)] });
+    const text = await engine.silo('doctor', '--security');
+    expect([text.code, text.stdout]).toEqual([
+      1,
+      expect.stringMatching(/fail +5\.32[\s\S]*items are as they should be: /),
+    ]);
+
+    const open = await engine.silo('inspect', '--security', 'open');
+    expect(open.stdout).toContain('Reads /etc (at /host).');
+    expect(open.stdout).toContain("A request to the mounted engine's socket.");
+    expect(open.stdout).toContain('CAP_SYS_PTRACE');
+    const tight = JSON.parse(
+      (await engine.silo('inspect', '--security', '--format', 'json', 'tight')).stdout,
+    ) as ReachJson;
+    expect(tight).toMatchObject({ Preset: 'restricted', Running: true });
+    expect(tight.Areas.find(({ Area }) => Area === 'capabilities')).toMatchObject({ Level: 'own' });
+    expect(tight.Areas.find(({ Area }) => Area === 'files')?.Words).toContain(
+      'Its own root file system is read-only.',
+    );
+    const missing = await engine.silo('inspect', '--security', 'nosuch');
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('No such container: nosuch')]);
+  });
 
   test('a malformed seccomp profile is refused with the reason, a sound one holds, and the engine stays', async () => {
     const withProfile = (profile: unknown) => ({ SecurityOpt: [`seccomp=${JSON.stringify(profile)}`] });

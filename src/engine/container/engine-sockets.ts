@@ -1,6 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isKind } from '../../foundation/base/errors.ts';
+import { ownListeners } from '../../foundation/kernel/own-listeners.ts';
 import type { ResolvedMount } from './container.ts';
 import { askHost } from './host-path.ts';
 
@@ -45,8 +46,9 @@ export async function engineSocketsIn(
 async function socketsAt(source: string, known: readonly string[]): Promise<string[]> {
   const real = await realpath(source).catch(() => undefined);
   if (real === undefined) return [];
-  if (socketNames.has(basename(real))) return (await isSocket(real)) ? [real] : [];
-  const below = known.filter((path) => real === '/' || path.startsWith(`${real}/`) || path === real);
+  if (await isSocket(real))
+    return socketNames.has(basename(real)) || ownListeners().sockets.includes(real) ? [real] : [];
+  const below = known.filter((path) => real === '/' || path.startsWith(`${real}/`));
   const there = await Promise.all(below.map(isSocket));
   return below.filter((_, index) => there[index]);
 }

@@ -22,6 +22,7 @@ import type {
 } from '../image/image.ts';
 import type { VolumeTransfers } from './volume-transfers.ts';
 import type { DiskCommands } from './disk.ts';
+import type { SecurityAudit } from './audit/audit.ts';
 import type { OwnProcess } from './own-process.ts';
 
 /** Everything that frontends may call, grouped by who calls it. Made by `openEngine` in `engine/host`. */
@@ -38,6 +39,7 @@ export interface Engine extends AsyncDisposable {
   readonly networks: NetworkQueries;
   readonly volumes: VolumeCommands;
   readonly disk: DiskCommands;
+  readonly audit: SecurityAudit;
   /** Open descriptors and threads of the engine itself. */
   ownProcess(): Promise<OwnProcess>;
   readonly host: HostFacts;

@@ -30,6 +30,8 @@ import { sweepPrivateFolders } from '../build/mounts/private-folder.ts';
 import { sweepSteps } from '../build/solve/step.ts';
 import { createEvents } from '../events/bus.ts';
 import { createImageEngine } from '../image/create-image-engine.ts';
+import { createSecurityAudit } from './audit/audit.ts';
+import { gatherHostSubject } from './audit/host-subject.ts';
 import { createCleaner, watchUses } from './cleaning/cleaner.ts';
 import { createDiskLevel } from './cleaning/disk-level.ts';
 import { openImageUses } from './cleaning/image-uses.ts';
@@ -292,6 +294,17 @@ export async function openEngine(
       events,
     }),
     ownProcess: readOwnProcess,
+    audit: createSecurityAudit({
+      containers: opened.containers,
+      security,
+      engineFolders: [dataRoot, execRoot],
+      host: () =>
+        gatherHostSubject(settings, {
+          appArmor: security.apparmorProfile !== undefined,
+          kernelRelease: host.kernelVersion,
+          userNamespaces: undefined,
+        }),
+    }),
     disk: {
       usage,
       pin(name, pinned) {

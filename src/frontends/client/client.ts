@@ -3,6 +3,7 @@ import type {
   IndexPushBody,
   RegistryManifestJson,
 } from '../../foundation/wire/silo/manifests.ts';
+import type { ReachJson, SecurityReportJson } from '../../foundation/wire/silo/security.ts';
 import type { FsckJson } from '../../foundation/wire/silo/fsck.ts';
 import type {
   ContainerConfigJson,
@@ -335,6 +336,10 @@ export interface SystemCalls {
   df(options?: CallOptions & { types?: readonly string[] }): Promise<SystemDfJson>;
   /** Ours: what records and disk do not agree on. */
   fsck(options?: CallOptions & { repair?: boolean; images?: boolean }): Promise<FsckJson>;
+  /** Ours: the engine, its host and its containers, judged. */
+  security(options?: CallOptions): Promise<SecurityReportJson>;
+  /** Ours: what a container can reach. */
+  reachOf(container: string, options?: CallOptions): Promise<ReachJson>;
   /** Resolves when the daemon has subscribed. */
   events(
     options?: CallOptions & { since?: string; until?: string; filters?: Filters },

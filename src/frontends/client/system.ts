@@ -18,6 +18,13 @@ export function createSystemCalls(transport: Transport, apiVersion: () => Promis
       }),
     fsck: ({ repair, images, signal } = {}) =>
       transport.json({ method: 'POST', path: '/silo/fsck', query: { repair, images }, signal }),
+    security: ({ signal } = {}) => transport.json({ method: 'GET', path: '/silo/security', signal }),
+    reachOf: (container, { signal } = {}) =>
+      transport.json({
+        method: 'GET',
+        path: `/silo/containers/${encodeURIComponent(container)}/security`,
+        signal,
+      }),
     async events({ since, until, filters, signal } = {}) {
       const { body } = await transport.send({
         method: 'GET',

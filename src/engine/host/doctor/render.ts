@@ -1,3 +1,4 @@
+import { wrapWords } from '../../../foundation/base/wrap-words.ts';
 import type { Finding, FindingStatus } from './finding.ts';
 
 const colours: Record<FindingStatus, number> = { ok: 32, note: 36, warning: 33, problem: 31 };
@@ -31,11 +32,11 @@ function renderFinding(finding: Finding, { colour, width }: { colour: boolean; w
   const label = paint(status.padEnd(statusWidth), colours[status], colour);
   const indent = ' '.repeat(statusWidth);
   const room = width - statusWidth;
-  const [first = '', ...more] = wrap(title, room);
+  const [first = '', ...more] = wrapWords(title, room);
   const lines = [`${label}${first}`, ...more.map((line) => indent + line)];
   if (status === 'ok') return lines;
   const dim = (line: string): string => indent + paint(line, 2, colour);
-  return [...lines, ...wrap(why, room).map(dim), ...fix.map((command) => `${indent}→ ${command}`)];
+  return [...lines, ...wrapWords(why, room).map(dim), ...fix.map((command) => `${indent}→ ${command}`)];
 }
 
 function summary(findings: readonly Finding[]): string {
@@ -59,17 +60,4 @@ export function renderJson(findings: readonly Finding[]): string {
 
 function paint(text: string, code: number, colour: boolean): string {
   return colour ? `\u001b[${code}m${text}\u001b[0m` : text;
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = '';
-    }
-    line += line === '' ? word : ` ${word}`;
-  }
-  return [...lines, line];
 }

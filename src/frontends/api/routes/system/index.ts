@@ -8,6 +8,7 @@ import { checkDisk } from './fsck.ts';
 import { streamEvents } from './events.ts';
 import { showInfo } from './info.ts';
 import { ping } from './ping.ts';
+import { auditSecurity, showReach } from './security.ts';
 import { unsupportedRoutes } from './unsupported.ts';
 import { showVersion } from './version.ts';
 
@@ -21,6 +22,8 @@ export function systemRoutes(engine: Engine, build: BuildVersion): Route[] {
     diskUsage(engine),
     showDisk(engine),
     checkDisk(engine),
+    auditSecurity(engine),
+    showReach(engine),
     streamEvents(engine),
     ...unsupportedRoutes(),
   ];
