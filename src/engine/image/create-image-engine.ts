@@ -1,5 +1,8 @@
 import { bootstrapImage } from './bootstrap/bootstrap.ts';
 import { assembleImages } from './assemble/assemble.ts';
+import { bundleLayers } from './assemble/bundle.ts';
+import { restoreImage } from './assemble/restore.ts';
+import { createSource } from './assemble/source.ts';
 import { composeImage } from './compose.ts';
 import { createContext, type ImageDeps } from './context.ts';
 import { describeImage, listManifests } from './describe.ts';
@@ -71,6 +74,9 @@ export function createImageEngine(deps: ImageDeps): ImageEngine {
     sweep: () => sweep(context),
     check: (options) => checkImages(context, options),
     compose: (request) => composeImage(context, request),
+    restore: (request) => restoreImage(context, request),
+    bundle: (request) => bundleLayers(context, request),
+    documents: (origin) => createSource(context, origin),
     tree: (id, signal) => imageTree(context, id, signal),
     assemble: (request) => assembleImages(context, request),
     bootstrap: (request) => bootstrapImage(context, request),

@@ -1,10 +1,14 @@
 import type { Readable } from 'node:stream';
 import type { Damage, MoveAside } from '../../foundation/base/damage.ts';
 import type { Descriptor, Platform } from '../../foundation/oci/descriptor.ts';
-import type { ChainId, Digest, ImageId } from '../../foundation/oci/digest.ts';
+import type { ChainId, DiffId, Digest, ImageId } from '../../foundation/oci/digest.ts';
 import type { ImageConfig, ImageRunConfig } from '../../foundation/oci/image-config.ts';
 import type { Reference } from '../../foundation/oci/reference.ts';
-import type { FoundRepository, RegistryCredentials } from '../../resources/distribution/distribution.ts';
+import type {
+  FetchedManifest,
+  FoundRepository,
+  RegistryCredentials,
+} from '../../resources/distribution/distribution.ts';
 
 /**
  * Images: names that point at manifests, whose configuration and layers are in the stores.
@@ -308,6 +312,15 @@ export interface ImageAssembly {
    * points at it until `publish`; the images and what was made stay until it is disposed.
    */
   assemble(request: AssembleRequest): Promise<ImageSet>;
+  /**
+   * An image without a name, made of layers by their diff ids; those that are not here are brought, and compared with both digests. Not-found when one is
+   * nowhere.
+   */
+  restore(request: RestoreRequest): Promise<ImageRecord>;
+  /** Layers of images under one manifest that is no image, with a document about them. Held until it is disposed. */
+  bundle(request: BundleRequest): Promise<LayerBundle>;
+  /** Documents that lie at an origin, compared with their digests. */
+  documents(origin: ContentOrigin): OriginDocuments;
   /** The image's files as a tar. */
   tree(id: ImageId, signal?: AbortSignal): AsyncGenerator<Uint8Array>;
 }
@@ -341,6 +354,43 @@ export interface AssembledImage {
   descriptorAnnotations?: Readonly<Record<string, string>>;
   /** Statements (in-toto) about the image, once its manifest is known. They stand in the index as BuildKit's do. */
   attest?: (manifest: Descriptor) => Promise<readonly Statement[]>;
+}
+
+/** Where content comes from that was no image's here: a repository, or the files of an OCI image layout. */
+export type ContentOrigin =
+  | { kind: 'registry'; reference: Reference; isInsecure: boolean; credentials?: RegistryCredentials }
+  | { kind: 'folder'; open: (path: string) => Promise<Readable | undefined> };
+
+export interface OriginDocuments {
+  root(signal: AbortSignal): Promise<FetchedManifest>;
+  manifest(descriptor: Descriptor, signal: AbortSignal): Promise<FetchedManifest>;
+  small(descriptor: Descriptor, limitBytes: number, signal: AbortSignal): Promise<Uint8Array>;
+}
+
+export interface RestoreRequest {
+  /** Lowest first. Without a descriptor it has to be here. */
+  layers: readonly { diffId: DiffId; descriptor?: Descriptor }[];
+  config: Omit<ImageConfig, 'rootfs'>;
+  from: ContentOrigin;
+  signal?: AbortSignal;
+}
+
+export interface BundleRequest {
+  images: readonly ImageId[];
+  /** Layers, by chain id, that are left out. */
+  without: ReadonlySet<ChainId>;
+  layers: LayerForm;
+  configType: string;
+  /** The document, once it is known which layer stands at which place of the manifest. */
+  config: (placeOf: (chainId: ChainId) => number | undefined) => Uint8Array;
+  signal?: AbortSignal;
+}
+
+export interface LayerBundle extends AsyncDisposable {
+  readonly root: Descriptor;
+  push(request: Omit<PushRequest, 'platform'> & { isInsecure?: boolean }): Promise<void>;
+  /** An OCI image layout: blobs first, `index.json` behind them. */
+  archive(signal?: AbortSignal): AsyncGenerator<Uint8Array>;
 }
 
 export interface Statement {
