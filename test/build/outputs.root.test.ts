@@ -7,7 +7,6 @@ import { produce } from '../../src/engine/build/output/produce.ts';
 import type { BuildOutput, PlatformResult } from '../../src/engine/build/output/output.ts';
 import type { BuildRequest } from '../../src/engine/build/solve/types.ts';
 import { archiveContext } from '../../src/engine/build/solve/types.ts';
-import { createTarReader } from '../../src/foundation/archive/tar-reader.ts';
 import type { TarEntry } from '../../src/foundation/archive/tar-entry.ts';
 import { hostPlatform, parsePlatform } from '../../src/foundation/oci/platform.ts';
 import { sha256 } from '../../src/foundation/oci/digest.ts';
@@ -16,6 +15,7 @@ import { openImages, type OpenImages } from '../images/open-images.ts';
 import { imageOf, layerOf, referenceIn } from '../images/samples.ts';
 import { type HostileRegistry, startHostileRegistry } from '../registry/hostile-registry.ts';
 import { tarOf } from '../registry/sample-image.ts';
+import { readTar } from './read-tar.ts';
 
 const noAttestations = () => undefined;
 
@@ -261,19 +261,3 @@ describe('outputs of a build', () => {
     expect(() => at.images.resolve(formatReference(name))).toThrow('No such image');
   });
 });
-
-function readTar(bytes: Buffer): Map<string, { entry: TarEntry; content: Buffer }> {
-  const found = new Map<string, { entry: TarEntry; content: Buffer }>();
-  let current = '';
-  const reader = createTarReader({
-    entry(entry) {
-      current = entry.name;
-      found.set(current, { entry, content: Buffer.alloc(entry.size) });
-    },
-    data: (piece, position) => void piece.copy(found.get(current)?.content ?? Buffer.alloc(0), position),
-    end: () => undefined,
-  });
-  reader.push(bytes);
-  reader.finish();
-  return found;
-}

@@ -104,10 +104,10 @@ export function readCache(bytes: Uint8Array, descriptors: readonly Descriptor[])
     return {
       layers: pick(layers, source.integers('layers', manifestLimits.layers)),
       config: {
+        ...(created === undefined ? {} : { created }),
         architecture: source.string('architecture') ?? '',
         os: source.string('os') ?? '',
         ...(variant === undefined ? {} : { variant }),
-        ...(created === undefined ? {} : { created }),
         config: {},
         history: pick(history, source.integers('history', limits.perImage)),
       },

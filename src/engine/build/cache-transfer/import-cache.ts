@@ -2,7 +2,7 @@ import { isKind, toSiloError } from '../../../foundation/base/errors.ts';
 import type { Digest, ImageId } from '../../../foundation/oci/digest.ts';
 import { manifestLimits, parseManifest, parseManifestDocument } from '../../../foundation/oci/manifest.ts';
 import { isManifestType } from '../../../foundation/oci/media-types.ts';
-import { familiarName } from '../../../foundation/oci/reference.ts';
+import { familiarName, formatReference } from '../../../foundation/oci/reference.ts';
 import type { ContentOrigin, OriginDocuments } from '../../image/image.ts';
 import type { BuildDeps, BuildRequest } from '../solve/types.ts';
 import type { CacheImport } from './cache-transfer.ts';
@@ -10,6 +10,8 @@ import { type CachedImage, cacheConfigType, inlineCacheKey, type ReadCache, read
 
 /** What other builds say that they came to. It counts for this build alone. */
 export interface ImportedCache {
+  /** Who says so: the registries' names, and the contents of folders. */
+  domain: string;
   findAlias(origin: Digest): Digest | undefined;
   /** The image of a key; its layers are brought now. Undefined when no cache has it, or it cannot be had. */
   bring(key: Digest, signal: AbortSignal): Promise<ImageId | undefined>;
@@ -30,9 +32,10 @@ export async function openImports(
     imports.map(async (each, place) => {
       const origin = originOf(request, each, place);
       try {
-        const caches = await readCaches(deps.images.documents(origin), signal);
+        const { caches, digest } = await readCaches(deps.images.documents(origin), signal);
         if (caches.length === 0) warn(request, each, 'it has no cache of a build');
-        return caches.map((cache) => ({ cache, origin }));
+        const name = each.type === 'registry' ? formatReference(each.reference) : digest;
+        return caches.map((cache) => ({ cache, origin, name }));
       } catch (error) {
         if (signal.aborted) throw error;
         warn(request, each, toSiloError(error).message);
@@ -41,6 +44,7 @@ export async function openImports(
     }),
   );
   const sources = opened.flat();
+  if (sources.length === 0) return undefined;
   const brought = new Map<Digest, Promise<ImageId | undefined>>();
   const bring = async (key: Digest, stop: AbortSignal): Promise<ImageId | undefined> => {
     for (const { cache, origin } of sources) {
@@ -52,6 +56,7 @@ export async function openImports(
     return undefined;
   };
   return {
+    domain: [...new Set(sources.map(({ name }) => name))].sort().join(' '),
     findAlias: (origin) => sources.map(({ cache }) => cache.aliases.get(origin)).find(Boolean),
     bring(key, stop) {
       const found = brought.get(key) ?? bring(key, stop);
@@ -81,10 +86,14 @@ function warn({ onProgress }: BuildRequest, each: CacheImport, reason: string): 
   });
 }
 
-async function readCaches(documents: OriginDocuments, signal: AbortSignal): Promise<ReadCache[]> {
-  const root = await documents.root(signal);
-  const document = parseManifestDocument(root.bytes, root.mediaType);
-  if (document.kind === 'manifest') return await readManifestCache(documents, root.bytes, signal);
+async function readCaches(
+  documents: OriginDocuments,
+  signal: AbortSignal,
+): Promise<{ caches: ReadCache[]; digest: Digest }> {
+  const { bytes: whole, mediaType: type, digest } = await documents.root(signal);
+  const document = parseManifestDocument(whole, type);
+  if (document.kind === 'manifest')
+    return { caches: await readManifestCache(documents, whole, signal), digest };
   const caches: ReadCache[] = [];
   const entries = document.index.manifests.filter(({ mediaType }) => isManifestType(mediaType));
   for (const entry of entries.slice(0, mostManifests)) {
@@ -92,7 +101,7 @@ async function readCaches(documents: OriginDocuments, signal: AbortSignal): Prom
     const { bytes } = await documents.manifest(entry, signal);
     caches.push(...(await readManifestCache(documents, bytes, signal)));
   }
-  return caches;
+  return { caches, digest };
 }
 
 async function readManifestCache(

@@ -27,7 +27,13 @@ export function restoreImage(context: Context, request: RestoreRequest): Promise
         code: 'layer-missing',
       });
     });
-    const config: ImageConfig = { ...request.config, rootfs: { type: 'layers', diff_ids: diffIds } };
+    const { history, ...others } = request.config;
+    // In the order in which a step's is written: the same image then has the same id.
+    const config: ImageConfig = {
+      ...others,
+      rootfs: { type: 'layers', diff_ids: diffIds },
+      ...(history ? { history } : {}),
+    };
     const stored = await storeDocument(context, lease, config);
     const manifest = manifestOf(
       { mediaType: mediaTypes.ociConfig, digest: stored.digest, size: stored.bytes.byteLength },
