@@ -24,6 +24,7 @@ import { createOciDriver } from '../../resources/runtime/oci/driver.ts';
 import { openSnapshots } from '../../resources/snapshot/snapshots.ts';
 import { openVolumes } from '../../resources/volume/volumes.ts';
 import { type ContainerEngine, createContainerEngine } from '../container/container-engine.ts';
+import { createHttpSource } from '../build/sources/http-source.ts';
 import { createBuilds } from '../build/solve/build.ts';
 import { openCacheMounts } from '../build/mounts/cache-mounts.ts';
 import { sweepPrivateFolders } from '../build/mounts/private-folder.ts';
@@ -263,6 +264,7 @@ export async function openEngine(
     changes,
     files,
     layers: snapshots.layers,
+    http: createHttpSource({ transport, database, now }),
     database,
     directory: at('tmp'),
     log,

@@ -3,6 +3,7 @@ import type { ImageRunConfig } from '../../../foundation/oci/image-config.ts';
 import type { Add, Copy, HereDocument, Run } from '../language/instruction.ts';
 import { resolveMount } from '../language/mount.ts';
 import type { Mount } from '../language/mount.ts';
+import { fileNameOf, isGit, isWeb } from '../sources/addresses.ts';
 import { contentWord } from '../language/stages/expanded-words.ts';
 import type { StageScope } from '../language/stages/scope.ts';
 import { faultAt } from '../language/text/fault.ts';
@@ -110,16 +111,16 @@ function sourceOf(
   const pinned = checksum === undefined ? {} : { checksum };
   const { keepGitDir } = instruction;
   if (isGit(text)) return { input: around.add({ kind: 'git', url: text, keepGitDir, ...pinned }), path: '/' };
-  if (/^https?:\/\//i.test(text))
-    return { input: around.add({ kind: 'http', url: text, ...pinned }), path: '/' };
+  if (isWeb(text))
+    return { input: around.add({ kind: 'http', url: text, ...pinned }), path: literally(fileNameOf(text)) };
   return { input: around.origin(undefined, true), path: text };
 }
 
-/** `git@host:path`, `git://`, `ssh://`, and web addresses whose path ends in `.git`. */
-const isGit = (text: string): boolean =>
-  /^(?:git|ssh):\/\//i.test(text) ||
-  /^git@[^/:]+:/.test(text) ||
-  /^https?:\/\/[^#?]*\.git(?:#|$)/i.test(text);
+/** A name, whatever it holds, as a source. */
+const literally = (name: string): string =>
+  Buffer.from(name, 'latin1')
+    .toString()
+    .replace(/[*?[\\]/g, '\\$&');
 
 /** The slash at the end stays: it says that a folder is meant. */
 function destinationOf(text: string, config: ImageRunConfig): string {

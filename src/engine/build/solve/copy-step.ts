@@ -1,19 +1,17 @@
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
-import { invalid, SiloError } from '../../../foundation/base/errors.ts';
+import { invalid } from '../../../foundation/base/errors.ts';
 import { joinPath } from '../../../foundation/archive/byte-path.ts';
-import { decompress } from '../../../foundation/archive/compression.ts';
-import { createTarReader } from '../../../foundation/archive/tar-reader.ts';
-import { blockSize, isZeroBlock } from '../../../foundation/archive/tar-header.ts';
 import { type ImageId, sha256 } from '../../../foundation/oci/digest.ts';
 import { resolveUser } from '../../../resources/spec/users.ts';
 import { canonical } from '../graph/graph.ts';
 import type { CopyVertex } from '../graph/vertex.ts';
+import { isTar } from '../sources/remote-context.ts';
 import type { BuildCache } from './cache.ts';
 import { layerOf, type Member } from './copy-layer.ts';
 import { parseMode } from './mode-words.ts';
 import { openRootView, type RootView } from './root-view.ts';
-import { type Selected, toBytes } from './select.ts';
+import { type Selected, toBytes, walk } from './select.ts';
 import { digestOfFiles } from './selection.ts';
 import { commitStep, composeStep, filesOnly, withContainer } from './step.ts';
 import { newFolder } from './tree.ts';
@@ -142,6 +140,26 @@ export async function runFolder(
   return await composeStep(deps, { base, layer, title, signal });
 }
 
+/** All files of a tree as a root. */
+export function rootOfTree(
+  deps: BuildDeps,
+  { tree, title, signal }: { tree: Tree; title: string; signal: AbortSignal | undefined },
+): Promise<ImageId> {
+  const top: Place = { folder: '', into: true, exists: true };
+  const whole = {
+    tree,
+    isLocal: true,
+    name: '',
+    path: '',
+    entry: newFolder,
+    below: () => walk(tree, '', {}),
+  };
+  const parent = { uid: 0, gid: 0, mtimeSec: 0 };
+  const files = membersOf(whole, top, (entry) => ({ ...entry, uid: 0, gid: 0 }));
+  const layer = layerOf(files, { base: undefined, parent, signal });
+  return composeStep(deps, { base: undefined, layer, title, signal });
+}
+
 /** Where things go. */
 interface Place {
   /** Links of the base are followed. */
@@ -230,22 +248,7 @@ function memberOf({ name, data }: CopyVertex['contents'][number], place: Place, 
 
 /** Whether ADD unpacks it: by what it holds, not by its name. */
 async function isArchive({ unpack }: CopyVertex, { entry, tree, isLocal }: Source): Promise<boolean> {
-  if (unpack === 'never' || (unpack === 'local' && !isLocal)) return false;
+  if (unpack === 'never' || (unpack === 'local' && (!isLocal || tree.isFetched))) return false;
   if (entry.type !== 'file' || entry.size < 20) return false;
-  try {
-    const head: Buffer[] = [];
-    let length = 0;
-    for await (const piece of decompress(tree.read(entry))) {
-      head.push(piece);
-      length += piece.length;
-      if (length >= blockSize) break;
-    }
-    const block = Buffer.concat(head).subarray(0, blockSize);
-    if (block.length < blockSize || isZeroBlock(block, 0)) return false;
-    createTarReader({ entry: () => undefined, data: () => undefined, end: () => undefined }).push(block);
-    return true;
-  } catch (error) {
-    if (error instanceof SiloError && error.kind === 'corrupt') return false;
-    throw error;
-  }
+  return await isTar(tree.read(entry));
 }

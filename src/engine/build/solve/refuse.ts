@@ -1,11 +1,11 @@
-import { forbidden, unsupported } from '../../../foundation/base/errors.ts';
+import { forbidden, invalid } from '../../../foundation/base/errors.ts';
 import type { Graph } from '../graph/graph.ts';
-import type { ExecVertex, Vertex, VertexId } from '../graph/vertex.ts';
+import type { ExecVertex, VertexId } from '../graph/vertex.ts';
 import { parseMode } from './mode-words.ts';
 import type { BuildRequest } from './types.ts';
 
 /**
- * Kind `unsupported` for work that cannot be done here yet, `forbidden` for what a Dockerfile may not decide alone: before anything is run, and with the
+ * Kind `invalid` for words that nothing can be made of, `forbidden` for what a Dockerfile may not decide alone: before anything is run, and with the
  * line that wants it.
  */
 export function refuseUnknown(
@@ -20,12 +20,11 @@ export function refuseUnknown(
             code: word === 'network.host' ? 'build-host-network' : 'build-not-allowed',
             hint: `whoever starts the build allows it: silo build --allow ${word}`,
           });
-    const what = unknownOf(vertex);
-    if (what === undefined) continue;
-    throw unsupported(`${placeOf(places, vertices, id)}${what} is not supported yet`, {
-      code: 'build-unsupported',
-      hint: 'docs/build.md says what can be built',
-    });
+    if (vertex.kind === 'copy' && vertex.chmod !== undefined && !parseMode(vertex.chmod))
+      throw invalid(
+        `${placeOf(places, vertices, id)}invalid chmod parameter ${JSON.stringify(vertex.chmod.slice(0, 60))}`,
+        { code: 'bad-chmod', hint: 'write octal digits, as 644, or words, as u+rwX,go-w' },
+      );
   }
 }
 
@@ -40,28 +39,6 @@ const isAllowed = (word: string, { network, allow = [] }: Pick<BuildRequest, 'ne
   allow.includes(word) ||
   (word === 'network.host' && network === 'host') ||
   (word.startsWith('device=') && allow.includes('device'));
-
-function unknownOf(vertex: Vertex): string | undefined {
-  switch (vertex.kind) {
-    case 'exec':
-      return undefined;
-    case 'http':
-      return `ADD ${vertex.url.slice(0, 200)}: a source on the network`;
-    case 'git':
-      return `ADD ${vertex.url.slice(0, 200)}: a git repository`;
-    case 'context':
-      return undefined;
-    case 'copy':
-      return vertex.chmod === undefined || parseMode(vertex.chmod)
-        ? undefined
-        : `--chmod=${vertex.chmod.slice(0, 60)}: a mode that is neither octal nor words as u+rwX,go-w`;
-    case 'scratch':
-    case 'image':
-    case 'folder':
-    case 'meta':
-      return undefined;
-  }
-}
 
 /** Sources have no place of their own: the line is of who takes them. */
 function placeOf(places: Graph['places'], vertices: Graph['vertices'], id: VertexId): string {

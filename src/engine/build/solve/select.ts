@@ -89,7 +89,7 @@ interface Folder {
 }
 
 /** All that is wanted below a directory. A folder that is not wanted itself comes before the first thing in it that is. */
-function* walk(
+export function* walk(
   tree: Tree,
   top: string,
   { include, exclude }: Wanted,

@@ -7,7 +7,7 @@ import type { Lowered } from '../graph/lower.ts';
 import type { CopyVertex, Vertex, VertexId } from '../graph/vertex.ts';
 import { isSource, type Origins } from '../sources/origins.ts';
 import type { BuildCache } from './cache.ts';
-import { runCopy, runFolder } from './copy-step.ts';
+import { rootOfTree, runCopy, runFolder } from './copy-step.ts';
 import type { Source } from './copy-step.ts';
 import { runExec } from './exec-step.ts';
 import { digestOf, mustSelect, type Place } from './selection.ts';
@@ -66,10 +66,17 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
 
   const valueOf = async (part: KeyPart, vertex: Vertex, id: VertexId): Promise<string> => {
     if (part.kind === 'resolved')
-      return vertex.kind === 'image' ? await imageOf(vertex.reference) : part.name;
+      return isSource(vertex)
+        ? ((await origins.identity(vertex)) ??
+            (await digestOf(await placeOf(id, titleOf(id)), ['/'], { signal })))
+        : vertex.kind === 'image'
+          ? await imageOf(vertex.reference)
+          : part.name;
     const input = vertexOf(part.input);
     if (part.kind === 'content' && isSource(input)) {
       const { paths, exclude } = part;
+      const identity = await origins.identity(input);
+      if (identity !== undefined) return sha256(canonical({ identity, paths, exclude }));
       const parents = vertex.kind === 'copy' && vertex.parents;
       return await digestOf(await placeOf(part.input, titleOf(id)), paths, { exclude, parents, signal });
     }
@@ -133,7 +140,7 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
       case 'context':
       case 'http':
       case 'git':
-        throw new TypeError(`a ${vertex.kind} is no root`);
+        return await rootOfTree(deps, { tree: await origins.tree(vertex), title: `FROM ${id}`, signal });
     }
   };
 

@@ -31,6 +31,8 @@ export interface Tree extends AsyncDisposable {
   /** What a directory holds, in the order of the bytes. */
   names(folder: string): readonly string[];
   read(entry: TreeEntry): AsyncGenerator<Buffer>;
+  /** It came from an address: archives in it are not unpacked unless that is wanted. */
+  readonly isFetched?: boolean;
   /** The digest of a file's content where the entry does not have it. */
   digest?(entry: TreeEntry): Promise<string>;
 }
@@ -56,6 +58,7 @@ export async function readTree(archive: AsyncIterable<Uint8Array>, options: Tree
   const file = await open(options.path, 'wx+', 0o600);
   try {
     const index = createIndex(options.what);
+    let closing: Promise<void> | undefined;
     let last = { at: 0, bytes: Buffer.alloc(0) };
     /** Contents lie in the order in which they are mostly read: one read serves many small files. */
     const window = async (at: number, most: number): Promise<Buffer> => {
@@ -97,7 +100,7 @@ export async function readTree(archive: AsyncIterable<Uint8Array>, options: Tree
           yield piece;
         }
       },
-      [Symbol.asyncDispose]: () => file.close(),
+      [Symbol.asyncDispose]: () => (closing ??= file.close()),
     });
   } catch (error) {
     await file.close();

@@ -23,6 +23,7 @@ import type { Attestation, BuildOutput, BuildResult, OutputAnnotation } from '..
 import type { ContextStore } from '../contexts/context-store.ts';
 import type { CacheMount, CacheMounts } from '../mounts/cache-mounts.ts';
 import type { Span } from '../language/text/span.ts';
+import type { HttpSource } from '../sources/http-source.ts';
 import { readTree, type Tree, type TreeOptions } from './tree.ts';
 
 /** Builds images from Dockerfiles. */
@@ -178,6 +179,7 @@ export interface BuildDeps {
   caches: CacheMounts;
   /** Where the layers of images are, for reading. */
   layers: Pick<LayerStore, 'find'>;
+  http: HttpSource;
   database: Database;
   /** For spooled files; emptied when the engine starts. */
   directory: string;

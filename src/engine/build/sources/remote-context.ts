@@ -1,0 +1,65 @@
+import { isKind, SiloError } from '../../../foundation/base/errors.ts';
+import { decompress } from '../../../foundation/archive/compression.ts';
+import { blockSize, isZeroBlock } from '../../../foundation/archive/tar-header.ts';
+import { createTarReader } from '../../../foundation/archive/tar-reader.ts';
+import { find, walk } from '../solve/select.ts';
+import { newFolder, readTree, type Tree, type TreeEntry, type TreeOptions, treeOver } from '../solve/tree.ts';
+import { ignoreFileNames, parseIgnoreFile } from '../language/ignore/ignore.ts';
+import { sourceLimits } from '../language/text/limits.ts';
+
+/** Whether bytes are a tar, plain or compressed: by what they are, not by a name. */
+export async function isTar(bytes: AsyncIterable<Uint8Array>): Promise<boolean> {
+  try {
+    const head: Buffer[] = [];
+    let length = 0;
+    for await (const piece of decompress(bytes)) {
+      head.push(piece);
+      length += piece.length;
+      if (length >= blockSize) break;
+    }
+    const block = Buffer.concat(head).subarray(0, blockSize);
+    if (block.length < blockSize || isZeroBlock(block, 0)) return false;
+    createTarReader({ entry: () => undefined, data: () => undefined, end: () => undefined }).push(block);
+    return true;
+  } catch (error) {
+    if (error instanceof SiloError && isKind(error, 'corrupt')) return false;
+    throw error;
+  }
+}
+
+/** A context that is one fetched file: what is in it when it is an archive, or a Dockerfile alone. */
+export async function contextOfFile(fetched: Tree, name: string, spool: TreeOptions): Promise<Tree> {
+  const entry = fetched.get(name);
+  if (!entry) throw new TypeError('a fetched tree holds its file');
+  if (await isTar(fetched.read(entry))) {
+    const tree = await readTree(fetched.read(entry), spool);
+    return { ...tree, isFetched: true };
+  }
+  const entries = new Map<string, TreeEntry>([
+    ['', newFolder],
+    ['Dockerfile', entry],
+  ]);
+  return await treeOver(entries, {
+    read: () => fetched.read(entry),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  });
+}
+
+/** What nobody filtered before: the context's own `.dockerignore` counts here. */
+export async function withoutIgnored(tree: Tree, dockerfile: string): Promise<Tree> {
+  for (const name of ignoreFileNames(dockerfile)) {
+    const entry = find(tree, name);
+    if (entry?.type !== 'file' || entry.size > sourceLimits.bytes) continue;
+    const pieces: Buffer[] = [];
+    for await (const piece of tree.read(entry)) pieces.push(piece);
+    const exclude = parseIgnoreFile(Buffer.concat(pieces).toString(), name);
+    const entries = new Map<string, TreeEntry>([['', tree.get('') ?? newFolder]]);
+    for (const [path, each] of walk(tree, '', { exclude })) entries.set(path, each);
+    for (const kept of [dockerfile, '.dockerignore']) {
+      const own = tree.get(kept);
+      if (own?.type === 'file') entries.set(kept, own);
+    }
+    return { ...tree, ...(await treeOver(entries, tree)) };
+  }
+  return tree;
+}

@@ -1,0 +1,219 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { join, normalize } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { archive, member, output } from '../../src/foundation/archive/tar-fixtures.ts';
+import { skipReason } from '../crash/world.ts';
+import { startEngine, type TestEngine } from '../e2e/harness.ts';
+import { bootstrapBusybox } from '../e2e/objects.ts';
+
+if (skipReason) console.log(`skipped: sources of builds: ${skipReason}`);
+
+describe.skipIf(skipReason !== undefined)('sources of builds', () => {
+  let engine: TestEngine;
+  let server: Server;
+  let at = '';
+  let builds = 0;
+  /** What the server was asked, in order, since it was last looked at. */
+  let asked: string[] = [];
+  const answers = new Map<string, (request: IncomingMessage, response: ServerResponse) => void>();
+  let repository = '';
+  let commit = '';
+  const git = (...args: string[]): string =>
+    output('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', '-c', 'commit.gpgsign=false', ...args], {
+      cwd: repository,
+    }).toString();
+
+  beforeAll(async () => {
+    engine = await startEngine();
+    await bootstrapBusybox(engine);
+    repository = join(engine.directory, 'repository');
+    mkdirSync(join(repository, 'sub/deep'), { recursive: true });
+    writeFileSync(join(repository, 'Dockerfile'), 'FROM busybox\nCOPY . /to/\n');
+    writeFileSync(join(repository, 'file'), 'main\n');
+    writeFileSync(join(repository, '.gitattributes'), 'file export-ignore\n');
+    writeFileSync(join(repository, 'sub/Dockerfile'), 'FROM busybox\nCOPY . /to/\n');
+    writeFileSync(join(repository, 'sub/run.sh'), '#!/bin/sh\n', { mode: 0o755 });
+    symlinkSync('../../../../etc/passwd', join(repository, 'sub/deep/link'));
+    git('init', '--quiet', '--initial-branch=main', '.');
+    git('add', '.');
+    git('commit', '--quiet', '-m', 'one', '--date=2001-01-01T00:00:00Z');
+    git('tag', '-a', 'v1', '-m', 'v1');
+    commit = git('rev-parse', 'HEAD').trim();
+    writeFileSync(join(repository, 'file'), 'later\n');
+    git('commit', '--quiet', '-a', '-m', 'two');
+    git('update-server-info');
+    server = createServer((request, response) => {
+      const path = new URL(request.url ?? '', 'http://x').pathname;
+      asked.push(`${request.method} ${path}`);
+      const answer = answers.get(path);
+      if (answer) return answer(request, response);
+      const found = /^\/r\.git(\/.*)$/.exec(path)?.[1];
+      if (found === undefined) return void response.writeHead(404).end();
+      readFile(join(repository, '.git', normalize(found))).then(
+        (bytes) => response.end(bytes),
+        () => response.writeHead(404).end(),
+      );
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    at = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  }, 60_000);
+  afterAll(async () => {
+    server.closeAllConnections();
+    server.close();
+    await engine[Symbol.asyncDispose]();
+  }, 60_000);
+
+  async function build(dockerfile: string, query = ''): Promise<{ name: string; text: string }> {
+    const name = `sourced:${builds++}`;
+    const response = await fetch(`http://localhost/build?t=${name}${query}`, {
+      method: 'POST',
+      unix: engine.socket,
+      body:
+        dockerfile === '' ? Buffer.alloc(0) : archive(member({ name: 'Dockerfile', content: dockerfile })),
+      signal: AbortSignal.timeout(60_000),
+    });
+    return { name, text: await response.text() };
+  }
+  async function said(built: { name: string; text: string }, script: string): Promise<string> {
+    expect(built.text).toContain('Successfully tagged');
+    const result = await engine.silo('run', '--rm', '--network=none', built.name, 'sh', '-c', script);
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    return result.stdout;
+  }
+  const look = (): string[] => asked.splice(0);
+
+  test('a file from an address has the name, mode and time that Docker gives it, and is fetched once', async () => {
+    answers.set('/d/some%20file', (request, response) => {
+      response.setHeader('etag', '"1"').setHeader('last-modified', 'Sat, 03 Feb 2001 04:05:06 GMT');
+      if (request.headers['if-none-match'] === '"1"') return void response.writeHead(304).end();
+      response.end('content');
+    });
+    const dockerfile = `FROM busybox\nADD ${at}/d/some%20file?x=/y /to/\nADD --chmod=u+x,g+r --chown=3 ${at}/d/some%20file /to/named\n`;
+    look();
+    const built = await build(dockerfile);
+    expect(await said(built, 'cd /to; stat -c "%n %u:%g %a %Y" *; cat named')).toBe(
+      'named 3:3 740 981173106\nsome file 0:0 600 981173106\ncontent',
+    );
+    expect(look()).toEqual(['GET /d/some%20file', 'GET /d/some%20file']);
+    const again = await build(dockerfile);
+    expect(again.text.match(/Using cache/g)).toHaveLength(2);
+    answers.set('/d/some%20file', (_, response) => void response.setHeader('etag', '"2"').end('changed'));
+    expect(await said(await build(dockerfile), 'cat /to/named')).toBe('changed');
+  }, 60_000);
+
+  test('a checksum is compared, and what it names is not asked for again', async () => {
+    const sum = createHash('sha256').update('pinned').digest('hex');
+    answers.set('/pinned', (_, response) => void response.end('pinned'));
+    const dockerfile = `FROM busybox\nADD --checksum=sha256:${sum} ${at}/pinned /to/\n`;
+    expect(await said(await build(dockerfile), 'cat /to/pinned')).toBe('pinned');
+    look();
+    expect((await build(dockerfile)).text).toContain('Using cache');
+    expect(look()).toEqual([]);
+    const { text } = await build(dockerfile.replace(sum, '0'.repeat(64)));
+    expect(text).toContain(`digest mismatch sha256:${sum}: sha256:${'0'.repeat(64)}`);
+  }, 60_000);
+
+  test('archives from addresses are unpacked only when that is wanted', async () => {
+    const packed = gzipSync(archive(member({ name: 'in/side', content: 'x' })));
+    answers.set('/a.tgz', (_, response) => void response.end(packed));
+    const built = await build(`FROM busybox\nADD ${at}/a.tgz /to/\nADD --unpack=true ${at}/a.tgz /to/\n`);
+    expect(await said(built, 'cd /to; find . -type f | sort')).toBe('./a.tgz\n./in/side\n');
+  }, 60_000);
+
+  test('servers that fail, lie, redirect for ever or give up encryption end the build with a message', async () => {
+    answers.set('/gone', (_, response) => void response.writeHead(410).end());
+    answers.set('/round', (_, response) => void response.writeHead(302, { location: '/round' }).end());
+    answers.set(
+      '/file',
+      (_, response) => void response.writeHead(302, { location: 'file:///etc/passwd' }).end(),
+    );
+    answers.set(
+      '/metadata',
+      (_, response) => void response.writeHead(302, { location: 'http://169.254.169.254/' }).end(),
+    );
+    answers.set('/short', (_, response) => {
+      response.writeHead(200, { 'content-length': '100' }).write('half');
+      setImmediate(() => response.destroy());
+    });
+    answers.set('/lies', (_, response) => void response.writeHead(304).end());
+    for (const [path, message] of [
+      ['gone', 'invalid response status 410'],
+      ['round', 'stopped after 10 redirects'],
+      ['file', 'is no address that can be fetched'],
+      ['metadata', 'reserved for this machine'],
+      ['short', 'failed to fetch|aborted|connection|premature'],
+      ['lies', 'invalid response status 304'],
+    ] as const) {
+      const { text } = await build(`FROM scratch\nADD ${at}/${path} /to/\n`);
+      expect(text).toMatch(new RegExp(message, 'i'));
+      expect(text).not.toContain('Successfully');
+    }
+  }, 60_000);
+
+  test('a repository gives the files of a commit, all of them, and its links stay links', async () => {
+    const built = await build(
+      `FROM busybox\nADD ${at}/r.git#v1 /to/\nADD --keep-git-dir=true ${at}/r.git#main:sub /to/s\nADD ${at}/r.git#${commit}:/sub/deep /to/d/\n`,
+    );
+    expect(
+      await said(
+        built,
+        'cd /to; cat file; ls -A . s d; stat -c "%a %Y" sub/run.sh; readlink d/link; ls s/.git/hooks; cat s/.git/HEAD',
+      ),
+    ).toMatch(
+      /^main\n\.:\n\.gitattributes\nDockerfile\nd\nfile\ns\nsub\n\nd:\nlink\n\ns:\n\.git\nDockerfile\ndeep\nrun\.sh\n755 \d+\n\.\.\/\.\.\/\.\.\/\.\.\/etc\/passwd\n/,
+    );
+  }, 60_000);
+
+  test('an unchanged commit is a step that is there already, and only asked for by its name', async () => {
+    const dockerfile = `FROM busybox\nADD ${at}/r.git#main:sub /to/\n`;
+    await build(dockerfile);
+    look();
+    expect((await build(dockerfile)).text).toContain('Using cache');
+    expect(look()).toEqual(['GET /r.git/info/refs', 'GET /r.git/HEAD']);
+    const { text } = await build(dockerfile.replace('ADD', `ADD --checksum=${'0'.repeat(40)}`));
+    expect(text).toContain(`expected checksum to match ${'0'.repeat(40)}`);
+  }, 60_000);
+
+  test('addresses, refs and folders that a program could take for something else are refused', async () => {
+    for (const [address, message] of [
+      [`${at}/r.git#--upload-pack=touch`, 'is no name of a ref'],
+      [`${at}/r.git#main:../../etc`, 'is no folder in a repository'],
+      [`${at}/r.git#main:-x`, 'is no folder in a repository'],
+      [`${at}/r.git#main:.git/config`, 'is no folder in a repository'],
+      [`${at}/r.git#a..b`, 'is no name of a ref'],
+      [`${at}/r.git#none`, 'has no ref'],
+      [`${at}/r.git#main:none`, 'has no folder'],
+      [`${at}/none.git`, 'git ls-remote failed'],
+      ['ssh://-oProxyCommand=x/r.git', 'over SSH'],
+      ['git@host:path.git', 'over SSH'],
+    ] as const) {
+      const { text } = await build(`FROM scratch\nADD ${address} /to/\n`);
+      expect(text).toContain(message);
+    }
+  }, 60_000);
+
+  test('the context may be a repository, an archive or a lone Dockerfile somewhere else', async () => {
+    const remote = (path: string): string => `&remote=${encodeURIComponent(`${at}${path}`)}`;
+    expect(await said(await build('', remote('/r.git#v1:sub')), 'cd /to; ls')).toBe(
+      'Dockerfile\ndeep\nrun.sh\n',
+    );
+    const packed = gzipSync(
+      archive(
+        member({ name: 'Dockerfile', content: 'FROM busybox\nCOPY . /to/\n' }),
+        member({ name: '.dockerignore', content: 'no*\n' }),
+        member({ name: 'yes', content: 'y' }),
+        member({ name: 'not', content: 'n' }),
+      ),
+    );
+    answers.set('/context.tgz', (_, response) => void response.end(packed));
+    expect(await said(await build('', remote('/context.tgz')), 'cd /to; ls')).toBe('Dockerfile\nyes\n');
+    answers.set('/Containerfile', (_, response) => void response.end('FROM busybox\nRUN echo hi > /to\n'));
+    expect(await said(await build('', remote('/Containerfile')), 'cat /to')).toBe('hi\n');
+    expect((await build('', '&remote=file:///etc/passwd')).text).toContain('is no address of a context');
+  }, 60_000);
+});
