@@ -134,9 +134,9 @@ export async function treeOver(
   for (const folder of folders.values())
     if (!folder.isSorted) folder.names = await sorted(folder.names, pace);
   return {
+    ...contents,
     get: (path) => entries.get(path),
     names: (folder) => folders.get(folder)?.names ?? [],
-    ...contents,
   };
 }
 

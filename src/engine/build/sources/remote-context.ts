@@ -59,7 +59,7 @@ export async function withoutIgnored(tree: Tree, dockerfile: string): Promise<Tr
       const own = tree.get(kept);
       if (own?.type === 'file') entries.set(kept, own);
     }
-    return { ...tree, ...(await treeOver(entries, tree)) };
+    return await treeOver(entries, tree);
   }
   return tree;
 }

@@ -10,11 +10,12 @@ import { defined } from '../translate/refuse.ts';
 
 export type BuildQuery = Omit<BuildRequest, 'context' | 'onProgress' | 'drained' | 'signal'> & {
   quiet: boolean;
+  /** The address of the context, which then does not come with the request. */
+  remote?: string;
 };
 
 /** Parameters that would change the result, with the values that ask for nothing. */
 const refused: readonly (readonly [name: string, harmless: RegExp, instead?: string])[] = [
-  ['remote', /^$/, 'fetch it and give it as the context: curl URL | silo build -'],
   ['version', /^1?$/, 'use the classic builder: DOCKER_BUILDKIT=0 docker build, or silo build'],
   ['session', /^$/, 'use the classic builder: DOCKER_BUILDKIT=0 docker build, or silo build'],
   ['squash', /^(|0|false)$/],
@@ -61,7 +62,14 @@ export function readBuildQuery(query: URLSearchParams, headers: IncomingHttpHead
       registries.get(host) ??
       (host === 'docker.io' ? registries.get('https://index.docker.io/v1/') : undefined),
     quiet: queryFlag(query, 'q'),
+    remote: readRemote(query),
   });
+}
+
+/** Clients that send the context themselves say so in this way, too. */
+function readRemote(query: URLSearchParams): string | undefined {
+  const text = queryText(query, 'remote');
+  return text === undefined || text === 'client-session' ? undefined : text;
 }
 
 function readTag(text: string): Reference {

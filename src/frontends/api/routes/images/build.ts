@@ -16,7 +16,7 @@ export function buildImage(engine: Pick<Engine, 'builds'>): Route {
     method: 'POST',
     path: '/build',
     async handle({ query, exchange }) {
-      const { quiet, ...request } = readBuildQuery(query, exchange.headers);
+      const { quiet, remote, ...request } = readBuildQuery(query, exchange.headers);
       let output: Outgoing | undefined;
       const write = (message: JsonMessage): boolean =>
         (output ??= exchange.stream(200, 'application/json')).write(`${JSON.stringify(message)}\r\n`);
@@ -28,7 +28,8 @@ export function buildImage(engine: Pick<Engine, 'builds'>): Route {
         const { image: id } = await readingArchive(
           engine.builds.build({
             ...request,
-            context: archiveContext(exchange.body),
+            context:
+              remote === undefined ? archiveContext(exchange.body) : { kind: 'remote', address: remote },
             onProgress: stream.tell,
             drained: stream.drained,
             signal: exchange.signal,
