@@ -51,7 +51,7 @@ export function parseGitAddress(text: string): GitAddress {
     );
   const [address = '', fragment = ''] = text.split(/#(.*)/s);
   const [ref = '', folder = ''] = fragment.split(/:(.*)/s);
-  if ([...text].some((char) => char <= ' ' || char === '\u007f'))
+  if (Array.from(text).some((char) => char <= ' ' || char === '\u007f'))
     throw refuse('it holds white space or control characters');
   if (/^(?:ssh:\/\/|git@)/i.test(address)) throw refuse('repositories are not fetched over SSH');
   const url = URL.canParse(address) ? new URL(address) : undefined;

@@ -64,10 +64,10 @@ export function createOrigins({ deps, request, directory }: OriginsOptions): Ori
   };
 
   const openRemote = async (address: string, what: string): Promise<Tree> => {
-    const git = /^github\.com\//.test(address) ? `https://${address}` : address;
+    const git = address.startsWith('github.com/') ? `https://${address}` : address;
     if (isGit(git) || git !== address) {
       const { url, ref } = splitFragment(git);
-      const named = /\.git$/.test(url) || !isWeb(url) ? git : `${url}.git${ref}`;
+      const named = url.endsWith('.git') || !isWeb(url) ? git : `${url}.git${ref}`;
       return await tree({ kind: 'git', url: named, keepGitDir: false });
     }
     if (!isWeb(address))
