@@ -79,15 +79,19 @@ async function exportCache(
   });
 }
 
-/** The document that goes into the manifest of an image: steps whose layers it has itself. */
+/** Manifests may have 4 MiB, and much less is read gladly. */
+const mostInlineBytes = 1 << 20;
+
+/** The document that goes into the manifest of an image: steps whose layers it has itself. Undefined when it is too long for that. */
 export function inlineCache(
   images: Pick<BuildDeps['images'], 'resolve'>,
   records: BuildRecords,
   result: PlatformResult,
-): string {
+): string | undefined {
   const chain = chainIds(images.resolve(result.image).config.rootfs.diff_ids);
   const places = new Map(chain.map((chainId, place) => [chainId, place]));
-  return writeCache(contentsOf(images, records, [result]), (chainId) => places.get(chainId)).toString();
+  const document = writeCache(contentsOf(images, records, [result]), (chainId) => places.get(chainId));
+  return document.length > mostInlineBytes ? undefined : document.toString();
 }
 
 /** Of `min` only what the results consist of. */

@@ -47,8 +47,10 @@ async function basesOf(
   for (const vertex of vertices.values()) {
     if (vertex.kind !== 'image' || found.has(vertex.reference)) continue;
     try {
-      const { digest } = await images.descriptor(images.resolve(vertex.reference).id);
-      found.set(vertex.reference, { reference: withDefaultTag(parseReference(vertex.reference)), digest });
+      const { id: image } = images.resolve(vertex.reference);
+      const { digest } = await images.descriptor(image);
+      const reference = withDefaultTag(parseReference(vertex.reference));
+      found.set(vertex.reference, { reference, digest, image });
     } catch (error) {
       if (!isKind(error, 'not-found') && !isKind(error, 'invalid')) throw error;
     }

@@ -15,6 +15,8 @@ export interface ProduceOptions {
   results: readonly PlatformResult[];
   /** Statements for images that go to others, or wherever they were asked for. */
   attestations: (output: BuildOutput, names: readonly Reference[]) => Attest | undefined;
+  /** The cache that goes into the manifests of images. */
+  inline?: ((result: PlatformResult) => string | undefined) | undefined;
   /** Added to what is told of the build. */
   metadata?: Readonly<Record<string, unknown>>;
 }
@@ -37,7 +39,7 @@ const stored: BuildOutput = {
 /** Turns what was built into what was asked for, one output after the other. Names are given when all the bytes are there. */
 export async function produce(
   deps: Pick<BuildDeps, 'images'>,
-  { request, results: [first, ...others], attestations, metadata: more }: ProduceOptions,
+  { request, results: [first, ...others], attestations, inline, metadata: more }: ProduceOptions,
 ): Promise<BuildResult> {
   if (first === undefined) throw internal('a build without a result');
   const results: Results = [first, ...others];
@@ -66,6 +68,7 @@ export async function produce(
             form: formOf(output),
             annotations: request.annotations ?? [],
             attest: attestations(output, names),
+            inline,
             signal: request.signal,
           }),
         );
@@ -73,8 +76,9 @@ export async function produce(
           request.onProgress({ kind: 'exporting', text: `sending ${output.type} archive` });
           await send(request, place, set.archive(output.type, names, request.signal));
         } else await deliver(request, set, { output, names });
-        digest = set.root.digest;
-        Object.assign(metadata, metadataOf(set, names));
+        // Of several the first is what the build is known by.
+        if (digest === undefined) Object.assign(metadata, metadataOf(set, names));
+        digest ??= set.root.digest;
       }
     }
   }

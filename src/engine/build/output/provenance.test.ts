@@ -30,7 +30,7 @@ const facts: BuildFacts = {
     targetPlatform: 'linux/amd64',
     configOf: () => undefined,
   }),
-  bases: [{ reference: parseReference('docker.io/library/busybox:latest'), digest }],
+  bases: [{ reference: parseReference('docker.io/library/busybox:latest'), digest, image: digest }],
 };
 const request: BuildRequest = {
   context: archiveContext((async function* () {})()),

@@ -1,5 +1,5 @@
 import type { Descriptor } from '../../../foundation/oci/descriptor.ts';
-import type { Digest } from '../../../foundation/oci/digest.ts';
+import type { Digest, ImageId } from '../../../foundation/oci/digest.ts';
 import { familiarRepository, type Reference } from '../../../foundation/oci/reference.ts';
 import { formatPlatform, hostPlatform } from '../../../foundation/oci/platform.ts';
 import type { Graph } from '../graph/graph.ts';
@@ -18,7 +18,7 @@ export interface BuildFacts {
   /** Of the platform that the statement is about. */
   graph: Graph;
   /** Images that the build stands on or takes files of. */
-  bases: readonly { reference: Reference; digest: Digest }[];
+  bases: readonly { reference: Reference; digest: Digest; image: ImageId }[];
 }
 
 /**

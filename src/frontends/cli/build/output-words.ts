@@ -22,7 +22,7 @@ function split(text: string, option: string): SplitWords {
   return { type, attributes: Object.fromEntries(attributes) };
 }
 
-/** `--output`: `-` is a tar on standard output, `DIR` a folder, everything else words. */
+/** `--output`: `-` is a tar on standard output, `DIR` a folder, everything else words. `type=docker` that goes nowhere is an image in the store. */
 export function splitOutput(text: string): SplitWords {
   if (text === '-') return { type: 'tar', attributes: {}, place: '-' };
   if (!text.includes('=') && text !== '') return { type: 'local', attributes: {}, place: text };
@@ -30,6 +30,7 @@ export function splitOutput(text: string): SplitWords {
   if (words.type === '')
     throw bad('type is required for --output', 'for example --output type=oci,dest=image.tar');
   const { dest, ...attributes } = words.attributes;
+  if (words.type === 'docker' && dest === undefined) return { type: 'image', attributes };
   const place = dest ?? (words.type === 'tar' || words.type === 'oci' ? '-' : undefined);
   if (words.type === 'local' && (place === undefined || place === '-'))
     throw bad('dest is required for local output', 'for example --output type=local,dest=out');
