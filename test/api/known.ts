@@ -20,6 +20,10 @@ const known: Known[] = [
     what: /^has .*\.(SizeRw|SizeRootFs):/,
   },
   {
+    reason: 'a container tells whose ids it has',
+    what: /^has \.UserNamespace\.(Own|Reason):/,
+  },
+  {
     reason: 'one more path is masked, as later versions of Docker do',
     what: /^\.HostConfig\.MaskedPaths is .*\/proc\/interrupts/,
   },

@@ -13,7 +13,6 @@ import {
   mountOverlay,
   openOverlay,
   unmount,
-  setMountAttributes,
 } from '../../foundation/kernel/mount.ts';
 import { openPlaceBelow } from '../../foundation/kernel/rooted.ts';
 import { isDirectory, knownStatus } from '../../foundation/kernel/stat.ts';
@@ -32,8 +31,8 @@ export interface MountSource {
   /** Of the host. */
   path: string;
   isDirectory: boolean;
-  /** The source is read-only itself: nothing is to be made so. */
-  isReadOnly?: boolean;
+  /** What is mounted below it, each to be named to the runtime: crun 1.8 leaves it out in a user namespace. Relative paths, parents first. */
+  below: readonly string[];
 }
 
 /**
@@ -63,16 +62,27 @@ export async function openSources(
     sources.set(mount.destination, {
       path: shown,
       isDirectory: found?.isDirectory() ?? true,
-      ...(shown !== path && isReadOnlyAlone(mount) ? { isReadOnly: true } : {}),
+      below:
+        shown !== path && isRecursive(mount)
+          ? mountsBelow(await realpath(path), (mounts ??= mountInfo()))
+          : [],
     });
   }
   faultPoint('container.start.pinned');
   return sources;
 }
 
-/** Below the top mounts stay as they are. Runtimes make all of them read-only in a user namespace, whatever they are told (crun 1.8). */
-const isReadOnlyAlone = (mount: ResolvedMount): boolean =>
-  mount.readOnly && mount.readOnlyNonRecursive === true;
+const isRecursive = (mount: ResolvedMount): boolean => mount.kind === 'bind' && !mount.nonRecursive;
+
+function mountsBelow(source: string, mounts: readonly MountInfo[]): string[] {
+  const start = source === '/' ? '/' : `${source}/`;
+  const below = mounts
+    .map(({ target }) => target)
+    .filter((target) => target.startsWith(start) && target !== '/');
+  return [...new Set(below)]
+    .map((target) => target.slice(start.length))
+    .toSorted((a, b) => a.split('/').length - b.split('/').length);
+}
 
 async function sourceOf(
   context: Pick<Context, 'layers' | 'snapshots'>,
@@ -100,14 +110,13 @@ async function shiftSource(
     throw needsHostIds(
       `${mount.source} belongs to ${uid}:${gid}, which is not one of the ids that a container has`,
     );
-  const recursive = mount.kind === 'bind' && !mount.nonRecursive;
+  const recursive = isRecursive(mount);
   const place = join(placesOf(context, id), `${index}.shifted`);
   const found = await openPlaceBelow('/', source);
   try {
     await makePlace(found, place);
     const clone = cloneShifted(shift, found, { source, recursive });
     try {
-      if (isReadOnlyAlone(mount)) setMountAttributes(clone, { readOnly: true });
       attachMount(clone, place);
     } finally {
       closeDescriptor(clone);

@@ -164,19 +164,31 @@ function readUserFile(root: Root, path: string): string | undefined {
 }
 
 function userMounts(record: ContainerRecord, sources: MountSources): MountInput[] {
-  const binds = record.mounts.map((mount): MountInput => {
+  const binds = record.mounts.flatMap((mount): MountInput[] => {
     const nonRecursive = mount.kind !== 'bind' || mount.nonRecursive === true;
     const source = sources.get(mount.destination);
     // Nothing is below a file, and runtimes refuse to look (crun 1.8).
     const isShallow = mount.readOnlyNonRecursive === true || source?.isDirectory === false;
-    return {
-      type: 'bind',
-      source: source?.path ?? mount.source,
-      destination: mount.destination,
-      readonly: source?.isReadOnly ? false : mount.readOnly && isShallow ? 'non-recursive' : mount.readOnly,
+    const path = source?.path ?? mount.source;
+    const common = {
+      type: 'bind' as const,
       ...(nonRecursive ? { recursive: false } : {}),
       ...(mount.propagation ? { propagation: mount.propagation } : {}),
     };
+    return [
+      {
+        ...common,
+        source: path,
+        destination: mount.destination,
+        readonly: mount.readOnly && isShallow ? 'non-recursive' : mount.readOnly,
+      },
+      ...(source?.below ?? []).map((name) => ({
+        ...common,
+        source: join(path, name),
+        destination: join(mount.destination, name),
+        readonly: mount.readOnly && mount.readOnlyNonRecursive !== true ? ('non-recursive' as const) : false,
+      })),
+    ];
   });
   const tmpfs = Object.entries(record.config.tmpfs).map(([destination, options]): MountInput => ({
     type: 'tmpfs',

@@ -36,8 +36,9 @@ export function chooseUserNamespace(
     return { kind: 'host', reason: "it is the engine's default" };
   const reason = whyHost(config, record.mounts);
   if (reason !== undefined) return { kind: 'host', reason };
-  const donors = donorsOf(config, mode.kind === 'container' ? mode.of : undefined);
-  const [first, ...others] = donors.map((of) => joined(context, of));
+  const named = mode.kind === 'container' ? [joined(context, mode.of)] : [];
+  // One that does not run is told of when its namespace is looked for.
+  const [first, ...others] = [...named, ...donorsOf(context, config).map((of) => joined(context, of))];
   if (first) {
     const isSame = others.every((other) => sameIds(other, first));
     return isSame ? first : { kind: 'host', reason: 'it shares namespaces with containers of different ids' };
@@ -89,11 +90,14 @@ export function userNamespaceWarnings(
     : [`--userns=${user} is not possible, and the ids are the host's: ${reason}.`];
 }
 
-function donorsOf({ network, namespaces }: ContainerConfig, named: string | undefined): string[] {
+function donorsOf(
+  { store }: Pick<Context, 'store'>,
+  { network, namespaces }: Pick<ContainerConfig, 'network' | 'namespaces'>,
+): string[] {
   const words = [network.mode, namespaces.pid, namespaces.ipc].flatMap(
     (mode) => /^container:(.*)$/.exec(mode)?.[1] ?? [],
   );
-  return [...new Set([...(named === undefined ? [] : [named]), ...words])];
+  return [...new Set(words)].filter((of) => isRunning(store.get(of).state));
 }
 
 function joined({ store, idRanges }: Pick<Context, 'store' | 'idRanges'>, of: string): UserNamespaceChoice {
