@@ -19,7 +19,7 @@ export async function loadAppArmorProfile(log: Log): Promise<string | undefined>
   const parser = findProgram('apparmor_parser');
   try {
     if (parser === undefined) throw new Error('apparmor_parser is not installed (package apparmor)');
-    const loading = run(parser, ['--replace', '--write-cache=no'], { timeout: parserDeadlineMs });
+    const loading = run(parser, ['--replace', '--skip-cache'], { timeout: parserDeadlineMs });
     loading.child.stdin?.end(appArmorProfile());
     await loading;
     return appArmorProfileName;
