@@ -202,9 +202,10 @@ os.read(ready, 1); os.kill(child, signal.SIGTERM); print(os.waitpid(child, 0)[1]
     expect(await inside(['python3', '-c', program], preset('hardened'))).toEqual({ code: 0, output: '15\n' });
   });
 
-  test('system: BusyBox as init runs its services, divides its control group, and is switched off in order', async () => {
+  test('system: BusyBox as init, with ids of its own, runs its services, divides its control group, and is switched off in order', async () => {
     await importBusyboxInit(engine);
-    await launch(engine, 'machine', { Image: 'busybox-init', HostConfig: preset('system') });
+    const host = { ...preset('system'), UsernsMode: 'auto' };
+    await launch(engine, 'machine', { Image: 'busybox-init', HostConfig: host });
     expect((await inspected('machine')).HostConfig).toMatchObject({
       CgroupnsMode: 'private',
       CapAdd: ['CAP_SYS_BOOT'],

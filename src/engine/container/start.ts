@@ -18,6 +18,8 @@ import { attachNetwork, reserveNetwork } from './networking.ts';
 import { hasTest } from './health/health-check.ts';
 import { startingHealth } from './health/health-state.ts';
 import { toResourceRequest, toSpecInput } from './spec-input.ts';
+import { delegateCgroup } from './delegate-cgroup.ts';
+import { resolveSecurity } from './security.ts';
 import { removeLocked } from './remove.ts';
 import { mountRootfs, unmountRootfs } from './rootfs.ts';
 import { scheduleRestart } from './restart.ts';
@@ -202,6 +204,8 @@ async function attempt(
     log,
     runtimeName: record.runtimeName,
   });
+  if (shift && spec.linux.cgroupsPath !== undefined && dividesCgroup(context, config))
+    await delegateCgroup(spec.linux.cgroupsPath, shift.root, context.settings.host.cgroupVersion);
   const { oomScoreAdj = 0 } = toResourceRequest(config, context.settings.lowestOomScore);
   if (shift && oomScoreAdj < 0) setOomScore(pid, oomScoreAdj);
   await closeSources(context, id);
@@ -234,6 +238,10 @@ function openShift(
   if (choice.kind === 'host') return undefined;
   if (choice.kind === 'joined') idRanges.hold(id, choice.mappings);
   return openOwnerShift(choice.kind === 'joined' ? choice.mappings : idRanges.allocate(id, choice.keep));
+}
+
+function dividesCgroup({ settings }: Context, { security }: ContainerRecord['config']): boolean {
+  return resolveSecurity(security, settings.security).writableCgroups === true;
 }
 
 /** What else a run begins with. Without a check there is no health, and inspect shows none. */

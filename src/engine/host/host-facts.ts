@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path';
 import { accessSync, constants } from 'node:fs';
 import { promisify } from 'node:util';
 import { writeFileAtomic } from '../../foundation/base/atomic-file.ts';
+import { cgroupHost } from '../../foundation/kernel/cgroup.ts';
 import type { HostFacts as SpecHost } from '../../resources/spec/spec.ts';
 
 const run = promisify(execFile);
@@ -99,11 +100,13 @@ export async function specHost(cgroupVersion: 1 | 2): Promise<SpecHost> {
       () => true,
       () => false,
     ));
+  const namedHierarchy = cgroupHost().hierarchies.get('name=systemd');
   return {
     architecture,
     kernelRelease: release(),
     capabilities: heldCapabilities(),
     cgroupVersion,
+    ...(namedHierarchy === undefined ? {} : { namedHierarchy }),
     swapLimit,
     maximumOpenFiles: grantableLimits().openFiles,
   };

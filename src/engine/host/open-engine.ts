@@ -304,7 +304,7 @@ export async function openEngine(
         gatherHostSubject(settings, {
           appArmor: security.apparmorProfile !== undefined,
           kernelRelease: host.kernelVersion,
-          userNamespaces: undefined,
+          userNamespaces: host.userNamespaces ? 'on' : 'off',
         }),
     }),
     disk: {

@@ -48,7 +48,7 @@ function defaultMounts(input: SpecInput): SpecMount[] {
     },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...safe, ...system] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...safe, ...groups] },
-    ...(divides && input.host.cgroupVersion === 1 ? [namedHierarchy(input.cgroupsPath)] : []),
+    ...(divides && input.host.cgroupVersion === 1 ? ownNamedHierarchy(input) : []),
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: safe },
     ...shmMount(input),
   ];
@@ -59,13 +59,16 @@ function defaultMounts(input: SpecInput): SpecMount[] {
  * Of version 1 the hierarchy without controllers, which is all that an init needs: in the others a container could lift its own limits. What
  * is bound is its own part.
  */
-function namedHierarchy(cgroupsPath: string): SpecMount {
-  return {
-    destination: '/sys/fs/cgroup/systemd',
-    type: 'bind',
-    source: `/sys/fs/cgroup/systemd${cgroupsPath}`,
-    options: ['bind', 'rw', 'rprivate', ...safe],
-  };
+function ownNamedHierarchy({ cgroupsPath, host: { namedHierarchy } }: SpecInput): SpecMount[] {
+  if (namedHierarchy === undefined) return [];
+  return [
+    {
+      destination: '/sys/fs/cgroup/systemd',
+      type: 'bind',
+      source: `${namedHierarchy}${cgroupsPath}`,
+      options: ['bind', 'rw', 'rprivate', ...safe],
+    },
+  ];
 }
 
 function shmMount({ shm }: SpecInput): SpecMount[] {

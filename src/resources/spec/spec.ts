@@ -140,6 +140,8 @@ export interface HostFacts extends SeccompHost {
   capabilities?: readonly string[];
   /** Version of the control groups that limits are written to; `hybrid` counts as 1. */
   cgroupVersion: 1 | 2;
+  /** Where the hierarchy `name=systemd` of version 1 is mounted; absent where it is not. */
+  namedHierarchy?: string;
   /** Whether swap can be limited (memory.memsw.* or memory.swap.max exists). */
   swapLimit: boolean;
   /** Paths masked besides Docker's list, such as `/sys/devices/system/cpu/cpu0/thermal_throttle`. */

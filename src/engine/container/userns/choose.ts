@@ -15,10 +15,11 @@ export type UserNamespaceChoice =
   | { kind: 'joined'; mappings: IdMappings; pid: number };
 
 /**
- * Capabilities that the kernel asks for in the first user namespace alone. Whoever adds one wants what it does there.
+ * Capabilities that the kernel asks for in the first user namespace alone. Whoever adds one wants what it does there. SYS_BOOT is none of them: in a pid namespace
+ * of the container's own it ends that (reboot(2)).
  */
 const hostOnly = new Set(
-  'ALL AUDIT_CONTROL AUDIT_READ BLOCK_SUSPEND BPF IPC_LOCK LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE PERFMON SYSLOG SYS_BOOT SYS_MODULE SYS_NICE SYS_PACCT SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM'.split(
+  'ALL AUDIT_CONTROL AUDIT_READ BLOCK_SUSPEND BPF IPC_LOCK LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE PERFMON SYSLOG SYS_MODULE SYS_NICE SYS_PACCT SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM'.split(
     ' ',
   ),
 );

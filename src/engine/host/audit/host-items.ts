@@ -10,8 +10,8 @@ export interface HostSubject {
   tcp: { address: string; port: number; answersStrangers: boolean }[];
   insecureRegistries: string[];
   seccompProfile: string;
-  /** What a container without `--userns` gets; undefined where the engine has none for it. */
-  userNamespaces: 'on' | 'off' | undefined;
+  /** What a container without `--userns` gets. */
+  userNamespaces: 'on' | 'off';
   appArmor: boolean;
   folders: { path: string; mode: number; owner: number }[];
   /** Keys and settings that exist. */
@@ -76,9 +76,7 @@ export const hostItems: readonly Item<HostSubject>[] = [
   }),
   item('2.9', 'User namespaces by default', ({ userNamespaces }) => {
     if (userNamespaces === 'on') return pass('Each its own, unless it asks for none.');
-    return userNamespaces === 'off'
-      ? warn("Root in a container is the host's root.", 'silo daemon without --userns=host')
-      : undefined;
+    return warn("Root in a container is the host's root.", 'silo daemon without --userns=host');
   }),
   item('2.14', 'No new privileges by default', () =>
     note(
