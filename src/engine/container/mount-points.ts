@@ -27,7 +27,7 @@ function missingParts(root: Root, path: string): string[] {
 }
 
 /** Where the path leads, seen from the root; undefined when there is nothing. */
-function realPath(root: Root, parts: readonly string[]): string | undefined {
+export function realPath(root: Root, parts: readonly string[]): string | undefined {
   try {
     const fd = root.open(`/${parts.join('/')}`, O_PATH);
     try {

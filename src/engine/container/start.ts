@@ -24,6 +24,7 @@ import { removeLocked } from './remove.ts';
 import { mountRootfs, unmountRootfs } from './rootfs.ts';
 import { scheduleRestart } from './restart.ts';
 import { shouldRestart } from './restart-policy.ts';
+import { refuseSystemPlaces } from './system-places.ts';
 import { type ContainerState, isRunning, next } from './state.ts';
 import { chooseUserNamespace, type UserNamespaceChoice } from './userns/choose.ts';
 import { openOwnerShift, type OwnerShift, reasonForHostIds } from './userns/owner-shift.ts';
@@ -173,6 +174,7 @@ async function attempt(
   await context.loopTurns.take();
   using root = openRoot(rootfsPath);
   if (record.config.workingDir) makeWorkingDirectory(root, record.config.workingDir, shift?.root);
+  refuseSystemPlaces(root, record);
   if (onMountPoints) onMountPoints(missingMountPoints(root, record));
   const spec = toSpec(
     toSpecInput(context, record, {

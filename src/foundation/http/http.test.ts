@@ -220,9 +220,15 @@ test('garbage and a handler that throws close the connection and leave the serve
   expect(await connect(path, get('/')).until('\r\n\r\n')).toContain('204 No Content');
 });
 
-test('the socket is for root and its group, in a folder of its own', async () => {
+test('the socket is for its owner, and for a group when one is given, in a folder of its own', async () => {
   const path = await serve(async (exchange) => exchange.send(204));
-  expect((await stat(path)).mode & 0o777).toBe(0o660);
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  const groupId = process.getgid?.() ?? 0;
+  const server = createHttpServer(async (exchange) => exchange.send(204), silentLog);
+  cleanups.push(() => server.close());
+  const shared = join(path, '../shared/s.sock');
+  await server.listen({ kind: 'unix', path: shared, groupId });
+  expect((await stat(shared)).mode & 0o777).toBe(0o660);
   expect((await stat(join(path, '..'))).mode & 0o777).toBe(0o710);
 });
 

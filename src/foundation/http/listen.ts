@@ -43,8 +43,9 @@ export async function listenOn(
   if (address.kind === 'unix') {
     await prepareSocketPath(address);
     await listenUnix(server, address.path);
-    // The group comes first: the mode of a socket that was given away could not be trusted.
-    if (address.groupId !== undefined) await chown(address.path, ownId, address.groupId);
+    // Without one the mode is for the owner alone: programs in containers often have the group 0, whoever their user is.
+    if (address.groupId === undefined) return address;
+    await chown(address.path, ownId, address.groupId);
     await chmod(address.path, 0o660);
     return address;
   }
@@ -97,7 +98,7 @@ function listenUnix(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     // bind(2) happens inside `listen`: the socket is never open to others, not even until the chmod.
-    const before = process.umask(0o117);
+    const before = process.umask(0o177);
     try {
       server.listen(path, () => {
         server.off('error', reject);

@@ -5,8 +5,9 @@ import type { MountInput, SpecInput } from './spec.ts';
 const safe = ['nosuid', 'noexec', 'nodev'];
 
 /**
- * Default mounts, then the user's, parents before children. Every spec mounts `/dev`: runtimes that make devices on the
- * image's own `/dev` follow its links on the host (CVE-2026-47766).
+ * The user's mounts, then the default ones, then the user's that are to stand in those; parents before children. Every spec mounts `/dev`: runtimes that
+ * make devices on the image's own `/dev` follow its links on the host (CVE-2026-47766). And the default ones cover what went there before them through a
+ * link in a volume, however it is swapped meanwhile: runc opens `/dev/null` as it finds it (CVE-2025-31133), and with it the host's `core_pattern`.
  */
 export function toMounts(input: SpecInput): SpecMount[] {
   const requested = input.mounts.map((mount) => toMount(mount, input));
@@ -17,8 +18,12 @@ export function toMounts(input: SpecInput): SpecMount[] {
   );
   const init = input.initPath === undefined ? [] : [initMount(input.initPath)];
   // Stable: equal depth keeps the order of the request.
-  return [...defaults, ...[...requested, ...init].sort((a, b) => depth(a) - depth(b))];
+  const sorted = [...requested, ...init].sort((a, b) => depth(a) - depth(b));
+  const within = sorted.filter(({ destination }) => isSystemPath(destination));
+  return [...sorted.filter((mount) => !within.includes(mount)), ...defaults, ...within];
 }
+
+const isSystemPath = (path: string): boolean => /^\/+(dev|proc|sys)(\/|$)/.test(path);
 
 /** Where `--init` finds its program inside the container; Docker's path. */
 export const initDestination = '/sbin/docker-init';

@@ -15,6 +15,8 @@ export interface KnownHole {
 
 const initLayer =
   'a read-only layer of our own with a real /dev stands above every image, and every container mounts /dev';
+const ownPlaces =
+  'nobody but the runtime fills /dev, /dev/pts and /proc: volumes are not mounted there, and the mounts of these come last';
 const ownDev = 'every container gets a /dev of its own, mounted before anything is made in it';
 
 /**
@@ -84,6 +86,7 @@ export const knownHoles: readonly KnownHole[] = [
       ['1.4.0-rc.1', '1.4.0-rc.3'],
     ],
     what: 'a race over /dev/null while paths are masked opens files of the host',
+    guard: ownPlaces,
   },
   {
     program: 'runc',
@@ -94,6 +97,7 @@ export const knownHoles: readonly KnownHole[] = [
       ['1.4.0-rc.1', '1.4.0-rc.3'],
     ],
     what: 'a race over /dev/console opens files of the host',
+    guard: ownPlaces,
   },
   {
     program: 'runc',
@@ -104,6 +108,7 @@ export const knownHoles: readonly KnownHole[] = [
       ['1.4.0-rc.1', '1.4.0-rc.3'],
     ],
     what: 'writes to /proc are led elsewhere by containers that share a mount',
+    guard: ownPlaces,
   },
   {
     program: 'runc',
