@@ -8,6 +8,8 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { archive, member } from '../../src/foundation/archive/tar-fixtures.ts';
@@ -17,6 +19,7 @@ import { skipReason } from '../crash/world.ts';
 import { eventually } from '../e2e/footprint.ts';
 import { startEngine, type TestEngine } from '../e2e/harness.ts';
 import { ask, bootstrapBusybox } from '../e2e/objects.ts';
+import { run } from '../e2e/run.ts';
 
 if (skipReason) console.log(`skipped: RUN with mounts: ${skipReason}`);
 
@@ -210,6 +213,100 @@ RUN find /root; ls /seeded || true
     expect(await build).toBe('left');
     const next = `FROM busybox\nRUN --mount=type=cache,id=left,sharing=locked,target=/c ls /c\n`;
     expect(await post(next)).toContain('begun\n');
+    expect(await findLeftovers(engine)).toEqual([]);
+  }, 60_000);
+
+  test('secrets and agents of the client reach the step that wants them, and nothing that stays', async () => {
+    const value = `hush-${randomBytes(12).toString('hex')}`;
+    const folder = join(engine.directory, 'secrets');
+    mkdirSync(folder);
+    const dockerfile = join(folder, 'Dockerfile');
+    const at = (name: string): string => join(engine.directory, name);
+    writeFileSync(
+      dockerfile,
+      `FROM busybox
+ARG API_TOKEN
+RUN --mount=type=secret,id=key --mount=type=secret,id=key,env=KEY,target=/deep/key,mode=0444,uid=9 \
+    --mount=type=secret,id=absent echo length \${#KEY} $(wc -c < /run/secrets/key) $(stat -c '%a %u' /run/secrets/key /deep/key); \
+    grep /run/secrets/key /proc/mounts | cut -d' ' -f3; ls /run/secrets; echo $KEY | tr a-z b-za > /derived
+RUN --mount=type=ssh,mode=0666 test -S $SSH_AUTH_SOCK && stat -c '%a' $SSH_AUTH_SOCK
+RUN test ! -e /run/secrets && test ! -e /deep && test ! -e /run/buildkit && test -z "$KEY$SSH_AUTH_SOCK" && echo gone
+`,
+    );
+    writeFileSync(at('value'), value);
+    const agent = createServer();
+    await new Promise<void>((done) => agent.listen(at('agent'), done));
+    const words = [
+      '--progress',
+      'plain',
+      '--secret',
+      `id=key,src=${at('value')}`,
+      '--ssh',
+      `default=${at('agent')}`,
+    ];
+    const built = await engine.silo('build', ...words, '-t', 'secrets', folder);
+    const output = built.stdout + built.stderr;
+    expect(output).toContain(`length ${value.length} ${value.length} 400 0 444 9`);
+    expect(output).toMatch(/tmpfs[^]*key[^]*666[^]*gone/);
+    expect(output).toContain(
+      'Do not use ARG or ENV instructions for sensitive data (ARG "API_TOKEN") (line 2)',
+    );
+    expect(built.code).toBe(0);
+    writeFileSync(at('value'), `${value}-other`);
+    const again = await engine.silo('build', ...words, folder);
+    expect(again.stdout + again.stderr).toMatch(/CACHED|Using cache/i);
+    const failing = 'FROM busybox\nRUN --mount=type=secret,id=key,env=KEY,required exit 3\n';
+    writeFileSync(dockerfile, failing);
+    const failed = await engine.silo('build', ...words, folder);
+    expect(failed.code).not.toBe(0);
+    const without = await engine.silo('build', folder);
+    expect(without.stderr).toContain('secret key: not found');
+    agent.close();
+    const { stdout: history } = await engine.silo('history', '--no-trunc', 'secrets');
+    const places = [engine.dataRoot, join(engine.directory, 'exec')];
+    const { code, stdout } = await run(['grep', '-rlaF', value, ...places]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    for (const text of [output, failed.stderr + failed.stdout, history, engine.log()])
+      expect(text).not.toContain(value);
+    expect(await said('secrets', 'cat /derived')).not.toContain(value);
+    expect(await findLeftovers(engine)).toEqual([]);
+  }, 60_000);
+
+  test('steps have the limits of the request, may take so long, and need leave for more than a sandbox', async () => {
+    const file = `FROM busybox
+RUN cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes; ulimit -n; df -k /dev/shm | tail -n 1; grep special /etc/hosts; grep -c . /proc/net/dev
+RUN --network=none ls /sys/class/net
+`;
+    const query = new URLSearchParams({
+      memory: '67108864',
+      shmsize: '1048576',
+      ulimits: '[{"Name":"nofile","Soft":111,"Hard":222}]',
+      extrahosts: 'special:10.1.2.3',
+      rm: '0',
+    });
+    const output = await post(file, { query: `?${query.toString()}` });
+    expect(output).toContain('67108864\n');
+    expect(output).toMatch(/^111$/m);
+    expect(output).toMatch(/^shm +1024 /m);
+    expect(output).toMatch(/^10\.1\.2\.3\s+special$/m);
+    expect(output).toContain('\nlo\n ---> ');
+    expect(await post(file, { query: '?memory=1000' })).toContain('Minimum memory limit allowed is 6MB');
+    expect(await post(file, { query: '?isolation=hyperv' })).toContain('unsupported isolation: "hyperv"');
+    const slow = await post('FROM busybox\nRUN sleep 1000\n', { query: '?steptimeout=1500' });
+    expect(slow).toContain("The command '/bin/sh -c sleep 1000' did not end within 1.5 s");
+    const wishes = [
+      ['network=host', 'network.host'],
+      ['security=insecure', 'security.insecure'],
+      ['device=vendor.com/thing=one', 'device=vendor.com/thing=one'],
+    ];
+    for (const [wish, word] of wishes) {
+      const wanting = `FROM busybox\nRUN --${wish} grep -q ^CapEff:.*1ff /proc/self/status && echo all || echo some\n`;
+      expect(await post(wanting)).toContain(`dockerfile line 2: RUN --${wish} is not allowed to this build`);
+      const allowed = await post(wanting, { query: `?allow=${encodeURIComponent(JSON.stringify([word]))}` });
+      if (wish?.startsWith('device')) expect(allowed).toContain('vendor.com/thing=one');
+      else expect(allowed).toMatch(wish === 'security=insecure' ? /^all$/m : /^some$/m);
+    }
+    expect(await post(file, { query: '?allow=["everything"]' })).toContain('invalid entitlement: everything');
     expect(await findLeftovers(engine)).toEqual([]);
   }, 60_000);
 

@@ -39,7 +39,10 @@ async function look(engine: TestEngine): Promise<string[]> {
         .map((entry) => `staged layer ${entry}`),
     ),
     ...folder(engine, 'data/snapshots/trash').map((name) => `trash ${name}`),
-    ...folder(engine, 'data/tmp').map((name) => `temporary file ${name}`),
+    ...folder(engine, 'data/tmp')
+      // Contexts of `silo build` are kept for the next one.
+      .filter((name) => !name.startsWith('context-'))
+      .map((name) => `temporary file ${name}`),
     ...folder(engine, 'exec/runtime/exits').map((name) => `exit notice ${name}`),
   ];
 }

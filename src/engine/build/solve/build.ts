@@ -30,6 +30,7 @@ import { createSolver } from './solver.ts';
 import { stepsByVertex, stepsOf } from './steps.ts';
 import type { Tree } from './tree.ts';
 import type { BuildDeps, BuildRequest, Builds } from './types.ts';
+import { warnOfSecrets } from './warn-of-secrets.ts';
 
 export function createBuilds(deps: BuildDeps): Builds {
   const cache = openBuildCache(deps.database, deps.images);
@@ -95,6 +96,7 @@ async function buildTree(deps: BuildDeps, { request, origins, cache }: Opened): 
     steps: steps.map(({ number, of, stage, text, place }) => ({ number, of, stage, text, place })),
   });
 
+  warnOfSecrets(dockerfile, request, { build: host, target });
   const bases = createBases(deps, request);
   const configs = new Map<string, ImageId>();
   for (const { reference } of baseImages(plan, targetPlatform))

@@ -3,10 +3,12 @@ import type { BuildRequest } from '../../../engine/build/solve/types.ts';
 import { invalid, unsupported } from '../../../foundation/base/errors.ts';
 import { parseReference, type Reference, withDefaultTag } from '../../../foundation/oci/reference.ts';
 import { readBuildOutputs } from './build-outputs.ts';
+import { readBuildLimits } from './build-limits.ts';
 import { queryFlag, queryText } from './query.ts';
 import { authConfig } from './other-bodies.ts';
 import { credentialsOf } from './registry-auth.ts';
 import { defined } from '../translate/refuse.ts';
+import type { HostLimits } from '../translate/resource-limits.ts';
 
 export type BuildQuery = Omit<BuildRequest, 'context' | 'onProgress' | 'drained' | 'signal'> & {
   quiet: boolean;
@@ -19,36 +21,24 @@ const refused: readonly (readonly [name: string, harmless: RegExp, instead?: str
   ['version', /^1?$/, 'use the classic builder: DOCKER_BUILDKIT=0 docker build, or silo build'],
   ['session', /^$/, 'use the classic builder: DOCKER_BUILDKIT=0 docker build, or silo build'],
   ['squash', /^(|0|false)$/],
-  ['extrahosts', /^(|\[\]|null)$/],
-  ['ulimits', /^(|\[\]|null)$/],
-  ['securityopt', /^(|\[\]|null)$/],
-  ['shmsize', /^0?$/],
-  ['memory', /^0?$/],
-  ['memswap', /^0?$/],
-  ['cpushares', /^0?$/],
-  ['cpuperiod', /^0?$/],
-  ['cpuquota', /^0?$/],
-  ['cpusetcpus', /^$/],
-  ['cpusetmems', /^$/],
-  ['cgroupparent', /^$/],
-  ['isolation', /^(|default)$/],
 ];
 
-/** `POST /build`: what is not done here is refused by name. `forcerm` is always so. */
-export function readBuildQuery(query: URLSearchParams, headers: IncomingHttpHeaders): BuildQuery {
+/** `POST /build`: what is not done here is refused by name. `forcerm` is always so, and `rm=0` of no effect, as with BuildKit. */
+export function readBuildQuery(
+  query: URLSearchParams,
+  headers: IncomingHttpHeaders,
+  host: HostLimits,
+): BuildQuery {
   for (const [name, harmless, hint] of refused)
     if (query.getAll(name).some((value) => !harmless.test(value)))
       throw unsupported(`the build parameter ${name} is not supported yet`, {
         code: 'build-unsupported',
         ...(hint === undefined ? {} : { hint }),
       });
-  if (!queryFlag(query, 'rm', true))
-    throw unsupported('containers of a build are not kept: the build parameter rm=0 is not supported', {
-      code: 'build-unsupported',
-    });
   const registries = readRegistries(headers);
   return defined<BuildQuery>({
     ...readBuildOutputs(query),
+    ...readBuildLimits(query, host),
     dockerfile: queryText(query, 'dockerfile') ?? 'Dockerfile',
     tags: query.getAll('t').filter(Boolean).map(readTag),
     arguments: new Map(Object.entries(readWords(query, 'buildargs'))),

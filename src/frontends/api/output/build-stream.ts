@@ -89,7 +89,7 @@ export function createBuildStream(output: TextOutput): BuildStream {
           return isUnderWay ? say(progress.step ?? 0, text) : output.write(text);
         }
         case 'warning':
-          return say(progress.step ?? 0, `[Warning] ${progress.message}\n`);
+          return say(progress.step ?? 0, warningText(progress));
         case 'exporting':
           return output.write(` ---> ${progress.text}\n`);
         case 'pushing': {
@@ -137,5 +137,8 @@ const newState = (): StepState => ({
 
 const headOf = (step: BuildStep | undefined): string =>
   step === undefined ? '' : `Step ${step.number}/${step.of} : ${step.text}\n`;
+
+const warningText = ({ message, place }: BuildProgress & { kind: 'warning' }): string =>
+  `[Warning] ${message}${place === undefined ? '' : ` (line ${place.line})`}\n`;
 
 const familiarText = (reference: string): string => reference.replace(/^docker\.io\/(?:library\/)?/, '');

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { checkExtraHost } from './extra-host.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
 import type {
   ContainerConfigJson,
@@ -211,18 +212,4 @@ function checked(
   for (const word of list ?? [])
     if (!accepts(word)) throw invalid(`${what}: ${JSON.stringify(word.slice(0, 80))}`, { code: 'bad-dns' });
   return list ?? [];
-}
-
-/** `name:address`, or `name:host-gateway`. */
-function checkExtraHost(entry: string): string {
-  const colon = entry.indexOf(':');
-  const name = entry.slice(0, colon);
-  if (colon < 1 || !isWord(name))
-    throw invalid(`bad format for add-host: ${JSON.stringify(entry.slice(0, 80))}`, { code: 'bad-host' });
-  const address = entry.slice(colon + 1).replace(/^\[(.*)\]$/, '$1');
-  if (address !== 'host-gateway' && isIP(address) === 0)
-    throw invalid(`invalid IP address in add-host: ${JSON.stringify(address.slice(0, 80))}`, {
-      code: 'bad-host',
-    });
-  return `${name}:${address}`;
 }

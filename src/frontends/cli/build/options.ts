@@ -120,6 +120,10 @@ export const buildOptions = {
     kind: 'list',
     summary: 'SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>]")',
   },
+  'step-timeout': {
+    kind: 'duration',
+    summary: 'End RUN instructions that take longer (e.g., "10m"; 0: no limit)',
+  },
   tag: { kind: 'list', short: 't', summary: 'Name and optionally a tag (format: "name:tag")' },
   target: { kind: 'string', summary: 'Set the target build stage to build' },
   ulimit: { kind: 'ulimit', summary: 'Ulimit options', check: (text) => void parseUlimit(text) },

@@ -50,6 +50,7 @@ export function buildQuery(
   text('cpusetmems', options['cpuset-mems']);
   text('cgroupparent', options['cgroup-parent']);
   text('isolation', options.isolation);
+  number('steptimeout', Math.ceil(options['step-timeout'] / 1e6));
   flag('squash', options.squash);
   json('annotations', options.annotation);
   json('outputs', destinations.outputs);

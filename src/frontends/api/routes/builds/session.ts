@@ -17,7 +17,7 @@ import { buildSessionRequest } from '../../build-session/request.ts';
 import { toBuildRequest } from '../../build-session/to-build-request.ts';
 
 /** A build with its client at hand for all of it: `foundation/wire/silo/build-session.ts` says what goes over the connection. A client that leaves ends the build. */
-export function openBuildSession(engine: Pick<Engine, 'builds'>): Route {
+export function openBuildSession(engine: Pick<Engine, 'builds' | 'host'>): Route {
   return {
     method: 'POST',
     path: '/silo/build',
@@ -74,7 +74,7 @@ function acceptSession(
 
 /** Never fails: what goes wrong is told. */
 async function runBuild(
-  { builds }: Pick<Engine, 'builds'>,
+  { builds, host }: Pick<Engine, 'builds' | 'host'>,
   channels: Channels,
   channel: Duplex,
 ): Promise<void> {
@@ -89,7 +89,7 @@ async function runBuild(
     void watchForCancel(source, ending);
     const toEvent = createEventWriter();
     const result = await builds.build({
-      ...toBuildRequest(request),
+      ...toBuildRequest(request, host),
       ...contextsOf(request, {
         channels,
         store: builds.contexts,

@@ -11,12 +11,12 @@ import { readBuildQuery } from '../../input/build-query.ts';
 import { createBuildStream } from '../../output/build-stream.ts';
 
 /** The classic builder: the context in the body, text as it comes, the image's id as `aux`. A client that leaves ends the build. */
-export function buildImage(engine: Pick<Engine, 'builds'>): Route {
+export function buildImage(engine: Pick<Engine, 'builds' | 'host'>): Route {
   return {
     method: 'POST',
     path: '/build',
     async handle({ query, exchange }) {
-      const { quiet, remote, ...request } = readBuildQuery(query, exchange.headers);
+      const { quiet, remote, ...request } = readBuildQuery(query, exchange.headers, engine.host);
       let output: Outgoing | undefined;
       const write = (message: JsonMessage): boolean =>
         (output ??= exchange.stream(200, 'application/json')).write(`${JSON.stringify(message)}\r\n`);
