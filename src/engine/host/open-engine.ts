@@ -267,6 +267,7 @@ export async function openEngine(
     http: createHttpSource({ transport, database, now }),
     database,
     directory: at('tmp'),
+    parallelism: settings.buildParallelism ?? Math.max(2, availableParallelism()),
     log,
     now,
   });

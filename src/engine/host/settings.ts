@@ -38,6 +38,8 @@ export interface EngineSettings {
   runtimeDeadlineMs: number;
   cgroupParent: string;
   maxConcurrentDownloads: number;
+  /** Steps of builds that run at a time, of all builds; as many as there are processors when absent. */
+  buildParallelism?: number;
   /** Compressed layers are deleted once they are unpacked and their registry can give them again. */
   dropPackedLayers: boolean;
   /** Bytes kept of the log of a container that gives no `max-size`. */
@@ -133,6 +135,7 @@ const keys: Record<
   'default-runtime': { field: 'defaultRuntime', type: 'string' },
   runtimes: { field: 'runtimes', type: 'runtimes' },
   'runtime-deadline-ms': { field: 'runtimeDeadlineMs', type: 'number' },
+  'build-parallelism': { field: 'buildParallelism', type: 'number' },
   'cgroup-parent': { field: 'cgroupParent', type: 'string' },
   'max-concurrent-downloads': { field: 'maxConcurrentDownloads', type: 'number' },
   'drop-packed-layers': { field: 'dropPackedLayers', type: 'flag' },

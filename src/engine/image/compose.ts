@@ -99,7 +99,11 @@ function configOf(
     ...platform,
     config: request.run,
     rootfs: { type: 'layers', diff_ids: [...rootfs.diff_ids, ...diffIds] },
-    history: request.keepsHistory ? (history ?? []) : [...(history ?? []), step],
+    history: request.history
+      ? [...request.history]
+      : request.keepsHistory
+        ? (history ?? [])
+        : [...(history ?? []), step],
   };
 }
 

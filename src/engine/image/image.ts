@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Damage, MoveAside } from '../../foundation/base/damage.ts';
 import type { Descriptor, Platform } from '../../foundation/oci/descriptor.ts';
 import type { ChainId, DiffId, Digest, ImageId } from '../../foundation/oci/digest.ts';
-import type { ImageConfig, ImageRunConfig } from '../../foundation/oci/image-config.ts';
+import type { ImageConfig, ImageHistory, ImageRunConfig } from '../../foundation/oci/image-config.ts';
 import type { Reference } from '../../foundation/oci/reference.ts';
 import type {
   FetchedManifest,
@@ -302,6 +302,8 @@ export interface ComposeRequest {
   comment?: string;
   /** Another configuration alone is no step: the history stays the base's. */
   keepsHistory?: boolean;
+  /** The whole history, instead. */
+  history?: readonly ImageHistory[];
   reference?: Reference;
   signal?: AbortSignal;
 }

@@ -12,7 +12,7 @@ import { copyOf, execOf } from './files.ts';
 import type { Surroundings } from './files.ts';
 import { createGraph } from './graph.ts';
 import type { Graph, GraphBuilder } from './graph.ts';
-import type { VertexId } from './vertex.ts';
+import type { VertexId, VertexPlace } from './vertex.ts';
 
 export interface LowerOptions extends BuildArguments {
   /** The target's, as `formatPlatform` writes it. */
@@ -126,8 +126,10 @@ function openStage(planned: PlannedStage, around: Around): StageEnd {
   const platform = planned.platform ?? options.targetPlatform;
   const known = origin.kind === 'image' ? options.configOf(origin.reference, platform) : undefined;
   const config = withDefaults(structuredClone(known ?? {}));
+  const { stage } = planned;
+  const place = { stage: stage.index, isTrigger: false, span: stage.from.span, title: titleOf(stage.from) };
   return {
-    root: rootOf(origin, platform, graph),
+    root: rootOf(origin, platform, graph, place),
     config,
     scope: createStageScope(dockerfile, plan.globals, options, environmentOf(config)),
   };
@@ -137,10 +139,11 @@ function rootOf(
   origin: Exclude<Origin, { kind: 'stage' }> | Origin,
   platform: string,
   graph: GraphBuilder,
+  place?: VertexPlace,
 ): VertexId {
   switch (origin.kind) {
     case 'image':
-      return graph.add({ kind: 'image', reference: origin.reference, platform });
+      return graph.add({ kind: 'image', reference: origin.reference, platform }, place);
     case 'context':
       return graph.add({ kind: 'context', name: origin.name });
     case 'scratch':

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { invalid, isKind, toSiloError, unsupported } from '../../../foundation/base/errors.ts';
+import { invalid, isKind, unsupported } from '../../../foundation/base/errors.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
 import { formatPlatform, hostPlatform, parsePlatform } from '../../../foundation/oci/platform.ts';
 import { parseReference, withDefaultTag } from '../../../foundation/oci/reference.ts';
@@ -23,17 +23,23 @@ import { produce } from '../output/produce.ts';
 import { provenance } from '../output/provenance.ts';
 import { createOrigins, namedContexts, type Origins } from '../sources/origins.ts';
 import { createContextStore } from '../contexts/context-store.ts';
-import { openBuildCache } from './cache.ts';
+import { type BuildCache, openBuildCache } from './cache.ts';
 import { refuseUnknown } from './refuse.ts';
+import { runSteps } from './run-steps.ts';
 import { find, toBytes } from './select.ts';
-import { createSolver } from './solver.ts';
-import { stepsByVertex, stepsOf } from './steps.ts';
+import { createSharedSteps, type SharedSteps } from './shared-steps.ts';
+import { createSlots, type Slots } from './slots.ts';
+import { createSolver, type Solved } from './solver.ts';
+import { createStepTeller } from './step-teller.ts';
+import { type PlannedStep, stepsByVertex, stepsOf, verticesByStep } from './steps.ts';
 import type { Tree } from './tree.ts';
 import type { BuildDeps, BuildRequest, Builds } from './types.ts';
 import { warnOfSecrets } from './warn-of-secrets.ts';
 
 export function createBuilds(deps: BuildDeps): Builds {
   const cache = openBuildCache(deps.database, deps.images);
+  const shared = createSharedSteps();
+  const slots = createSlots(deps.parallelism);
   return {
     isStep: (id) => cache.isStep(id),
     contexts: createContextStore({ directory: deps.directory, now: deps.now }),
@@ -41,6 +47,7 @@ export function createBuilds(deps: BuildDeps): Builds {
     pruneCaches: (isWanted) => deps.caches.prune(isWanted),
     async prune() {
       const deleted: ImageId[] = [];
+      const kept = new Set<ImageId>();
       for (const { id, tags } of deps.images.list()) {
         if (tags.length > 0 || !cache.isStep(id)) continue;
         try {
@@ -49,8 +56,10 @@ export function createBuilds(deps: BuildDeps): Builds {
         } catch (error) {
           // A container uses it, or somebody was faster.
           if (!isKind(error, 'conflict') && !isKind(error, 'not-found')) throw error;
+          kept.add(id);
         }
       }
+      cache.forgetAllBut(kept);
       return deleted;
     },
     async build(request) {
@@ -58,7 +67,7 @@ export function createBuilds(deps: BuildDeps): Builds {
       const directory = await mkdtemp(join(deps.directory, 'build-'));
       try {
         await using origins = createOrigins({ deps, request, directory });
-        return await buildTree(deps, { request, origins, cache });
+        return await buildTree(deps, { request, origins, cache, shared, slots });
       } finally {
         await rm(directory, { recursive: true, force: true });
       }
@@ -69,10 +78,14 @@ export function createBuilds(deps: BuildDeps): Builds {
 interface Opened {
   request: BuildRequest;
   origins: Origins;
-  cache: ReturnType<typeof openBuildCache>;
+  cache: BuildCache;
+  /** Over all builds. */
+  shared: SharedSteps;
+  slots: Slots;
 }
 
-async function buildTree(deps: BuildDeps, { request, origins, cache }: Opened): Promise<BuildResult> {
+async function buildTree(deps: BuildDeps, opened: Opened): Promise<BuildResult> {
+  const { request, origins } = opened;
   const { onProgress, signal } = request;
   const startedAtMs = deps.now();
   const context = await origins.tree({ kind: 'context' });
@@ -114,36 +127,7 @@ async function buildTree(deps: BuildDeps, { request, origins, cache }: Opened): 
     request.labels,
   );
   refuseUnknown(graph, request);
-  const stepsOfVertex = stepsByVertex(graph, steps);
-  const solve = createSolver(deps, {
-    graph,
-    origins,
-    cache,
-    request,
-    imageOf: bases,
-    stepOf: (id) => stepsOfVertex.get(id)?.[0],
-  });
-  for (const step of steps) {
-    onProgress({ kind: 'started', step: step.number, atMs: deps.now() });
-    try {
-      if (step.base !== undefined)
-        onProgress({ kind: 'image', step: step.number, id: await bases(step.base, step.number) });
-      let isCached = false;
-      for (const [vertex, wanted] of stepsOfVertex) {
-        if (!wanted.includes(step.number)) continue;
-        const solved = await solve(vertex);
-        ({ isCached } = solved);
-        onProgress({ kind: 'image', step: step.number, id: solved.image });
-      }
-      onProgress({ kind: isCached ? 'cached' : 'done', step: step.number, atMs: deps.now() });
-    } catch (error) {
-      const { message } = toSiloError(error);
-      onProgress({ kind: 'failed', step: step.number, atMs: deps.now(), message });
-      throw error;
-    }
-    await request.drained(step.number);
-  }
-  const { image } = await solve(graph.result);
+  const { image } = await solveGraph(deps, { ...opened, graph, steps, imageOf: bases });
   if (signal?.aborted) signal.throwIfAborted();
   const facts = await gatherFacts(deps, request, { startedAtMs, dockerfile, graph, image });
   return await produce(deps, {
@@ -154,6 +138,49 @@ async function buildTree(deps: BuildDeps, { request, origins, cache }: Opened): 
       'buildx.build.provenance': provenance(request, facts, { mode: 'min', platform: targetPlatform }),
     },
   });
+}
+
+interface Solving extends Opened {
+  graph: Lowered;
+  steps: readonly PlannedStep[];
+  imageOf: (reference: string) => Promise<ImageId>;
+}
+
+/** The first failure, or the client that leaves, ends all steps; nothing runs any more when this settles. */
+async function solveGraph(deps: BuildDeps, solving: Solving): Promise<Solved> {
+  const { request, graph, steps, imageOf } = solving;
+  const failed = new AbortController();
+  const signal = request.signal ? AbortSignal.any([request.signal, failed.signal]) : failed.signal;
+  let failure: { error: unknown } | undefined;
+  const stepsOfVertex = stepsByVertex(graph, steps);
+  const teller = createStepTeller({
+    request,
+    stepsOf: (id) => stepsOfVertex.get(id) ?? [],
+    signal,
+    now: deps.now,
+    onFailure(error) {
+      failure ??= { error };
+      failed.abort(error);
+    },
+  });
+  try {
+    await using solver = createSolver(deps, {
+      ...solving,
+      signal,
+      teller,
+      mayUseCache: () => !request.noCache,
+    });
+    const verticesOf = verticesByStep(stepsOfVertex);
+    return await runSteps(graph.result, {
+      steps,
+      verticesOf: (step) => verticesOf.get(step) ?? [],
+      solver,
+      teller,
+      imageOf,
+    });
+  } catch (error) {
+    throw failure ? failure.error : error;
+  }
 }
 
 async function readDockerfile(context: Tree, path: string): Promise<Dockerfile> {

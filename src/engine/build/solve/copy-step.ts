@@ -59,14 +59,13 @@ async function linkedCopy(deps: BuildDeps, step: CopyStep): Promise<ImageId> {
   const files = await digestOfFiles(sources, signal);
   const key = sha256(canonical({ linked: 1, ...definition, paths: named.map(({ path }) => path), files }));
   const found = cache?.find(key);
-  const isThere = found !== undefined && deps.images.list().some(({ id }) => id === found);
   const make = (): Promise<ImageId> => {
     const place = placeOf(undefined, vertex, sources.length + vertex.contents.length);
     const layer = layerFrom(deps, step, { view: undefined, place, plain: sources, needsFolder: false });
     return composeStep(deps, { base: undefined, layer, title, signal });
   };
-  const above = isThere ? found : await make();
-  if (!isThere) cache?.keep(key, above, { isStep: true });
+  const above = found ?? (await make());
+  if (found === undefined) cache?.keep(key, above, { isStep: true });
   return await composeStep(deps, { base, above, title, signal });
 }
 

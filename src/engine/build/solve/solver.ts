@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { throwIfAborted } from '../../../foundation/base/deadline.ts';
+import { faultPoint } from '../../../foundation/base/fault.ts';
 import { type Digest, type ImageId, sha256 } from '../../../foundation/oci/digest.ts';
-import { cacheKey, literal } from '../graph/cache-key.ts';
-import type { KeyPart } from '../graph/cache-key.ts';
+import { literal } from '../graph/cache-key.ts';
 import { canonical } from '../graph/graph.ts';
 import type { Lowered } from '../graph/lower.ts';
 import type { CopyVertex, Vertex, VertexId } from '../graph/vertex.ts';
@@ -10,138 +11,61 @@ import type { BuildCache } from './cache.ts';
 import { rootOfTree, runCopy, runFolder } from './copy-step.ts';
 import type { Source } from './copy-step.ts';
 import { runExec } from './exec-step.ts';
+import { createKeys, type KeyOptions } from './keys.ts';
 import { digestOf, mustSelect, type Place } from './selection.ts';
+import type { SharedSteps } from './shared-steps.ts';
+import type { Slot, Slots } from './slots.ts';
+import type { StepTeller } from './step-teller.ts';
+import type { Tree } from './tree.ts';
 import type { BuildDeps, BuildRequest, StepReport } from './types.ts';
 
 export interface Solved {
   image: ImageId;
-  key: Digest;
   isCached: boolean;
 }
+
+export type VertexOf = (id: VertexId) => Vertex;
 
 export interface SolverOptions {
   graph: Lowered;
   /** Files that no step made. */
   origins: Origins;
   cache: BuildCache;
+  /** Over all builds. */
+  shared: SharedSteps;
+  slots: Slots;
   request: BuildRequest;
+  /** Ends with the build, or when a step fails. */
+  signal: AbortSignal;
   /** Of a base, found before. */
   imageOf: (reference: string) => Promise<ImageId>;
-  /** The step under which it is told what happens. */
-  stepOf: (id: VertexId) => number | undefined;
+  teller: StepTeller;
+  /** Whether the result of a vertex is looked up. */
+  mayUseCache: (id: VertexId) => boolean;
 }
 
-/** Solves vertices on demand, inputs first, each once. */
-export function createSolver(deps: BuildDeps, options: SolverOptions): (id: VertexId) => Promise<Solved> {
-  const { graph, origins, cache, request, imageOf, stepOf } = options;
-  const { signal, onProgress } = request;
+/** Solves vertices on demand: a result that is known needs none of its inputs. */
+export interface Solver extends AsyncDisposable {
+  solve(id: VertexId): Promise<Solved>;
+  /** What became of a vertex, without asking for it: undefined when nobody needed it until `solve` of the last one was done. */
+  observe(id: VertexId, end: Promise<unknown>): Promise<Solved | undefined>;
+}
+
+export function createSolver(deps: BuildDeps, options: SolverOptions): Solver {
+  const { graph, origins, cache, shared, slots, request, signal, imageOf, teller } = options;
+  const alone = randomUUID();
   const solved = new Map<VertexId, Promise<Solved>>();
-  const vertexOf = (id: VertexId): Vertex => {
+  const asked = new Map<VertexId, PromiseWithResolvers<void>>();
+  const vertexOf: VertexOf = (id) => {
     const vertex = graph.vertices.get(id);
     if (!vertex) throw new TypeError(`the graph has no vertex ${id}`);
     return vertex;
   };
   const titleOf = (id: VertexId): string => graph.places.get(id)?.[0]?.title ?? '';
-
-  const solve = (id: VertexId): Promise<Solved> => {
-    const known = solved.get(id) ?? work(id);
-    solved.set(id, known);
-    return known;
-  };
-
-  const work = async (id: VertexId): Promise<Solved> => {
-    throwIfAborted(signal, 'the build');
-    const vertex = vertexOf(id);
-    const { definition, parts } = cacheKey(vertex);
-    const values: string[] = [];
-    for (const part of parts) values.push(await valueOf(part, vertex, id));
-    const key = sha256(canonical({ version: 1, definition, values }));
-    const found = request.noCache ? undefined : cache.find(key);
-    const isThere = found !== undefined && deps.images.list().some(({ id: image }) => image === found);
-    if (isThere) return { image: found, key, isCached: true };
-    const image = await run(id, vertex);
-    cache.keep(key, image, { isStep: vertex.kind !== 'meta' });
-    return { image, key, isCached: false };
-  };
-
-  const valueOf = async (part: KeyPart, vertex: Vertex, id: VertexId): Promise<string> => {
-    if (part.kind === 'resolved')
-      return isSource(vertex)
-        ? ((await origins.identity(vertex)) ??
-            (await digestOf(await placeOf(id, titleOf(id)), ['/'], { signal })))
-        : vertex.kind === 'image'
-          ? await imageOf(vertex.reference)
-          : part.name;
-    const input = vertexOf(part.input);
-    if (part.kind === 'content' && isSource(input)) {
-      const { paths, exclude } = part;
-      const identity = await origins.identity(input);
-      if (identity !== undefined) return sha256(canonical({ identity, paths, exclude }));
-      const parents = vertex.kind === 'copy' && vertex.parents;
-      return await digestOf(await placeOf(part.input, titleOf(id)), paths, { exclude, parents, signal });
-    }
-    return (await solve(part.input)).key;
-  };
-
-  const reportOf = (step = 0): StepReport => ({
-    running: (containerId) => void onProgress({ kind: 'running', step, containerId }),
-    output: (stream, bytes) => onProgress({ kind: 'output', step, stream, bytes }),
-    drained: () => request.drained(step),
-  });
-
-  const run = async (id: VertexId, vertex: Vertex): Promise<ImageId> => {
-    const title = titleOf(id);
-    switch (vertex.kind) {
-      case 'scratch': {
-        const image = await deps.images.compose({ run: {}, createdAtMs: 0, keepsHistory: true });
-        return image.id;
-      }
-      case 'image':
-        return await bareImage(deps, await imageOf(vertex.reference), signal);
-      case 'exec':
-        return await runExec(deps, request, {
-          vertex,
-          base: (await solve(vertex.root)).image,
-          title,
-          report: reportOf(stepOf(id)),
-          signal,
-          filesOf: (input, source) => mountedFiles(input, source, title),
-        });
-      case 'folder':
-        return await runFolder(deps, {
-          path: vertex.path,
-          base: (await solve(vertex.root)).image,
-          title,
-          signal,
-        });
-      case 'copy': {
-        const base = (await solve(vertex.root)).image;
-        const sources = await sourcesOf(vertex, title);
-        return await runCopy(deps, {
-          vertex,
-          sources,
-          base,
-          ...(request.noCache ? {} : { cache }),
-          title,
-          signal,
-        });
-      }
-      case 'meta': {
-        const base = (await solve(vertex.root)).image;
-        const image = await deps.images.compose({
-          base,
-          run: vertex.config,
-          createdAtMs: deps.now(),
-          keepsHistory: true,
-          ...(signal ? { signal } : {}),
-        });
-        return image.id;
-      }
-      case 'context':
-      case 'http':
-      case 'git':
-        return await rootOfTree(deps, { tree: await origins.tree(vertex), title: `FROM ${id}`, signal });
-    }
+  const askedOf = (id: VertexId): PromiseWithResolvers<void> => {
+    const found = asked.get(id) ?? Promise.withResolvers<void>();
+    asked.set(id, found);
+    return found;
   };
 
   /** The files of a source or of a stage. */
@@ -149,6 +73,111 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
     const from = vertexOf(id);
     if (isSource(from)) return { tree: await origins.tree(from), isLocal: true, title };
     return { tree: await origins.stage((await solve(id)).image), isLocal: false, title };
+  };
+  const contentOf: KeyOptions['contentOf'] = async ({ input, paths, exclude }, wantedBy) => {
+    const from = vertexOf(input);
+    const identity = isSource(from) ? await origins.identity(from) : undefined;
+    if (identity !== undefined) return sha256(canonical({ identity, paths, exclude }));
+    const vertex = vertexOf(wantedBy);
+    const parents = vertex.kind === 'copy' && vertex.parents;
+    const place = await placeOf(input, titleOf(wantedBy));
+    return await digestOf(place, paths, { exclude, parents, signal });
+  };
+  const keyOf = createKeys({
+    vertexOf,
+    cache,
+    contentOf,
+    mayUseCache: options.mayUseCache,
+    salt: '',
+    guard: (id, search) => teller.guard(id, search),
+    async resolve(id, name) {
+      const vertex = vertexOf(id);
+      if (vertex.kind === 'image') return await imageOf(vertex.reference);
+      if (!isSource(vertex)) return name;
+      const identity = await origins.identity(vertex);
+      return identity ?? (await digestOf(await placeOf(id, titleOf(id)), ['/'], { signal }));
+    },
+  });
+  const find = (id: VertexId, key: Digest): ImageId | undefined =>
+    options.mayUseCache(id) ? cache.find(key) : undefined;
+
+  const solve = (id: VertexId): Promise<Solved> => {
+    const known = solved.get(id) ?? teller.guard(id, () => work(id));
+    solved.set(id, known);
+    askedOf(id).resolve();
+    return known;
+  };
+
+  const work = async (id: VertexId): Promise<Solved> => {
+    throwIfAborted(signal, 'the build');
+    const key = await keyOf(id);
+    const found = find(id, key);
+    if (found !== undefined) return { image: found, isCached: true };
+    const vertex = vertexOf(id);
+    const ready = await inputsOf(id, vertex);
+    // A build that looks nothing up does not want what another one is about to find either.
+    const name = options.mayUseCache(id) ? key : `${key} ${alone}`;
+    const image = await shared.join(
+      name,
+      { report: teller.reportOf(id), signal },
+      async ({ report, signal: wanted }) => {
+        using slot = await slots.take({ build: request, order: teller.orderOf(id), signal: wanted });
+        teller.begin(id);
+        faultPoint('build.step.begun');
+        const how = {
+          title: titleOf(id),
+          report: besides(report, slot),
+          signal: wanted,
+          mayUseCache: options.mayUseCache(id),
+        };
+        const made = await run(ready, how);
+        faultPoint('build.step.done');
+        cache.keep(key, made, { isStep: vertex.kind !== 'meta' });
+        faultPoint('build.step.kept');
+        return made;
+      },
+    );
+    return { image, isCached: false };
+  };
+
+  /** All that the work needs; nothing is waited for while it has its place. */
+  const inputsOf = async (id: VertexId, vertex: Vertex): Promise<Ready> => {
+    switch (vertex.kind) {
+      case 'scratch':
+        return { vertex };
+      case 'image':
+        return { vertex, base: await imageOf(vertex.reference) };
+      case 'copy': {
+        const [base, sources] = await Promise.all([solve(vertex.root), sourcesOf(vertex, titleOf(id))]);
+        return { vertex, base: base.image, sources };
+      }
+      case 'exec': {
+        const [base] = await Promise.all([
+          solve(vertex.root),
+          ...vertex.mounts.map(async ({ input }) => {
+            if (input !== undefined) await placeOf(input, titleOf(id));
+          }),
+        ]);
+        return { vertex, base: base.image };
+      }
+      case 'folder':
+      case 'meta':
+        return { vertex, base: (await solve(vertex.root)).image };
+      case 'context':
+      case 'http':
+      case 'git':
+        return { vertex, tree: await origins.tree(vertex) };
+    }
+  };
+
+  const sourcesOf = async (vertex: CopyVertex, title: string): Promise<Source[]> => {
+    const found = await Promise.all(
+      vertex.sources.map(async ({ input, path }) => {
+        const place = await placeOf(input, title);
+        return mustSelect(place, path, vertex).map((each) => ({ ...each, ...place }));
+      }),
+    );
+    return found.flat();
   };
 
   /** Of a context an image is made that holds them, once as long as they are the same. */
@@ -163,8 +192,7 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
     const path = literal(source);
     const key = sha256(canonical({ version: 1, mounted: await digestOf(place, [path], { signal }) }));
     const known = cache.find(key);
-    if (known !== undefined && deps.images.list().some(({ id }) => id === known))
-      return { image: known, path: mountedPath };
+    if (known !== undefined) return { image: known, path: mountedPath };
     const vertex = mountCopy(input);
     const sources = mustSelect(place, path, vertex).map((each) => ({ ...each, ...place }));
     const nothing = await deps.images.compose({ run: {}, createdAtMs: 0, keepsHistory: true });
@@ -173,16 +201,65 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): (id: Vert
     return { image, path: mountedPath };
   };
 
-  const sourcesOf = async (vertex: CopyVertex, title: string): Promise<Source[]> => {
-    const found: Source[] = [];
-    for (const { input, path } of vertex.sources) {
-      const place = await placeOf(input, title);
-      found.push(...mustSelect(place, path, vertex).map((each) => ({ ...each, ...place })));
+  const run = async (ready: Ready, how: How): Promise<ImageId> => {
+    const { title, report, signal: wanted } = how;
+    const { vertex } = ready;
+    switch (vertex.kind) {
+      case 'scratch': {
+        const image = await deps.images.compose({ run: {}, createdAtMs: 0, keepsHistory: true });
+        return image.id;
+      }
+      case 'image':
+        return await bareImage(deps, baseOf(ready), wanted);
+      case 'exec':
+        return await runExec(deps, request, {
+          vertex,
+          base: baseOf(ready),
+          title,
+          report,
+          signal: wanted,
+          filesOf: (input, source) => mountedFiles(input, source, title),
+        });
+      case 'folder':
+        return await runFolder(deps, { path: vertex.path, base: baseOf(ready), title, signal: wanted });
+      case 'copy': {
+        const { sources = [] } = ready;
+        const found = how.mayUseCache ? { cache } : {};
+        return await runCopy(deps, { vertex, sources, base: baseOf(ready), ...found, title, signal: wanted });
+      }
+      case 'meta': {
+        const image = await deps.images.compose({
+          base: baseOf(ready),
+          run: vertex.config,
+          createdAtMs: deps.now(),
+          keepsHistory: true,
+          signal: wanted,
+        });
+        return image.id;
+      }
+      case 'context':
+      case 'http':
+      case 'git':
+        return await rootOfTree(deps, { tree: treeOf(ready), title: `FROM ${vertex.kind}`, signal: wanted });
     }
-    return found;
   };
 
-  return solve;
+  return {
+    solve,
+    async observe(id, end) {
+      const key = await keyOf(id);
+      const found = solved.has(id) ? undefined : find(id, key);
+      if (found !== undefined) {
+        teller.begin(id);
+        return { image: found, isCached: true };
+      }
+      await Promise.race([askedOf(id).promise, end]);
+      return await solved.get(id);
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.allSettled(solved.values());
+    },
+  };
 }
 
 const mountedPath = '/files';
@@ -200,8 +277,39 @@ const mountCopy = (root: VertexId): CopyVertex => ({
   unpack: 'never',
 });
 
+/** A vertex with what it stands on. */
+interface Ready {
+  vertex: Vertex;
+  base?: ImageId;
+  tree?: Tree;
+  sources?: readonly Source[];
+}
+
+interface How {
+  title: string;
+  mayUseCache: boolean;
+  report: StepReport;
+  signal: AbortSignal;
+}
+
+function baseOf({ base }: Ready): ImageId {
+  if (base === undefined) throw new TypeError('a step stands on an image');
+  return base;
+}
+
+function treeOf({ tree }: Ready): Tree {
+  if (tree === undefined) throw new TypeError('a source has files');
+  return tree;
+}
+
+/** Whose output nobody takes keeps no place from others. */
+const besides = (report: StepReport, slot: Slot): StepReport => ({
+  ...report,
+  drained: () => slot.aside(() => report.drained()),
+});
+
 /** The same layers without any configuration, for steps to stand on. */
-async function bareImage(deps: BuildDeps, id: ImageId, signal: AbortSignal | undefined): Promise<ImageId> {
+async function bareImage(deps: BuildDeps, id: ImageId, signal: AbortSignal): Promise<ImageId> {
   const found = deps.images.resolve(id);
   const base = found.form === 'unpacked' ? found : await deps.images.unpack(id, signal);
   const image = await deps.images.compose({
@@ -209,7 +317,7 @@ async function bareImage(deps: BuildDeps, id: ImageId, signal: AbortSignal | und
     run: {},
     createdAtMs: base.createdAtMs,
     keepsHistory: true,
-    ...(signal ? { signal } : {}),
+    signal,
   });
   return image.id;
 }

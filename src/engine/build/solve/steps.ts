@@ -9,6 +9,8 @@ export interface PlannedStep extends BuildStep {
   stageIndex: number;
   /** Of a FROM: the image that the stage starts from. */
   base?: string;
+  /** Of a FROM: the stage that this one starts from. */
+  after?: number;
 }
 
 /** The instructions of the needed stages in the order in which they would be done one by one. */
@@ -16,12 +18,19 @@ export function stepsOf({ needed, stages }: StagePlan): PlannedStep[] {
   const steps = needed.flatMap((index): Omit<PlannedStep, 'number' | 'of'>[] => {
     const planned = stages[index];
     if (!planned) return [];
-    const { stage, base, replacedBy } = planned;
+    const { stage, replacedBy } = planned;
+    const origin = replacedBy ?? planned.base;
     const common = { stage: stage.name ?? String(stage.index), stageIndex: stage.index };
-    const from = { ...common, text: titleOf(stage.from), place: stage.from.span };
+    const from = {
+      ...common,
+      text: titleOf(stage.from),
+      place: stage.from.span,
+      ...(origin.kind === 'image' ? { base: origin.reference } : {}),
+      ...(origin.kind === 'stage' ? { after: origin.index } : {}),
+    };
     if (replacedBy !== undefined) return [from];
     return [
-      base.kind === 'image' ? { ...from, base: base.reference } : from,
+      from,
       ...stage.instructions.map((instruction) => ({
         ...common,
         text: titleOf(instruction),
@@ -51,4 +60,18 @@ export function stepsByVertex(
       return [id, [...new Set(numbers)].sort((a, b) => a - b)];
     }),
   );
+}
+
+/** The vertices that a step wants, inputs first. */
+export function verticesByStep(
+  stepsOfVertex: ReadonlyMap<VertexId, readonly number[]>,
+): Map<number, VertexId[]> {
+  const vertices = new Map<number, VertexId[]>();
+  for (const [id, steps] of stepsOfVertex)
+    for (const step of steps) {
+      const known = vertices.get(step);
+      if (known === undefined) vertices.set(step, [id]);
+      else known.push(id);
+    }
+  return vertices;
 }

@@ -185,6 +185,8 @@ export interface BuildDeps {
   directory: string;
   /** For what must not reach a disk: secrets, sockets. */
   runDirectory: string;
+  /** How many steps run at a time, of all builds. */
+  parallelism: number;
   log: Log;
   now: () => number;
 }

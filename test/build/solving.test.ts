@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { archive, member } from '../../src/foundation/archive/tar-fixtures.ts';
+import { skipReason } from '../crash/world.ts';
+import { eventually } from '../e2e/footprint.ts';
+import { startEngine, type TestEngine } from '../e2e/harness.ts';
+import { ask, bootstrapBusybox } from '../e2e/objects.ts';
+
+if (skipReason) console.log(`skipped: how builds are solved: ${skipReason}`);
+
+describe.skipIf(skipReason !== undefined)('how builds are solved', () => {
+  let engine: TestEngine;
+  beforeAll(async () => {
+    engine = await startEngine();
+    await bootstrapBusybox(engine);
+  }, 60_000);
+  afterAll(() => engine[Symbol.asyncDispose](), 60_000);
+
+  /** What the answer says, as text; it ends when the build does. */
+  async function build(
+    files: Record<string, string>,
+    { query = '', signal = AbortSignal.timeout(60_000) } = {},
+  ): Promise<string> {
+    const members = Object.entries(files).map(([name, content]) => member({ name, content }));
+    const response = await fetch(`http://localhost/build?${query}`, {
+      method: 'POST',
+      unix: engine.socket,
+      body: archive(...members),
+      signal,
+    });
+    const lines = (await response.text()).split('\r\n').filter(Boolean);
+    return lines
+      .map((line) => JSON.parse(line) as { stream?: string; error?: string })
+      .map(({ stream = '', error = '' }) => `${stream}${error}`)
+      .join('');
+  }
+  const running = (): Promise<{ Id: string; Command: string }[]> => ask(engine, 'GET', '/containers/json');
+  const waitFor = async (count: number): Promise<{ Id: string; Command: string }[]> => {
+    let found: { Id: string; Command: string }[] = [];
+    await eventually(async () => (found = await running()).length === count, 30_000);
+    expect(found).toHaveLength(count);
+    return found;
+  };
+  /** Lets a step go on that waits for the file `/go`. */
+  async function release({ Id }: { Id: string }): Promise<void> {
+    const response = await fetch(`http://localhost/containers/${Id}/archive?path=/`, {
+      method: 'PUT',
+      unix: engine.socket,
+      body: archive(member({ name: 'go', content: '' })),
+    });
+    expect(response.status).toBe(200);
+  }
+  const waits = 'until [ -e /go ]; do sleep 0.05; done';
+
+  test('independent stages run side by side, and are told in the order of the steps', async () => {
+    const Dockerfile = `FROM busybox AS a
+RUN echo in a; ${waits}; echo 1 > /out
+FROM busybox AS b
+RUN echo in b; ${waits}; echo 2 > /out
+FROM busybox AS unneeded
+RUN exit 1
+FROM scratch
+COPY --from=a /out /a
+COPY --from=b /out /b
+`;
+    const built = build({ Dockerfile });
+    const both = await waitFor(2);
+    for (const each of both.toReversed()) await release(each);
+    const text = await built;
+    expect(text).toMatch(
+      /Step 2\/7 : RUN echo in a[^]*\nin a\n ---> \w+\nStep 3\/7 : FROM busybox AS b\n ---> \w+\nStep 4\/7[^]*\nin b\n/,
+    );
+    expect(text).toContain('Successfully built');
+    const again = await build({ Dockerfile });
+    expect(again.match(/Using cache/g)).toHaveLength(4);
+  }, 90_000);
+
+  test('a step that fails ends those beside it, and leaves nothing', async () => {
+    const text = await build({
+      Dockerfile: `FROM busybox AS a
+RUN echo long; sleep 1000
+FROM busybox AS b
+RUN echo short; exit 3
+FROM scratch
+COPY --from=a /bin/sh /a
+COPY --from=b /bin/sh /b
+`,
+    });
+    expect(text).toMatch(/\nshort\nThe command '.*' returned a non-zero code: 3$/);
+    expect(await ask<unknown[]>(engine, 'GET', '/containers/json?all=1')).toEqual([]);
+  }, 90_000);
+
+  test('what two builds want at the same time is done once, and outlives the first that wanted it', async () => {
+    const files = { Dockerfile: `FROM busybox\nRUN echo begun; ${waits}; echo ended\n` };
+    const leaving = new AbortController();
+    const first = build(files, { signal: leaving.signal }).catch(() => 'left');
+    const [container] = await waitFor(1);
+    if (!container) return;
+    const second = build(files);
+    // The other one is there once it was told from the beginning; nothing else shows that it is.
+    const third = build(files, { query: 'nocache=1' });
+    const [other] = (await waitFor(2)).filter(({ Id }) => Id !== container.Id);
+    leaving.abort();
+    expect(await first).toBe('left');
+    if (other) await release(other);
+    await third;
+    expect((await waitFor(1)).map(({ Id }) => Id)).toEqual([container.Id]);
+    await release(container);
+    expect(await second).toMatch(/\nbegun\n(ended\n)? ---> \w+\n|\nbegun\nended\n/);
+    expect(await build(files)).toContain('Using cache');
+  }, 90_000);
+
+  test('files of a stage count by content: a stage built anew with the same file keeps what is copied from it', async () => {
+    const Dockerfile = `FROM busybox AS one
+COPY version /version
+RUN cat /version | cut -c1 > /first
+FROM busybox
+COPY --from=one /first /first
+RUN cat /first
+`;
+    await build({ Dockerfile, version: 'abc\n' });
+    const second = await build({ Dockerfile, version: 'axy\n' });
+    expect(second.match(/Running in/g)).toHaveLength(1);
+    expect(second.match(/Using cache/g)).toHaveLength(2);
+    const third = await build({ Dockerfile, version: 'bcd\n' });
+    expect(third.match(/Running in/g)).toHaveLength(2);
+    // Nothing of the first stage is asked for when the last step is known.
+    expect((await build({ Dockerfile, version: 'axy\n' })).match(/Using cache/g)).toHaveLength(4);
+  }, 90_000);
+
+  test('a linked copy is made once and put upon whatever is below', async () => {
+    const Dockerfile = 'FROM busybox\nCOPY b /b\nCOPY --link a /x/a\nRUN cat /b /x/a\n';
+    expect(await build({ Dockerfile, a: 'a\n', b: 'one\n' })).toContain('one\na\n');
+    expect(await build({ Dockerfile, a: 'a\n', b: 'two\n' })).toContain('two\na\n');
+  }, 90_000);
+
+  for (const point of ['begun', 'done', 'kept'])
+    test(`an engine that dies at build.step.${point} leaves nothing, and the next build goes on from the finished steps`, async () => {
+      const files = {
+        Dockerfile: `FROM busybox\nRUN echo ${point} one\nRUN echo ${point} two\nRUN echo ${point} three\n`,
+      };
+      // The base is no step, but is done like one.
+      await build({ Dockerfile: 'FROM busybox\nRUN true\n' });
+      await engine.kill();
+      await engine.start({ fault: `build.step.${point}:2` });
+      await build(files).catch(() => undefined);
+      expect(await engine.died()).toBe('SIGKILL');
+      await engine.start();
+      expect(await ask<unknown[]>(engine, 'GET', '/containers/json?all=1')).toEqual([]);
+      const text = await build(files);
+      const done = point === 'kept' ? 2 : 1;
+      expect(text.match(/Using cache/g)).toHaveLength(done);
+      expect(text.match(/Running in/g)).toHaveLength(3 - done);
+    }, 90_000);
+});
