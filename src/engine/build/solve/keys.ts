@@ -1,10 +1,11 @@
 import { type Digest, sha256 } from '../../../foundation/oci/digest.ts';
 import { cacheKey, type KeyPart } from '../graph/cache-key.ts';
 import { canonical } from '../graph/graph.ts';
-import type { VertexId } from '../graph/vertex.ts';
+import type { Vertex, VertexId } from '../graph/vertex.ts';
 import { isSource } from '../sources/origins.ts';
 import type { BuildCache } from './cache.ts';
-import type { VertexOf } from './solver.ts';
+
+export type VertexOf = (id: VertexId) => Vertex;
 
 type ContentPart = Extract<KeyPart, { kind: 'content' }>;
 

@@ -11,7 +11,7 @@ import type { BuildCache } from './cache.ts';
 import { rootOfTree, runCopy, runFolder } from './copy-step.ts';
 import type { Source } from './copy-step.ts';
 import { runExec } from './exec-step.ts';
-import { createKeys, type KeyOptions } from './keys.ts';
+import { createKeys, type KeyOptions, type VertexOf } from './keys.ts';
 import { digestOf, mustSelect, type Place } from './selection.ts';
 import type { SharedSteps } from './shared-steps.ts';
 import type { Slot, Slots } from './slots.ts';
@@ -23,8 +23,6 @@ export interface Solved {
   image: ImageId;
   isCached: boolean;
 }
-
-export type VertexOf = (id: VertexId) => Vertex;
 
 export interface SolverOptions {
   graph: Lowered;
