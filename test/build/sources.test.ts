@@ -216,4 +216,53 @@ describe.skipIf(skipReason !== undefined)('sources of builds', () => {
     expect(await said(await build('', remote('/Containerfile')), 'cat /to')).toBe('hi\n');
     expect((await build('', '&remote=file:///etc/passwd')).text).toContain('is no address of a context');
   }, 60_000);
+
+  test('named contexts stand for stages and images: folders, addresses, image layouts, other stages', async () => {
+    const folder = join(engine.directory, 'named');
+    const layout = join(engine.directory, 'layout');
+    for (const each of [folder, layout, join(folder, 'root')]) mkdirSync(each, { recursive: true });
+    writeFileSync(join(folder, 'root', 'own'), 'own');
+    writeFileSync(
+      join(folder, 'Dockerfile'),
+      `FROM scratch AS empty
+COPY --from=files /own /a
+COPY --from=repository sub/run.sh /b
+FROM busybox AS real
+RUN echo real > /c
+FROM files AS rooted
+FROM replaced AS not
+RUN exit 1
+FROM base
+COPY --from=empty / /to/
+COPY --from=rooted / /to/
+COPY --from=not /c /to/
+`,
+    );
+    expect(await engine.silo('save', '-o', join(layout, 'image.tar'), 'busybox')).toMatchObject({ code: 0 });
+    output('tar', ['-xf', 'image.tar'], { cwd: layout });
+    const contexts = [
+      `files=${join(folder, 'root')}`,
+      `repository=${at}/r.git`,
+      `base=oci-layout://${layout}`,
+      'not=target:real',
+    ];
+    const built = await engine.silo(
+      'build',
+      '-t',
+      'named',
+      ...contexts.flatMap((each) => ['--build-context', each]),
+      folder,
+    );
+    expect(built).toMatchObject({ code: 0 });
+    const shown = await engine.silo(
+      'run',
+      '--rm',
+      '--network=none',
+      'named',
+      'sh',
+      '-c',
+      'cd /to; echo *; cat c',
+    );
+    expect(shown.stdout).toBe('a b c own\nreal\n');
+  }, 60_000);
 });

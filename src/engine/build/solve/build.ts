@@ -21,7 +21,8 @@ import { gatherFacts } from '../output/facts.ts';
 import type { BuildResult } from '../output/output.ts';
 import { produce } from '../output/produce.ts';
 import { provenance } from '../output/provenance.ts';
-import { createOrigins, namedContexts, type Origins } from '../sources/origins.ts';
+import { loadLayout } from '../sources/layout.ts';
+import { createOrigins, layoutOf, namedContexts, type Origins } from '../sources/origins.ts';
 import { createContextStore } from '../contexts/context-store.ts';
 import { type BuildCache, openBuildCache } from './cache.ts';
 import { refuseUnknown } from './refuse.ts';
@@ -251,6 +252,8 @@ function createBases(
     return image.id;
   };
   const find = async (name: string, step: number | undefined): Promise<ImageId> => {
+    const layout = layoutOf(request.contexts, name);
+    if (layout) return await loadLayout(deps, layout, request.signal);
     if (request.pull) return await pull(name, step);
     try {
       return deps.images.resolve(name).id;

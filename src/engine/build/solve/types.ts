@@ -168,7 +168,7 @@ export interface StepReport {
 
 export interface BuildDeps {
   images: ImageQueries &
-    Pick<ImageTransfers, 'pull' | 'unpack'> &
+    Pick<ImageTransfers, 'pull' | 'unpack' | 'load'> &
     ImageComposition &
     ImageAssembly &
     Pick<ImageNames, 'tag' | 'remove'>;

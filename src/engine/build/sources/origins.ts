@@ -130,6 +130,18 @@ function splitFragment(address: string): { url: string; ref: string } {
   return at < 0 ? { url: address, ref: '' } : { url: address.slice(0, at), ref: address.slice(at) };
 }
 
+const layoutScheme = 'oci-layout://';
+
+/** The layout that a base means, which `namedContexts` put there. */
+export function layoutOf(
+  contexts: BuildRequest['contexts'],
+  reference: string,
+): Extract<ContextSource, { kind: 'layout' }> | undefined {
+  if (!reference.startsWith(layoutScheme)) return undefined;
+  const source = contexts?.get(reference.slice(layoutScheme.length));
+  return source?.kind === 'layout' ? source : undefined;
+}
+
 /** What the names of contexts mean in a plan. */
 export const namedContexts = (
   contexts: ReadonlyMap<string, ContextSource> | undefined,
@@ -137,6 +149,10 @@ export const namedContexts = (
   new Map(
     [...(contexts ?? [])].map(([name, source]) => [
       name,
-      source.kind === 'image' || source.kind === 'target' ? source : { kind: 'context', name },
+      source.kind === 'image' || source.kind === 'target'
+        ? source
+        : source.kind === 'layout'
+          ? { kind: 'image', reference: `${layoutScheme}${name}` }
+          : { kind: 'context', name },
     ]),
   );
