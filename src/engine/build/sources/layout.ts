@@ -23,7 +23,7 @@ export async function loadLayout(
     await using tree = await open({ path: join(directory, 'files'), what: 'the image layout', signal });
     const index = await indexOf(tree, name);
     const archive = Readable.from(archiveOf(tree, index), { objectMode: false });
-    const [image] = await deps.images.load(archive, { ...(signal ? { signal } : {}) });
+    const [image] = await deps.images.load(archive, signal ? { signal } : {});
     if (image) return image.id;
     throw invalid('the image layout holds no image', { code: 'layout-empty' });
   } finally {
