@@ -75,6 +75,7 @@ const apart: Record<string, string> = {
   'image.push.blobs-sent': 'test/images/crash.root.test.ts',
   'image.push.manifest-sent': 'test/images/crash.root.test.ts',
   'image.push.children-sent': 'test/images/crash.root.test.ts',
+  'image.push.referrer-sent': 'test/images/crash.root.test.ts',
   'image.remove.platform-moved': 'test/images/crash.root.test.ts',
   'image.pull.index-stored': 'test/images/crash.root.test.ts',
   'image.unpack.layers-there': 'test/images/crash.root.test.ts',

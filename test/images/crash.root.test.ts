@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { formatReference } from '../../src/foundation/oci/reference.ts';
 import { type HostileRegistry, startHostileRegistry } from '../registry/hostile-registry.ts';
 import { openImages, type OpenImages } from './open-images.ts';
-import { bigLayer, imageOf, layerOf, platformsImage, referenceIn } from './samples.ts';
+import { bigLayer, imageOf, layerOf, platformsImage, referenceIn, signedImage } from './samples.ts';
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log('skipped: unpacking layers needs root');
@@ -32,6 +32,9 @@ beforeAll(async () => {
   registry = await startHostileRegistry();
   registry.add('team/app', 'v1', imageOf([layerOf({ base: 'x' }), bigLayer()]));
   registry.add('team/many', 'v1', platformsImage().index);
+  const signed = signedImage();
+  for (const [tag, list] of Object.entries({ v1: signed.image, ...signed.lists }))
+    registry.add('team/signed', tag, list);
   name = `${registry.host}/team/app:v1`;
 });
 afterAll(() => registry[Symbol.asyncDispose]());
@@ -97,16 +100,19 @@ describe.if(isRoot)('an engine that is killed', () => {
   test.each(known.filter((point) => /\.(push|upload)\./.test(point)).map((point) => ({ point })))(
     'during a push, at $point, leaves the image, and a next push completes',
     async ({ point }) => {
-      // An index has more steps.
-      const isIndex = point === 'image.push.children-sent';
-      const source = isIndex ? 'team/many:v1' : 'team/app:v1';
+      // An index and an image with referrers have more steps.
+      const sources: Record<string, string> = {
+        'image.push.children-sent': 'team/many:v1',
+        'image.push.referrer-sent': 'team/signed:v1',
+      };
+      const source = sources[point] ?? 'team/app:v1';
       const root = mkdtempSync(join(tmpdir(), 'silo-crash-'));
       const target = referenceIn(registry, `copy/${point.replaceAll(/[^a-z]/g, '-')}:v1`);
       try {
         {
           await using open = await openImages(root);
           const reference = referenceIn(registry, source);
-          await open.images.pull({ reference, ...(isIndex ? { platform: 'all' } : {}) });
+          await open.images.pull({ reference, ...(point in sources ? { platform: 'all' } : {}) });
           await open.images.tag(formatReference(reference), target);
         }
         expect(await runUntil(point, root, 'push', formatReference(target))).toBe(true);

@@ -102,7 +102,9 @@ export function platformsImage({ isFree = false } = {}): {
     os: 'windows',
     'os.version': '10.0.20348.1',
   });
-  const attestation = artifactOf('application/vnd.in-toto+json', '{"predicate":{}}', `${oci}.config.v1+json`);
+  const attestation = artifactOf('application/vnd.in-toto+json', '{"predicate":{}}', {
+    configType: `${oci}.config.v1+json`,
+  });
   const entry = (image: SampleImage, platform: object, annotations?: object): object => ({
     ...pointer(firstOf(image)),
     platform,
@@ -143,8 +145,42 @@ export function platformsImage({ isFree = false } = {}): {
 
 const foreignType = `${oci}.layer.nondistributable.v1.tar+gzip`;
 
+/** An image, a signature of it, a note about the signature, and the indexes that list them for a registry without a list of its own, by their tags. */
+export function signedImage(): {
+  image: SampleImage;
+  signature: SampleImage;
+  note: SampleImage;
+  lists: Record<string, SampleImage>;
+} {
+  const image = imageOf([layerOf({ 'etc/signed': 'signed\n' })]);
+  const signature = artifactOf('application/vnd.silo.signature', 'signature', { subject: firstOf(image) });
+  const note = artifactOf('text/plain', 'note', { subject: firstOf(signature) });
+  const listOf = (entry: SampleImage): SampleImage => {
+    const index = {
+      schemaVersion: 2,
+      mediaType: `${oci}.index.v1+json`,
+      manifests: [pointer(firstOf(entry))],
+    };
+    return {
+      documents: [blobOf(index.mediaType, JSON.stringify(index)), ...entry.documents],
+      blobs: entry.blobs,
+    };
+  };
+  const tagOf = (subject: SampleImage): string => firstOf(subject).digest.replace(':', '-');
+  return {
+    image,
+    signature,
+    note,
+    lists: { [tagOf(image)]: listOf(signature), [tagOf(signature)]: listOf(note) },
+  };
+}
+
 /** Something that is no image: a manifest with one blob of a type of its own. */
-export function artifactOf(type: string, content: string, configType = `${oci}.empty.v1+json`): SampleImage {
+export function artifactOf(
+  type: string,
+  content: string,
+  { configType = `${oci}.empty.v1+json`, subject }: { configType?: string; subject?: SampleBlob } = {},
+): SampleImage {
   const config = blobOf(configType, '{}');
   const part = blobOf(type, content);
   const manifest = blobOf(
@@ -155,6 +191,7 @@ export function artifactOf(type: string, content: string, configType = `${oci}.e
       artifactType: type,
       config: pointer(config),
       layers: [pointer(part)],
+      ...(subject ? { subject: pointer(subject) } : {}),
     }),
   );
   return { documents: [manifest], blobs: [config, part] };

@@ -218,7 +218,10 @@ export interface TransferOptions {
 
 export interface PullRequest extends TransferOptions {
   reference: Reference;
-  /** The host's when absent. `all`: everything that the name's index holds, attestations too; what the host cannot run stays packed. */
+  /**
+   * The host's when absent. `all`: everything that the name's index holds, attestations too, and what its registry lists as being about that (signatures,
+   * lists of packages), by digest; what the host cannot run stays packed.
+   */
   platform?: Platform | 'all';
   credentials?: RegistryCredentials;
 }

@@ -20,6 +20,7 @@ import type { Lease } from './lease.ts';
 import { layerProgress } from './progress.ts';
 import { type CheckedImage, completeImages, underLease } from './publish.ts';
 import { keepDocument, type PullSource, readAll, readImage } from './pull-documents.ts';
+import { findReferrers } from './referrers.ts';
 import { canonicalName, platformOf } from './resolve.ts';
 
 /**
@@ -61,10 +62,28 @@ export async function pullImage(context: Context, request: PullRequest): Promise
     announcePull(context, record, reference);
     return { image: record, digest, changed };
   });
+  if (request.platform === 'all') await pullReferrers(context, request, source, result);
   // After the lease, which holds them. Who wants all platforms wants to give them on.
   if (context.settings.dropPackedLayers && request.platform !== 'all')
     await dropPacked(context, result.image);
   return result;
+}
+
+/** What is about the image, by digest and without a name. */
+async function pullReferrers(
+  context: Context,
+  { credentials, signal }: PullRequest,
+  { client, reference: { host, path } }: PullSource,
+  { image, digest }: PullResult,
+): Promise<void> {
+  const images = [image, ...context.store.withBlob(digest)];
+  const subjects = [...new Set([digest, ...images.map(({ manifestDigest }) => manifestDigest)])];
+  for (const referrer of await findReferrers(client, { host, path }, subjects, signal))
+    await pullImage(context, {
+      reference: { host, path, digest: referrer.digest },
+      ...(credentials ? { credentials } : {}),
+      ...(signal ? { signal } : {}),
+    });
 }
 
 interface Found {

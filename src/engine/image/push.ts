@@ -1,7 +1,5 @@
 import { invalid, notFound } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
-import { shortId } from '../../foundation/base/ids.ts';
-import type { Descriptor } from '../../foundation/oci/descriptor.ts';
 import type { Digest } from '../../foundation/oci/digest.ts';
 import {
   familiarName,
@@ -12,15 +10,15 @@ import {
   repositoryName,
   withTag,
 } from '../../foundation/oci/reference.ts';
-import type { FetchedManifest, RegistryPublisher } from '../../resources/distribution/distribution.ts';
+import type { FetchedManifest } from '../../resources/distribution/distribution.ts';
 import { announcePush } from './announce.ts';
 import type { Context } from './context.ts';
-import type { ImageRecord, PushedTag, PushRequest, PushPhase } from './image.ts';
-import type { Lease } from './lease.ts';
-import { holdOutgoing, type OutgoingImage, type OutgoingManifest, requireBlob } from './outgoing.ts';
+import type { ImageRecord, PushedTag, PushRequest } from './image.ts';
+import { holdOutgoing } from './outgoing.ts';
+import { type BlobPush, pushBlobs } from './push-blobs.ts';
 import { holdIndex, type OutgoingIndex } from './outgoing-index.ts';
+import { pushReferrers } from './referrers.ts';
 import { canonicalName, resolveImage } from './resolve.ts';
-import { runInTurn } from './shared-work.ts';
 
 /**
  * Blobs side by side, then the manifest, then the record that the repository has it. The registry gets the bytes that came in, so the digest
@@ -51,6 +49,8 @@ export async function pushImage(context: Context, request: PushRequest): Promise
       ? await pushIndex(context, push, tag, index)
       : await pushOne(context, push, tag, { meant, index });
     faultPoint('image.push.manifest-sent');
+    const sent = [root.digest, ...images.map(({ manifestDigest }) => manifestDigest)];
+    await pushReferrers(context, push, tag.reference, sent);
     // Whoever removed it meanwhile wanted it gone here.
     for (const { id } of images)
       if (context.store.find(id))
@@ -199,89 +199,4 @@ export function createMounts({ store }: Context, target: Reference, blobs: Itera
     }
   }
   return { repositories: [...repositories], find: (digest) => found.get(digest) };
-}
-
-export interface BlobPush {
-  request: Pick<PushRequest, 'reference' | 'credentials' | 'onProgress'>;
-  lease: Lease;
-  outgoing: readonly (OutgoingManifest & Pick<OutgoingImage, 'image'>)[];
-  publisher: RegistryPublisher;
-  mountFor: (digest: Digest) => string | undefined;
-  signal: AbortSignal;
-}
-
-/** All blobs side by side, each once. The first failure stops the others and is thrown when all have ended. */
-export async function pushBlobs(context: Context, push: BlobPush): Promise<void> {
-  const { outgoing, request } = push;
-  const failed = new AbortController();
-  const signal = AbortSignal.any([push.signal, failed.signal]);
-  let failure: { error: unknown } | undefined;
-  const wishes = new Map<Digest, Wish>();
-  // From the top, as Docker shows them.
-  for (const { image, layers, manifest } of outgoing) {
-    for (const { descriptor, diffId, isForeign } of layers.toReversed()) {
-      const note: NoteOf = (phase, more) =>
-        request.onProgress?.({ kind: 'layer', id: shortId(diffId), phase, ...more });
-      if (isForeign) note('skipped');
-      else if (!wishes.has(descriptor.digest)) {
-        note('preparing');
-        wishes.set(descriptor.digest, { image, descriptor, note });
-      }
-    }
-    const { config } = manifest;
-    wishes.set(config.digest, { image, descriptor: config, note: () => undefined });
-  }
-  await Promise.all(
-    [...wishes.values()].map(async (wish) => {
-      try {
-        await runInTurn(context.uploadTurns, signal, 'the push', () =>
-          pushBlob(context, { ...push, signal }, wish),
-        );
-      } catch (error) {
-        failure ??= { error };
-        failed.abort(error);
-      }
-    }),
-  );
-  if (failure) throw failure.error;
-  faultPoint('image.push.blobs-sent');
-}
-
-interface Wish {
-  image: ImageRecord;
-  descriptor: Descriptor;
-  note: NoteOf;
-}
-
-type NoteOf = (
-  phase: PushPhase,
-  more?: { currentBytes?: number; totalBytes?: number; from?: string },
-) => void;
-
-async function pushBlob(context: Context, push: BlobPush, { image, descriptor, note }: Wish): Promise<void> {
-  const { publisher, request, lease, signal } = push;
-  const { reference, credentials } = request;
-  const totalBytes = descriptor.size;
-  if (await publisher.hasBlob(reference, descriptor, signal)) return note('exists');
-  const mountFrom = push.mountFor(descriptor.digest);
-  const ownBlob = (): ReturnType<typeof requireBlob> =>
-    requireBlob(context, lease, {
-      image,
-      descriptor,
-      credentials: credentials && { host: reference.host, value: credentials },
-      signal,
-    });
-  // What may be mounted need not be here.
-  if (mountFrom === undefined) await ownBlob();
-  const outcome = await publisher.upload(reference, descriptor, {
-    mountFrom,
-    signal,
-    onProgress: (currentBytes) => note('pushing', { currentBytes, totalBytes }),
-    async *open(range) {
-      await ownBlob();
-      yield* await context.content.read(descriptor.digest, range);
-    },
-  });
-  if (outcome === 'mounted' && mountFrom !== undefined) note('mounted', { from: mountFrom });
-  else note('pushed');
 }

@@ -17,6 +17,8 @@ export interface RegistryClient {
     descriptor: Descriptor,
     options: { offset: number; signal?: AbortSignal },
   ): Promise<OpenedBlob>;
+  /** Manifests of the same repository that are about this one: signatures, lists of packages. None where the registry knows none. */
+  referrers(reference: Reference, subject: Digest, signal?: AbortSignal): Promise<Descriptor[]>;
   /** All tags of the repository. */
   tags(reference: Reference, signal?: AbortSignal): Promise<string[]>;
   /**
@@ -51,8 +53,15 @@ export interface RegistryPublisher {
     descriptor: Descriptor,
     options: UploadOptions,
   ): Promise<'uploaded' | 'mounted'>;
-  /** Puts the manifest under the reference's tag, or its digest when there is none; the registry's digest must be ours. */
-  putManifest(reference: Reference, manifest: FetchedManifest, signal?: AbortSignal): Promise<void>;
+  /**
+   * Puts the manifest under the reference's tag, or its digest when there is none; the registry's digest must be ours. `listsReferrers`: it has noted
+   * what the manifest is about; otherwise that is the client's.
+   */
+  putManifest(
+    reference: Reference,
+    manifest: FetchedManifest,
+    signal?: AbortSignal,
+  ): Promise<{ listsReferrers: boolean }>;
 }
 
 export interface UploadOptions {

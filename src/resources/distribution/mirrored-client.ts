@@ -77,6 +77,9 @@ export function createMirroredClient(options: MirroredOptions): RegistryClient {
       ),
     manifestBy: (reference, descriptor, signal) =>
       ask(reference, { signal }, (client, name) => client.manifestBy(name, descriptor, signal)),
+    // A list that is withheld looks like a list that is empty: as with tags, not everybody is asked.
+    referrers: (reference, subject, signal) =>
+      ask(reference, { needsTags: true, signal }, (client, name) => client.referrers(name, subject, signal)),
     blob: (reference, descriptor, range) =>
       ask(reference, { signal: range.signal }, async (client, name, mirror): Promise<OpenedBlob> => {
         const opened = await client.blob(name, descriptor, range);

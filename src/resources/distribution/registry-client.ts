@@ -18,6 +18,7 @@ import { type Exchange, createExchange } from './exchange.ts';
 import { searchRegistry } from './search.ts';
 import { isHtml, notARegistry, sizeMismatch } from './registry-errors.ts';
 import { type RetryPolicy, defaultRetry } from './retry.ts';
+import { listReferrers } from './list-referrers.ts';
 import { listTags } from './list-tags.ts';
 import type { HttpReply, Transport } from './transport.ts';
 
@@ -60,6 +61,8 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
     },
     blob: (reference, descriptor, { offset, signal }) =>
       openBlob(exchange, { reference, descriptor, offset, signal }),
+    referrers: (reference, subject, signal) =>
+      listReferrers(exchange, { reference, subject, bodyDeadlineMs, signal }),
     tags: (reference, signal) => listTags(exchange, { reference, signal, bodyDeadlineMs }),
     search: (host, query) => searchRegistry(exchange, host, { ...query, bodyDeadlineMs }),
     async check(host, signal) {

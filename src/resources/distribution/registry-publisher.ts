@@ -61,7 +61,7 @@ async function hasBlob(
 async function putManifest(
   exchange: Exchange,
   request: { reference: Reference; manifest: FetchedManifest; signal: AbortSignal | undefined },
-): Promise<void> {
+): Promise<{ listsReferrers: boolean }> {
   const { reference, manifest, signal } = request;
   const reply = await exchange({
     reference,
@@ -88,6 +88,7 @@ async function putManifest(
         hint: 'the registry or something on the way changed the manifest',
       },
     );
+  return { listsReferrers: reply.headers['oci-subject'] !== undefined };
 }
 
 /** The words of refusal are those of a push; Docker's clients match on `denied:` and `no basic auth credentials`. */

@@ -1,13 +1,14 @@
 import { parseJsonDocument } from '../../foundation/oci/bounded-json.ts';
 import type { Descriptor } from '../../foundation/oci/descriptor.ts';
 import { type Digest, isDigest } from '../../foundation/oci/digest.ts';
-import { manifestLimits, parseIndex } from '../../foundation/oci/manifest.ts';
+import { manifestLimits } from '../../foundation/oci/manifest.ts';
 import { manifestAccept, mediaTypes } from '../../foundation/oci/media-types.ts';
 import { type Reference, isTag } from '../../foundation/oci/reference.ts';
-import { corrupt, isKind } from '../../foundation/base/errors.ts';
+import { corrupt } from '../../foundation/base/errors.ts';
 import { createAuthorizer } from './authorization.ts';
 import { readBounded } from './bounded-body.ts';
 import { createExchange } from './exchange.ts';
+import { listReferrers } from './list-referrers.ts';
 import type { RegistryClientOptions } from './registry-client.ts';
 import { defaultRetry } from './retry.ts';
 
@@ -71,14 +72,7 @@ export function createUpstreamClient(options: RegistryClientOptions): UpstreamCl
       const tags = parseJsonDocument(bytes, 'list of tags', tagsLimitBytes).strings('tags', 100_000) ?? [];
       return tags.filter(isTag);
     },
-    async referrers(reference, subject, signal) {
-      try {
-        const bytes = await get(reference, `${reference.path}/referrers/${subject}`, signal);
-        return parseIndex(bytes).manifests;
-      } catch (error) {
-        if (isKind(error, 'not-found')) return [];
-        throw error;
-      }
-    },
+    referrers: (reference, subject, signal) =>
+      listReferrers(exchange, { reference, subject, bodyDeadlineMs, signal }),
   };
 }

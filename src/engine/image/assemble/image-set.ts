@@ -9,7 +9,8 @@ import type { Lease } from '../lease.ts';
 import type { OutgoingImage } from '../outgoing.ts';
 import type { OutgoingIndex } from '../outgoing-index.ts';
 import { type CheckedImage, completeImages } from '../publish.ts';
-import { createMounts, pushBlobs, sendIndex } from '../push.ts';
+import { pushBlobs } from '../push-blobs.ts';
+import { createMounts, sendIndex } from '../push.ts';
 import { canonicalName } from '../resolve.ts';
 import { blobsOf, writeArchive } from '../save.ts';
 
