@@ -10,7 +10,7 @@ import type {
 import type { ContainerStats } from '../container/stats/stats.ts';
 import type { ContainerChanges, ContainerCommit } from '../container/files/files.ts';
 import type { ContainerFiles } from '../container/files/files.ts';
-import type { Builds } from '../build/solve/types.ts';
+import type { RecordedBuilds } from '../build/history/open-history.ts';
 import type { Events } from '../events/events.ts';
 import type {
   Bootstrap,
@@ -35,7 +35,7 @@ export interface Engine extends AsyncDisposable {
   readonly stats: ContainerStats;
   readonly changes: ContainerChanges & ContainerCommit;
   readonly files: Pick<ContainerFiles, 'stat' | 'read' | 'write'>;
-  readonly builds: Builds;
+  readonly builds: RecordedBuilds;
   readonly networks: NetworkQueries;
   readonly volumes: VolumeCommands;
   readonly disk: DiskCommands;

@@ -25,6 +25,7 @@ import { openSnapshots } from '../../resources/snapshot/snapshots.ts';
 import { openVolumes } from '../../resources/volume/volumes.ts';
 import { type ContainerEngine, createContainerEngine } from '../container/container-engine.ts';
 import { createHttpSource } from '../build/sources/http-source.ts';
+import { withHistory } from '../build/history/open-history.ts';
 import { createBuilds } from '../build/solve/build.ts';
 import { openCacheMounts } from '../build/mounts/cache-mounts.ts';
 import { sweepPrivateFolders } from '../build/mounts/private-folder.ts';
@@ -255,7 +256,7 @@ export async function openEngine(
   });
   const runDirectory = join(execRoot, 'build');
   await sweepPrivateFolders(runDirectory);
-  const builds = createBuilds({
+  const builder = createBuilds({
     caches,
     runDirectory,
     images,
@@ -271,6 +272,7 @@ export async function openEngine(
     log,
     now,
   });
+  const builds = await withHistory(builder, { database, images, now, log, directory: at('build-logs') });
   const owned = undo.move();
   return {
     events,

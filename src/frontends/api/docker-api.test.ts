@@ -54,7 +54,12 @@ test('unknown pages and versions out of range are refused with the words of the 
       400,
       'invalid reference format: repository name (library/BAD) must be lowercase',
     ],
-    ['POST', '/build?version=2', 501, 'the build parameter version is not supported yet'],
+    [
+      'POST',
+      '/build?version=2',
+      501,
+      'builds of BuildKit (version=2, session) are not served by this engine: use DOCKER_BUILDKIT=0 docker build, or silo build',
+    ],
     [
       'GET',
       '/swarm',

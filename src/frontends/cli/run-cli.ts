@@ -1,6 +1,7 @@
 import type { Client } from '../client/client.ts';
 import type { Command, Invocation } from './command.ts';
-import { commandGroups, commands } from './commands/index.ts';
+import { findCommand } from './commands/find.ts';
+import { commandGroups } from './commands/index.ts';
 import type { CliDeps } from './deps.ts';
 import { reportError, usageExitCode } from './exit.ts';
 import { globalOptions, selectHost, selectTls } from './globals.ts';
@@ -61,20 +62,6 @@ function readGlobals(argv: readonly string[], io: CliIo): ReturnType<typeof pars
     );
     return usageExitCode;
   }
-}
-
-/** `container ls` and `ps` alike; a group's own name alone is not a command. */
-export function findCommand(
-  first: string,
-  rest: readonly string[],
-): { load: () => Promise<Command>; name: string; words: readonly string[] } | undefined {
-  if (Object.hasOwn(commandGroups, first)) {
-    const [second, ...words] = rest;
-    const load = second === undefined ? undefined : commands.get(`${first} ${second}`);
-    return load && { load, name: `${first} ${second ?? ''}`, words };
-  }
-  const load = commands.get(first);
-  return load && { load, name: first, words: rest };
 }
 
 async function explainUnknown(first: string, rest: readonly string[], io: CliIo): Promise<number> {

@@ -1,11 +1,10 @@
-import type { BuildSessionRequestJson } from '../../foundation/wire/silo/build-session.ts';
-import type { BuildOffers, BuildOptions, BuildResult } from './build-session.ts';
+import type { BuildEventJson } from '../../foundation/wire/silo/build-session.ts';
+import type { BuildCalls } from './build-calls.ts';
+import { formatFilters } from './filters.ts';
+import { readJsonLines } from './json-lines.ts';
 import type { Transport } from './transport.ts';
 
-export interface BuildCalls {
-  /** Builds with this process at hand: folders, secrets and agents are served from here until it ends. */
-  session(request: BuildSessionRequestJson, offers: BuildOffers, options: BuildOptions): Promise<BuildResult>;
-}
+const at = (id: string): string => `/silo/builds/${encodeURIComponent(id)}`;
 
 export function createBuildCalls(transport: Transport): BuildCalls {
   return {
@@ -14,5 +13,27 @@ export function createBuildCalls(transport: Transport): BuildCalls {
       const { runBuildSession } = await import('./build-session.ts');
       return await runBuildSession(transport, { request, offers, options });
     },
+    history: ({ signal } = {}) =>
+      transport.json({ method: 'GET', path: '/silo/builds', unversioned: true, signal }),
+    record: (id, { signal } = {}) =>
+      transport.json({ method: 'GET', path: at(id), unversioned: true, signal }),
+    forget: (id, { signal } = {}) =>
+      transport.done({ method: 'DELETE', path: at(id), unversioned: true, signal }),
+    async *log(id, { signal } = {}) {
+      const { body } = await transport.send({
+        method: 'GET',
+        path: `${at(id)}/log`,
+        unversioned: true,
+        signal,
+      });
+      yield* readJsonLines<BuildEventJson>(body);
+    },
+    prune: ({ all, keepStorageBytes, filters, signal } = {}) =>
+      transport.json({
+        method: 'POST',
+        path: '/build/prune',
+        query: { all, 'keep-storage': keepStorageBytes, filters: formatFilters(filters) },
+        signal,
+      }),
   };
 }

@@ -60,7 +60,7 @@ import type {
   VolumesPruneResponse,
 } from '../../foundation/wire/docker/volume.ts';
 import type { BootstrapBody, BootstrapMessage } from '../../foundation/wire/silo/bootstrap.ts';
-import type { BuildCalls } from './builds.ts';
+import type { BuildCalls } from './build-calls.ts';
 import type { TlsOptions } from './connection.ts';
 import type { StreamConnection } from './stream-connection.ts';
 

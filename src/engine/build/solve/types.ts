@@ -43,6 +43,8 @@ export interface Builds {
 }
 
 export interface BuildRequest {
+  /** Of the record in the history; one is made up without it. */
+  recordId?: string;
   /** What COPY and ADD take their files from, and where the Dockerfile is. */
   context: MainContext;
   /** Named contexts, which stand for the stages and images of their names. */

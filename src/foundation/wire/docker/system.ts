@@ -1,3 +1,4 @@
+import type { BuildCacheJson } from '../silo/builds.ts';
 import type { ContainerSummaryJson } from './container.ts';
 import type { ImageSummaryJson } from './image.ts';
 import type { VolumeJson } from './volume.ts';
@@ -116,7 +117,7 @@ export interface SystemDfJson {
   Images?: ImageSummaryJson[];
   Containers?: ContainerSummaryJson[];
   Volumes?: VolumeJson[];
-  BuildCache?: unknown[];
+  BuildCache?: BuildCacheJson[];
 }
 
 /** One line of `GET /events`. */

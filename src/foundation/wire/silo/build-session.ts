@@ -101,6 +101,8 @@ export interface BuildStepJson {
 }
 
 export type BuildEventJson =
+  /** Comes first: under which the history has it. */
+  | { kind: 'build'; id: string }
   | { kind: 'context'; context: string; files: number; bytes: number; totalFiles: number; totalBytes: number }
   | { kind: 'plan'; steps: BuildStepJson[] }
   | { kind: 'started' | 'cached' | 'done' | 'cancelled'; step: number; atMs: number }

@@ -8,7 +8,7 @@ type Asked = Omit<BuildRequest, 'context' | 'contexts' | 'client' | 'onProgress'
 
 /** The options of a session are the parameters of `POST /build`; credentials come beside them. */
 export function toBuildRequest({ query, auths }: BuildSessionRequestJson, host: HostLimits): Asked {
-  const { quiet: _, ...request } = readBuildQuery(new URLSearchParams(query), {}, host);
+  const { quiet: _quiet, remote: _remote, ...request } = readBuildQuery(new URLSearchParams(query), {}, host);
   const byHost = new Map(Object.entries(auths ?? {}));
   return {
     ...request,

@@ -18,9 +18,8 @@ export type BuildQuery = Omit<BuildRequest, 'context' | 'onProgress' | 'drained'
 
 /** Parameters that would change the result, with the values that ask for nothing. */
 const refused: readonly (readonly [name: string, harmless: RegExp, instead?: string])[] = [
-  ['version', /^1?$/, 'use the classic builder: DOCKER_BUILDKIT=0 docker build, or silo build'],
-  ['session', /^$/, 'use the classic builder: DOCKER_BUILDKIT=0 docker build, or silo build'],
   ['squash', /^(|0|false)$/],
+  ['nocachefilter', /^(|\[\]|null)$/],
 ];
 
 /** `POST /build`: what is not done here is refused by name. `forcerm` is always so, and `rm=0` of no effect, as with BuildKit. */
@@ -29,6 +28,12 @@ export function readBuildQuery(
   headers: IncomingHttpHeaders,
   host: HostLimits,
 ): BuildQuery {
+  if (/^[^01]/.test(query.get('version') ?? '') || (query.get('session') ?? '') !== '')
+    // Docker's clients show the message alone.
+    throw unsupported(
+      'builds of BuildKit (version=2, session) are not served by this engine: use DOCKER_BUILDKIT=0 docker build, or silo build',
+      { code: 'build-unsupported' },
+    );
   for (const [name, harmless, hint] of refused)
     if (query.getAll(name).some((value) => !harmless.test(value)))
       throw unsupported(`the build parameter ${name} is not supported yet`, {

@@ -43,7 +43,18 @@ export function engineDouble(
     networks: { list: () => [sampleNetwork], get: () => sampleNetwork, members: () => [] },
     execs: { of: () => [] },
     disk: { usage: async () => sampleUsage },
-    builds: { isStep: () => false, prune: async () => [] },
+    builds: {
+      isStep: () => false,
+      prune: async () => [],
+      caches: () => [],
+      pruneCaches: async () => [],
+      cacheUses: () => new Map(),
+      contexts: {
+        usage: () => ({ sizeBytes: 0, lastUsedMs: 0 }),
+        prune: async () => 0,
+        read: () => Promise.reject(new Error('nothing is read')),
+      },
+    },
     volumes: { list: () => [sampleVolume], get: () => sampleVolume },
   };
   const part = (name: keyof Engine): object => guarded(String(name), { ...defaults[name], ...parts[name] });

@@ -53,6 +53,12 @@ const loaders = {
   update: from(() => import('./update.ts')),
   version: from(() => import('./version.ts')),
   wait: from(() => import('./wait.ts')),
+  'build cache ls': from(() => import('./build/cache-ls.ts')),
+  'build cache prune': from(() => import('./build/cache-prune.ts')),
+  'build history inspect': from(() => import('./build/history-inspect.ts')),
+  'build history ls': from(() => import('./build/history-ls.ts')),
+  'build history rm': from(() => import('./build/history-rm.ts')),
+  'build logs': from(() => import('./build/logs.ts')),
   'container inspect': from(() => import('./container/inspect.ts')),
   'container prune': from(() => import('./container/prune.ts')),
   'image bootstrap': from(() => import('./image/bootstrap.ts')),
@@ -95,6 +101,10 @@ type Loadable = keyof typeof loaders;
 
 /** Longer names of commands, as groups have them. */
 const aliases: Record<string, Loadable> = {
+  'build cache': 'build cache ls',
+  'build history': 'build history ls',
+  'builder build': 'build',
+  'builder prune': 'build cache prune',
   'container ls': 'ps',
   'container list': 'ps',
   'container ps': 'ps',
@@ -146,6 +156,7 @@ export const commands: ReadonlyMap<string, Loader> = new Map<string, Loader>([
 
 /** What help lists below a group; the words are looked up in `commands`. */
 export const commandGroups: Readonly<Record<string, CommandGroup>> = {
+  builder: { summary: 'Manage builds', members: ['build', 'prune'] },
   container: {
     summary: 'Manage containers',
     members: [

@@ -1,5 +1,6 @@
 import type { Client } from '../../client/client.ts';
 import type { Command, CompletionKind, OptionTable } from '../command.ts';
+import { findCommand } from '../commands/find.ts';
 import { commandGroups, commands, plainCommands, commonCommands } from '../commands/index.ts';
 import { globalOptions } from '../globals.ts';
 import type { CliIo } from '../io.ts';
@@ -36,10 +37,12 @@ async function findCandidates(
   if (first === undefined)
     return current.startsWith('-') ? optionCandidates(globalOptions) : await topLevel();
   if (Object.hasOwn(commandGroups, first) && second === undefined) return await members(first);
-  const name = Object.hasOwn(commandGroups, first) ? `${first} ${second ?? ''}` : first;
-  const command = await commands.get(name)?.();
-  if (command === undefined) return [];
-  return await inCommand(command, before.slice(start + name.split(' ').length), current, client);
+  const words = before.slice(start + 1);
+  const found = findCommand(first, words);
+  if (found === undefined) return [];
+  // Of `build` files, and the commands that stand below it.
+  const below = found.words.length === 0 ? await belowCommand([first, ...words].join(' ')) : [];
+  return [...below, ...(await inCommand(await found.load(), found.words, current, client))];
 }
 
 /** How many of the words are options before the command. */
@@ -57,6 +60,13 @@ async function topLevel(): Promise<Candidate[]> {
   const loaded = await Promise.all(names.map((name) => describe(name, name)));
   const groups = Object.entries(commandGroups).map(([text, group]) => ({ text, about: group.summary }));
   return [...loaded.flat(), ...groups].sort((a, b) => (a.text < b.text ? -1 : 1));
+}
+
+/** The next words of commands whose names begin so. */
+async function belowCommand(name: string): Promise<Candidate[]> {
+  const names = [...commands.keys()].filter((each) => each.startsWith(`${name} `));
+  const next = new Set(names.map((each) => each.slice(name.length + 1).split(' ', 1)[0] ?? ''));
+  return (await Promise.all([...next].map((word) => describe(word, `${name} ${word}`)))).flat();
 }
 
 const members = async (group: string): Promise<Candidate[]> =>

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { newBuildId } from '../../../../engine/build/history/record-builds.ts';
 import type { Engine } from '../../../../engine/host/engine.ts';
 import { canceled, invalid, unsupported } from '../../../../foundation/base/errors.ts';
 import { type ByteSource, createByteSource } from '../../../../foundation/http/channels/byte-source.ts';
@@ -88,8 +89,11 @@ async function runBuild(
     const request = buildSessionRequest(parseJson(await source.line(mostLineBytes)), '');
     void watchForCancel(source, ending);
     const toEvent = createEventWriter();
+    const recordId = newBuildId();
+    write({ kind: 'build', id: recordId });
     const result = await builds.build({
       ...toBuildRequest(request, host),
+      recordId,
       ...contextsOf(request, {
         channels,
         store: builds.contexts,
