@@ -1,11 +1,24 @@
 import type { TerminalSize } from '../../client/client.ts';
 import type { CliIo } from '../io.ts';
 
-/** Tells the size now and after each change, until disposed. A failed message is not worth ending a session. */
+/**
+ * Tells the size now and after each change, until disposed; one message at a time, so that the last one to arrive is that of the last change. A failed message
+ * is not worth ending a session.
+ */
 export function followSize(io: CliIo, tell: (size: TerminalSize) => Promise<void>): Disposable {
+  let isTelling = false;
+  let hasChanged = false;
   const send = (): void => {
     const { columns, rows } = io.stdout;
-    if (columns && rows) tell({ columns, rows }).catch(() => undefined);
+    hasChanged = isTelling;
+    if (isTelling || !columns || !rows) return;
+    isTelling = true;
+    void tell({ columns, rows })
+      .catch(() => undefined)
+      .then(() => {
+        isTelling = false;
+        if (hasChanged) send();
+      });
   };
   send();
   return io.onSignal('SIGWINCH', send);
