@@ -23,6 +23,7 @@ import type {
 import type { VolumeTransfers } from './volume-transfers.ts';
 import type { DiskCommands } from './disk.ts';
 import type { SecurityAudit } from './audit/audit.ts';
+import type { PinnedRuntimes } from './pinned-runtimes.ts';
 import type { OwnProcess } from './own-process.ts';
 
 /** Everything that frontends may call, grouped by who calls it. Made by `openEngine` in `engine/host`. */
@@ -40,6 +41,8 @@ export interface Engine extends AsyncDisposable {
   readonly volumes: VolumeCommands;
   readonly disk: DiskCommands;
   readonly audit: SecurityAudit;
+  /** Runtimes that were put below the data root. */
+  readonly runtimes: PinnedRuntimes;
   /** Open descriptors and threads of the engine itself. */
   ownProcess(): Promise<OwnProcess>;
   readonly host: HostFacts;

@@ -1,4 +1,7 @@
 import type { UserNamespaceSettings } from '../container/context.ts';
+import { holesOf } from './doctor/known-holes.ts';
+import { mendedByPackage } from './doctor/package-changelog.ts';
+import { parseVersion } from './doctor/program-version.ts';
 import type { HostFacts } from './engine.ts';
 import { architecture, engineId, machine, onlineLists, operatingSystem, versionOf } from './host-facts.ts';
 import type { Programs } from './programs.ts';
@@ -18,11 +21,12 @@ export async function gatherHostFacts(
   },
 ): Promise<HostFacts> {
   const { programs, initBinary, cgroupVersion, appArmor, userNamespaces, now } = known;
-  const [id, system, runtimeVersion, monitorVersion] = await Promise.all([
+  const [id, system, runtimeVersion, monitorVersion, mended] = await Promise.all([
     engineId(settings.dataRoot),
     operatingSystem(),
     versionOf(programs.runtimes[settings.defaultRuntime] ?? ''),
     versionOf(programs.conmon),
+    mendedByPackage(settings.defaultRuntime),
   ]);
   return {
     id,
@@ -51,10 +55,24 @@ export async function gatherHostFacts(
     logDrivers: ['journald', 'json-file', 'local', 'none', 'syslog'],
     startedAtMs: now(),
     warnings: [
+      ...warningOfHoles(runtimeVersion, mended),
       ...(initBinary === '' ? ['no static init found: --init needs the package tini'] : []),
       ...(userNamespaces.mode === 'auto' && userNamespaces.unavailable !== undefined
         ? [`containers have the ids of the host: ${userNamespaces.unavailable}`]
         : []),
     ],
   };
+}
+
+/** Of the default runtime: `silo doctor` tells of all, and what to do. */
+function warningOfHoles(line: string, mended: ReadonlySet<string> | undefined): string[] {
+  const [, program = ''] = /^(\S+) version /.exec(line) ?? [];
+  const version = parseVersion(line);
+  const open = version
+    ? holesOf(program, version).filter(({ id, guard }) => guard === undefined && !mended?.has(id))
+    : [];
+  if (open.length === 0) return [];
+  return [
+    `${line} has holes that the engine cannot close: ${open.map(({ id }) => id).join(', ')}; pin a newer one with silo runtime install`,
+  ];
 }

@@ -42,11 +42,12 @@ import { parseMarks } from './cleaning/marks.ts';
 import { createDiskCheck } from './disk-check.ts';
 import { createDiskUsage } from './disk-usage.ts';
 import type { Engine } from './engine.ts';
-import { findInit, grantableLimits, specHost } from './host-facts.ts';
+import { findInit, findProgram, grantableLimits, specHost } from './host-facts.ts';
 import { readOwnProcess } from './own-process.ts';
 import { gatherHostFacts } from './gather-host-facts.ts';
 import { keepBackup } from './keep-backup.ts';
 import { createNetworkQueries } from './network-queries.ts';
+import { createPinnedRuntimes, openPinnedRuntimes } from './pinned-runtimes.ts';
 import { findPrograms } from './programs.ts';
 import { backupName } from './rebuild-database.ts';
 import { registryProxies } from './registry-settings.ts';
@@ -99,7 +100,8 @@ export async function openEngine(
   await mkdir(at('tmp'), { mode: 0o700 });
 
   const security = await securityDefaults(settings, log);
-  const programs = findPrograms(settings);
+  const pinned = await openPinnedRuntimes(dataRoot, (message) => log.error(message));
+  const programs = findPrograms(settings, pinned);
   const mode = cgroupMode();
   if (mode === 'hybrid') completeHybridHierarchy();
   // The folder can be entered by others.
@@ -297,6 +299,13 @@ export async function openEngine(
       mounts: opened.volumeMounts,
       command: commands.volume,
       events,
+    }),
+    runtimes: createPinnedRuntimes(dataRoot, {
+      now,
+      usersOf: (name) =>
+        findProgram(name) !== undefined || settings.runtimes[name] !== undefined
+          ? []
+          : opened.containers.list().flatMap((record) => (record.runtimeName === name ? [record.name] : [])),
     }),
     ownProcess: readOwnProcess,
     audit: createSecurityAudit({

@@ -4,6 +4,7 @@ import type {
   RegistryManifestJson,
 } from '../../foundation/wire/silo/manifests.ts';
 import type { ReachJson, SecurityReportJson } from '../../foundation/wire/silo/security.ts';
+import type { PinnedRuntimeJson } from '../../foundation/wire/silo/runtimes.ts';
 import type { FsckJson } from '../../foundation/wire/silo/fsck.ts';
 import type {
   ContainerConfigJson,
@@ -338,6 +339,14 @@ export interface SystemCalls {
   fsck(options?: CallOptions & { repair?: boolean; images?: boolean }): Promise<FsckJson>;
   /** Ours: the engine, its host and its containers, judged. */
   security(options?: CallOptions): Promise<SecurityReportJson>;
+  /** Ours: OCI runtimes that are kept below the data root. */
+  runtimes(options?: CallOptions): Promise<PinnedRuntimeJson[]>;
+  installRuntime(
+    name: string,
+    program: AsyncIterable<Uint8Array>,
+    options?: CallOptions & { digest?: string; force?: boolean },
+  ): Promise<PinnedRuntimeJson>;
+  removeRuntime(name: string, options?: CallOptions): Promise<void>;
   /** Ours: what a container can reach. */
   reachOf(container: string, options?: CallOptions): Promise<ReachJson>;
   /** Resolves when the daemon has subscribed. */

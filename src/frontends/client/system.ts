@@ -19,6 +19,17 @@ export function createSystemCalls(transport: Transport, apiVersion: () => Promis
     fsck: ({ repair, images, signal } = {}) =>
       transport.json({ method: 'POST', path: '/silo/fsck', query: { repair, images }, signal }),
     security: ({ signal } = {}) => transport.json({ method: 'GET', path: '/silo/security', signal }),
+    runtimes: ({ signal } = {}) => transport.json({ method: 'GET', path: '/silo/runtimes', signal }),
+    installRuntime: (name, data, { digest, force, signal } = {}) =>
+      transport.json({
+        method: 'POST',
+        path: `/silo/runtimes/${encodeURIComponent(name)}`,
+        query: { digest, force },
+        upload: { type: 'application/octet-stream', data },
+        signal,
+      }),
+    removeRuntime: (name, { signal } = {}) =>
+      transport.done({ method: 'DELETE', path: `/silo/runtimes/${encodeURIComponent(name)}`, signal }),
     reachOf: (container, { signal } = {}) =>
       transport.json({
         method: 'GET',

@@ -61,7 +61,11 @@ export function judge(
           ? 'The changelog of its package is not on this machine: it may be mended there.'
           : 'Its package does not say that it was mended.'
       }`,
-      fix: [`apt-get update && apt-get install --only-upgrade ${name}`, ...(advice[name] ?? [])],
+      fix: [
+        `apt-get update && apt-get install --only-upgrade ${name}`,
+        `or pin a newer one: silo runtime install ${name} FOLDER`,
+        ...(advice[name] ?? []),
+      ],
     });
   if (closed.length > 0)
     findings.push({

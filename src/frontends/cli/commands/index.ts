@@ -82,6 +82,9 @@ const loaders = {
   'network rm': from(() => import('./network/rm.ts')),
   'registry gc': from(() => import('./registry/gc.ts')),
   'registry serve': from(() => import('./registry/serve.ts')),
+  'runtime install': from(() => import('./runtime/install.ts')),
+  'runtime ls': from(() => import('./runtime/ls.ts')),
+  'runtime rm': from(() => import('./runtime/rm.ts')),
   'system df': from(() => import('./system/df.ts')),
   'system prune': from(() => import('./system/prune.ts')),
   'tls client': from(() => import('./tls/client.ts')),
@@ -217,6 +220,10 @@ export const commandGroups: Readonly<Record<string, CommandGroup>> = {
     members: ['connect', 'create', 'disconnect', 'inspect', 'ls', 'prune', 'rm'],
   },
   registry: { summary: 'Serve images to others', members: ['gc', 'serve'] },
+  runtime: {
+    summary: 'Keep OCI runtimes with the engine',
+    members: ['install', 'ls', 'rm'],
+  },
   system: { summary: 'Manage Silo', members: ['df', 'events', 'info', 'prune'] },
   tls: {
     summary: 'Make certificates for engines that are asked from other machines',

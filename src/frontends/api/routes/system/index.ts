@@ -8,6 +8,7 @@ import { checkDisk } from './fsck.ts';
 import { streamEvents } from './events.ts';
 import { showInfo } from './info.ts';
 import { ping } from './ping.ts';
+import { runtimeRoutes } from './runtimes.ts';
 import { auditSecurity, showReach } from './security.ts';
 import { unsupportedRoutes } from './unsupported.ts';
 import { showVersion } from './version.ts';
@@ -24,6 +25,7 @@ export function systemRoutes(engine: Engine, build: BuildVersion): Route[] {
     checkDisk(engine),
     auditSecurity(engine),
     showReach(engine),
+    ...runtimeRoutes(engine),
     streamEvents(engine),
     ...unsupportedRoutes(),
   ];
