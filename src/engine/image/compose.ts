@@ -8,6 +8,7 @@ import { hostPlatform } from '../../foundation/oci/platform.ts';
 import { formatReference, withDefaultTag } from '../../foundation/oci/reference.ts';
 import { announceTag } from './announce.ts';
 import type { Context } from './context.ts';
+import type { EnsureOptions } from './ensure-layers.ts';
 import type { ComposeRequest, ImageRecord } from './image.ts';
 import { ingestStream } from './ingest-stream.ts';
 import type { Lease } from './lease.ts';
@@ -56,6 +57,7 @@ export function composeImage(context: Context, request: ComposeRequest): Promise
       { id, manifest, manifestDigest, config, ...(base ? { parent: base.id } : {}) },
       {
         signal,
+        ...takingFolder(context, request.layerFolder, layer?.digest),
         names: { tags: name ? [formatReference(name)] : [], digests: [] },
         noteFor: () => () => undefined,
       },
@@ -63,6 +65,26 @@ export function composeImage(context: Context, request: ComposeRequest): Promise
     if (name) announceTag(context, image, name);
     return image;
   });
+}
+
+/** The same layer may be there twice; the folder is but once. */
+function takingFolder(
+  { layers }: Pick<Context, 'layers'>,
+  folder: ComposeRequest['layerFolder'],
+  diffId: DiffId | undefined,
+): Pick<EnsureOptions, 'take'> {
+  let isGiven = false;
+  if (!folder) return {};
+  return {
+    async take(layer) {
+      if (isGiven || layer.diffId !== diffId) return undefined;
+      isGiven = true;
+      await using staged = await layers.stage(layer.chainId);
+      await staged.take(folder.path);
+      const { chainId, sizeBytes } = await staged.commit({ sizeBytes: folder.sizeBytes });
+      return { chainId, sizeBytes };
+    },
+  };
 }
 
 /** The base cannot go while the lease lasts. */

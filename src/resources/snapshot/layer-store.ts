@@ -114,6 +114,10 @@ async function stage(store: Store, chainId: ChainId): Promise<StagedLayer> {
   let settled = false;
   return {
     path,
+    async take(folder) {
+      await rename(folder, path);
+      faultPoint('snapshot.layer.taken');
+    },
     async commit({ sizeBytes }) {
       if (settled) throw conflict(`layer ${chainId} was committed or discarded already`);
       settled = true;

@@ -33,6 +33,8 @@ export interface LayerInfo {
 export interface StagedLayer extends AsyncDisposable {
   /** Empty folder to fill; disposing without commit deletes it. */
   readonly path: string;
+  /** Fills it at once: the folder, which is on the same file system and whole, becomes it by a rename. */
+  take(folder: string): Promise<void>;
   /** Publishes. Another publisher of the same chain id may have won: then ours is discarded and theirs returned. */
   commit(info: { sizeBytes: number }): Promise<LayerInfo>;
 }

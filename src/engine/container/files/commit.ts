@@ -1,6 +1,8 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { parentOf } from '../../../foundation/archive/byte-path.ts';
+import { diffLayer } from '../../../foundation/archive/diff.ts';
 import { emptyMountPoints } from '../../../foundation/archive/mount-points.ts';
+import { measureWhole } from '../../../foundation/archive/whole-upper.ts';
 import { conflict, invalid } from '../../../foundation/base/errors.ts';
 import { familiarName, familiarRepository, withDefaultTag } from '../../../foundation/oci/reference.ts';
 import type { OverlayMount } from '../../../resources/snapshot/snapshot.ts';
@@ -9,6 +11,7 @@ import { type Context, publish } from '../context.ts';
 import { mustBeThere, snapshotOf } from './changes.ts';
 import { imageConfigOf } from './commit-config.ts';
 import type { CommitRequest, ContainerCommit } from './files.ts';
+import { isRunning } from '../state.ts';
 import { freezeForCommit } from './freeze.ts';
 
 /** The container is frozen only while its files are read; the rest goes on beside it. */
@@ -25,9 +28,16 @@ export const createCommit =
     const omit = emptyMountPoints(mount.upper, mount.lower, bare?.mountPoints ?? []);
     const isSame = await isUnchanged(mount, omit);
     const { author, comment, reference, signal } = request;
+    const whole =
+      bare && !isSame && omit.size === 0 && !isRunning(record.state)
+        ? await measureWhole(mount.upper)
+        : undefined;
+    const layer = whole
+      ? { layer: diffLayer(mount.upper), layerFolder: { path: mount.upper, ...whole } }
+      : { layer: readLayer(context, record, { upper: mount.upper, omit, frozen, signal }) };
     const image = await context.images.compose({
       base: base.id,
-      ...(isSame ? {} : { layer: readLayer(context, record, { upper: mount.upper, omit, frozen, signal }) }),
+      ...(isSame ? {} : layer),
       run,
       createdAtMs: context.now(),
       author,

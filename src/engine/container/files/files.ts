@@ -76,7 +76,7 @@ export interface CommitRequest {
   changes: string[];
   /** Goes over the container's configuration, field by field as Docker joins them. */
   config?: ImageRunConfig;
-  /** The image gets no configuration at all, whatever the container's is; `createdBy` is for its history. For steps of builds. */
+  /** The image gets no configuration at all, whatever the container's is; `createdBy` is for its history. For steps of builds, whose containers are removed afterwards: their own layer may be taken away. */
   bare?: {
     createdBy: string;
     /** Mount points that were made for its run (`StartOptions.onMountPoints`): those still empty are no part of the image. */
