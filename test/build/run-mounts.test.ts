@@ -41,11 +41,16 @@ describe.skipIf(skipReason !== undefined)('RUN with mounts', () => {
   /** What a build printed, as text. */
   async function post(
     dockerfile: string,
-    { query = '', files, signal }: { query?: string; files?: Files; signal?: AbortSignal } = {},
+    {
+      query = '',
+      files,
+      signal,
+      on = engine,
+    }: { query?: string; files?: Files; signal?: AbortSignal; on?: TestEngine } = {},
   ): Promise<string> {
     const response = await fetch(`http://localhost/build${query}`, {
       method: 'POST',
-      unix: engine.socket,
+      unix: on.socket,
       body: contextOf(dockerfile, files),
       signal: signal ?? AbortSignal.timeout(60_000),
     });
@@ -184,7 +189,7 @@ RUN find /root; ls /seeded || true
       { query: '?nocache=1' },
     );
     const looks: string[] = [];
-    for (let round = 0; round < 4; round++)
+    for (let round = 0; round < 3; round++)
       looks.push(
         await post(
           `FROM busybox\nRUN --mount=type=cache,id=evil,target=/c until test -L /c/sub; do sleep 0.02; done\nRUN --mount=type=cache,id=evil,source=/sub,target=/x cat /x/hostname; ls /x\n`,
@@ -308,6 +313,34 @@ RUN --network=none ls /sys/class/net
     }
     expect(await post(file, { query: '?allow=["everything"]' })).toContain('invalid entitlement: everything');
     expect(await findLeftovers(engine)).toEqual([]);
+  }, 60_000);
+
+  test('a cache that fills the disk fails its step and leaves nothing else; with room again the finished steps are there', async () => {
+    const disk = mkdtempSync(join(tmpdir(), 'silo-small-'));
+    expect(await run(['mount', '-t', 'tmpfs', '-o', 'size=40m', 'silo-small', disk])).toMatchObject({
+      code: 0,
+    });
+    try {
+      await using small = await startEngine({ dataRoot: join(disk, 'data') });
+      await bootstrapBusybox(small);
+      const file = (mebibytes: number): string =>
+        `FROM busybox\nRUN echo finished > /one\nRUN --mount=type=cache,target=/c dd if=/dev/zero of=/c/fill bs=1M count=${mebibytes}\n`;
+      expect(await post(file(100), { on: small })).toContain('No space left on device');
+      expect(await ask(small, 'GET', '/containers/json?all=1')).toEqual([]);
+      expect(readdirSync(join(small.dataRoot, 'containers'))).toEqual([]);
+      const full = await post(file(100), { on: small });
+      expect(full).toContain('Using cache');
+      expect(full).toContain('No space left on device');
+      const { status, text } = await small.api('POST', '/build/prune');
+      expect({ status, text }).toMatchObject({
+        status: 200,
+        text: expect.stringMatching(/"SpaceReclaimed":[1-9]/),
+      });
+      expect(await post(file(1), { on: small })).toContain('Successfully built');
+    } finally {
+      await run(['umount', '-l', disk]);
+      rmSync(disk, { recursive: true, force: true });
+    }
   }, 60_000);
 
   test('an engine that dies with a cache or a private folder half-made leaves nothing of them, and the next build goes on', async () => {

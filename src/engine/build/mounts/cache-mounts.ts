@@ -169,6 +169,8 @@ export async function openCacheMounts(deps: {
     },
     list: () => byUse(rows).map(toCache),
     async prune(isWanted) {
+      // So that it can be told how much went.
+      await measuring;
       const removed: CacheMount[] = [];
       for (const row of byUse(rows)) {
         // Somebody may have taken it, or removed it, while the one before went.

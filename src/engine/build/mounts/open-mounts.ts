@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { notFound } from '../../../foundation/base/errors.ts';
 import { removeFolder } from '../../../foundation/base/remove-folder.ts';
 import type { MountRequest } from '../../container/config.ts';
+import type { ExecMount, ExecVertex } from '../graph/vertex.ts';
 import type { WantedCache } from './cache-mounts.ts';
 import { openPrivate } from './open-private.ts';
 import { type MountsDeps, type Of, type Opening, type OpenMounts, ownMount, target } from './opening.ts';
@@ -19,9 +20,17 @@ export interface OpenedMounts extends AsyncDisposable {
 }
 
 export async function openMounts(deps: MountsDeps, options: OpenMounts): Promise<OpenedMounts> {
-  const { vertex, signal } = options;
+  const { signal } = options;
+  const vertex = { ...options.vertex, mounts: seen(options.vertex) };
   await using undo = new AsyncDisposableStack();
-  const opening: Opening = { mounts: [], env: [], privateEnv: [], undo, deps, options };
+  const opening: Opening = {
+    mounts: [],
+    env: [],
+    privateEnv: [],
+    undo,
+    deps,
+    options: { ...options, vertex },
+  };
   // What may take long comes first: nobody waits for a cache that is locked for that.
   for (const mount of vertex.mounts) if (mount.type === 'bind') await openBind(mount, opening);
   for (const mount of vertex.mounts) if (mount.type === 'tmpfs') openTmpfs(mount, opening);
@@ -55,6 +64,17 @@ export async function openMounts(deps: MountsDeps, options: OpenMounts): Promise
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Of those at the same place the last, as with BuildKit: it covers the others. */
+function seen({ mounts, cwd }: ExecVertex): readonly ExecMount[] {
+  const last = new Map(
+    mounts.map((mount, index) => [
+      mount.target === undefined ? index : posix.resolve('/', cwd, mount.target),
+      mount,
+    ]),
+  );
+  return [...last.values()];
 }
 
 async function openBind(mount: Of<'bind'>, opening: Opening): Promise<void> {

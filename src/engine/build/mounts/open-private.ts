@@ -89,7 +89,7 @@ async function openAgent(mount: Of<'ssh'>, index: number, { opening, folder }: P
   probe?.on('error', () => undefined).destroy();
   if (!probe) {
     if (!mount.required) return;
-    throw notFound(`no SSH key ${JSON.stringify(id.slice(0, 200))} forwarded from the client`, {
+    throw notFound(`unset ssh forward key ${id.slice(0, 200)}`, {
       code: 'no-such-agent',
       hint: `give it with the build: --ssh ${id === 'default' ? 'default' : `${id.slice(0, 200)}=$SSH_AUTH_SOCK`}`,
     });

@@ -1,5 +1,6 @@
 import type { Flag, MountField, MountFlag } from '../instruction.ts';
 import { resolveMount } from '../mount.ts';
+import { sourceLimits } from '../text/limits.ts';
 import { fault } from './context.ts';
 import type { Parsing } from './context.ts';
 
@@ -8,7 +9,14 @@ const switches = new Set(['readonly', 'ro', 'readwrite', 'rw', 'required']);
 
 /** `--mount=type=cache,target=/root/.cache`. What holds no variable is checked here and now. */
 export function parseMounts(parsing: Parsing): MountFlag[] {
-  return parsing.flags.flatMap((flag) => (flag.name === 'mount' ? [parseMount(parsing, flag)] : []));
+  const flags = parsing.flags.filter(({ name }) => name === 'mount');
+  const tooMany = flags[sourceLimits.mounts];
+  if (tooMany)
+    throw fault(parsing, tooMany.span, {
+      code: 'too-many-mounts',
+      message: `more than ${sourceLimits.mounts} mounts in one RUN`,
+    });
+  return flags.map((flag) => parseMount(parsing, flag));
 }
 
 function parseMount(parsing: Parsing, { value, span }: Flag): MountFlag {

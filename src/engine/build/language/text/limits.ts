@@ -14,6 +14,8 @@ export interface SourceLimits {
   ports: number;
   /** Here-documents of one instruction. */
   hereDocuments: number;
+  /** Of one RUN; each is one of its container's. */
+  mounts: number;
 }
 
 export const sourceLimits: SourceLimits = {
@@ -26,4 +28,5 @@ export const sourceLimits: SourceLimits = {
   expanded: 32 << 20,
   ports: 200_000,
   hereDocuments: 1000,
+  mounts: 200,
 };
