@@ -8,6 +8,7 @@ import { accessSync, constants } from 'node:fs';
 import { promisify } from 'node:util';
 import { writeFileAtomic } from '../../foundation/base/atomic-file.ts';
 import { cgroupHost } from '../../foundation/kernel/cgroup.ts';
+import { createSeccompMemory } from '../../resources/spec/seccomp-choice.ts';
 import type { HostFacts as SpecHost } from '../../resources/spec/spec.ts';
 
 const run = promisify(execFile);
@@ -101,9 +102,10 @@ export async function specHost(cgroupVersion: 1 | 2): Promise<SpecHost> {
       () => false,
     ));
   const namedHierarchy = cgroupHost().hierarchies.get('name=systemd');
+  const system = { architecture, kernelRelease: release() };
   return {
-    architecture,
-    kernelRelease: release(),
+    ...system,
+    seccomp: createSeccompMemory(system),
     capabilities: heldCapabilities(),
     cgroupVersion,
     ...(namedHierarchy === undefined ? {} : { namedHierarchy }),

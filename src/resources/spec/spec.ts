@@ -1,6 +1,7 @@
 import type { IdMapping, RuntimeSpec, SpecMount, SpecSeccomp } from '../../foundation/oci/runtime-spec.ts';
 import type { ResourceRequest } from './resources.ts';
 import type { Ulimit } from './rlimits.ts';
+import type { SeccompMemory } from './seccomp-choice.ts';
 import type { SeccompHost } from './seccomp.ts';
 
 /**
@@ -136,6 +137,8 @@ export interface DeviceRule {
 
 /** What the machine offers, asked once. */
 export interface HostFacts extends SeccompHost {
+  /** Remembers filters; without it each spec makes its own. */
+  seccomp?: SeccompMemory;
   /** Capabilities that the engine holds; undefined = all. */
   capabilities?: readonly string[];
   /** Version of the control groups that limits are written to; `hybrid` counts as 1. */

@@ -4,9 +4,7 @@ import { toDeviceNodes, toDeviceRules } from './devices.ts';
 import { initDestination, toMounts } from './mounts.ts';
 import { toProcess } from './process.ts';
 import { toResources } from './resources.ts';
-import { hardenedSeccomp } from './seccomp-hardened.ts';
-import { parseSeccompProfile } from './seccomp-profile.ts';
-import { defaultSeccomp } from './seccomp.ts';
+import { seccompFor } from './seccomp-choice.ts';
 import type { NamespaceChoice, SpecInput } from './spec.ts';
 
 /** Kernel interfaces that tell or change too much; the list of Docker 28. */
@@ -100,10 +98,9 @@ function pathList(
 /** A privileged container has no filter unless the user names a profile. */
 function toSeccomp(input: SpecInput, capabilities: readonly string[]): SpecSeccomp | undefined {
   const { seccomp, privileged } = input.security;
-  if (seccomp === 'unconfined') return undefined;
-  if (seccomp === 'default') return privileged ? undefined : defaultSeccomp(capabilities, input.host);
-  if (seccomp === 'hardened') return hardenedSeccomp(capabilities, input.host);
-  return parseSeccompProfile(seccomp.profile, capabilities, input.host);
+  if (privileged && seccomp === 'default') return undefined;
+  const { host } = input;
+  return host.seccomp ? host.seccomp(seccomp, capabilities) : seccompFor(seccomp, capabilities, host);
 }
 
 /** In a network namespace of its own any user may open low ports and send pings, as with Docker. */

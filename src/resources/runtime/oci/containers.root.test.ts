@@ -231,12 +231,14 @@ describe.skipIf(cannotRun !== '')('containers of the oci driver', () => {
       const { streams } = await fixture.driver.execs.exec({
         id: request.id,
         execId: newExecId(),
-        process: { ...request.spec.process, args: ['cat', '/proc/self/status'] },
+        process: { ...request.spec.process, args: ['sh', '-c', 'mkdir /tmp/never; cat /proc/self/status'] },
         attach: true,
         stdin: false,
       });
       if (!streams) throw new Error('not attached');
-      expect((await collectOutput(streams)).stdout).toContain('Seccomp:\t2');
+      const output = await collectOutput(streams);
+      expect(output.stdout).toContain('Seccomp:\t2');
+      expect(output.stderr).toMatch(/mkdir: .*not supported/);
       await fixture.driver.containers.delete(request.id);
     }
   });
