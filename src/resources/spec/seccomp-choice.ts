@@ -1,8 +1,7 @@
 import type { SpecSeccomp } from '../../foundation/oci/runtime-spec.ts';
 import { hardenedSeccomp } from './seccomp-hardened.ts';
 import { parseSeccompProfile } from './seccomp-profile.ts';
-import { defaultSeccomp, type SeccompHost } from './seccomp.ts';
-import type { SeccompChoice } from './spec.ts';
+import { defaultSeccomp, type SeccompChoice, type SeccompHost, type SeccompMemory } from './seccomp.ts';
 
 /** The filter for a process with these capabilities; undefined for none. Kind `invalid` for a malformed profile. */
 export function seccompFor(
@@ -39,8 +38,3 @@ export function createSeccompMemory(host: SeccompHost): SeccompMemory {
     return found;
   };
 }
-
-export type SeccompMemory = (
-  choice: SeccompChoice,
-  capabilities: readonly string[],
-) => SpecSeccomp | undefined;

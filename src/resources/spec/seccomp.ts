@@ -10,6 +10,15 @@ export interface SeccompHost {
   kernelRelease: string;
 }
 
+/** `hardened` is `default` with less (seccomp-hardened.ts); `{ profile }` is the JSON text of a profile in Docker's format. */
+export type SeccompChoice = 'default' | 'hardened' | 'unconfined' | { profile: string };
+
+/** Makes filters once, for one host; undefined means none. */
+export type SeccompMemory = (
+  choice: SeccompChoice,
+  capabilities: readonly string[],
+) => SpecSeccomp | undefined;
+
 /** The default profile for a process with these capabilities (`CAP_…`). */
 export function defaultSeccomp(capabilities: readonly string[], host: SeccompHost): SpecSeccomp {
   const rules = conditionalRules.filter((rule) => applies(rule, new Set(capabilities), host));

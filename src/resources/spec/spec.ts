@@ -1,8 +1,7 @@
 import type { IdMapping, RuntimeSpec, SpecMount, SpecSeccomp } from '../../foundation/oci/runtime-spec.ts';
 import type { ResourceRequest } from './resources.ts';
 import type { Ulimit } from './rlimits.ts';
-import type { SeccompMemory } from './seccomp-choice.ts';
-import type { SeccompHost } from './seccomp.ts';
+import type { SeccompChoice, SeccompHost, SeccompMemory } from './seccomp.ts';
 
 /**
  * Everything that decides a container's OCI runtime spec, already resolved: no names left to look up, no files left to read.
@@ -109,9 +108,6 @@ export interface SecurityInput {
   writableCgroups?: boolean;
 }
 
-/** `hardened` is `default` with less (seccomp-hardened.ts); `{ profile }` is the JSON text of a profile in Docker's format. */
-export type SeccompChoice = 'default' | 'hardened' | 'unconfined' | { profile: string };
-
 export interface DeviceInput {
   hostPath: string;
   containerPath: string;
@@ -153,4 +149,4 @@ export interface HostFacts extends SeccompHost {
   maximumOpenFiles?: number;
 }
 
-export type { ResourceRequest, SpecSeccomp, Ulimit };
+export type { ResourceRequest, SeccompChoice, SpecSeccomp, Ulimit };
