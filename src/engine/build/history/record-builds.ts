@@ -75,7 +75,8 @@ function newRecord(request: BuildRequest, startedAtMs: number): BuildRecord {
     id: request.recordId ?? newBuildId(),
     status: 'running',
     startedAtMs,
-    dockerfile,
+    // One from elsewhere goes along under a name that says nothing.
+    dockerfile: /^\.dockerfile\.[0-9a-f]+$/.test(dockerfile) ? 'Dockerfile' : dockerfile,
     tags: tags.map(formatReference),
     arguments: [...request.arguments.keys()],
     steps: { total: 0, done: 0, cached: 0 },

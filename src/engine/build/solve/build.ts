@@ -46,11 +46,11 @@ export function createBuilds(deps: BuildDeps): Builds {
     contexts: createContextStore({ directory: deps.directory, now: deps.now }),
     caches: () => deps.caches.list(),
     pruneCaches: (isWanted) => deps.caches.prune(isWanted),
-    async prune() {
+    async prune(isWanted) {
       const deleted: ImageId[] = [];
       const kept = new Set<ImageId>();
       for (const { id, tags } of deps.images.list()) {
-        if (tags.length > 0 || !cache.isStep(id)) continue;
+        if (tags.length > 0 || !cache.isStep(id) || isWanted?.(id) === false) continue;
         try {
           await deps.images.remove(id, { force: false, prune: false });
           deleted.push(id);
@@ -60,7 +60,8 @@ export function createBuilds(deps: BuildDeps): Builds {
           kept.add(id);
         }
       }
-      cache.forgetAllBut(kept);
+      // Rows of images that are gone count as none.
+      if (isWanted === undefined) cache.forgetAllBut(kept);
       return deleted;
     },
     async build(request) {

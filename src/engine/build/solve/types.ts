@@ -34,8 +34,8 @@ export interface Builds {
   isStep(id: ImageId): boolean;
   /** Contents of clients' folders that are kept for the next build. */
   readonly contexts: ContextStore;
-  /** Removes the images of steps that nothing uses. What was built stays. */
-  prune(): Promise<ImageId[]>;
+  /** Removes the images of steps that nothing uses, or those of them that are wanted. What was built stays. */
+  prune(isWanted?: (id: ImageId) => boolean): Promise<ImageId[]>;
   /** Folders that builds keep for `RUN --mount=type=cache`, the one that was used last first. */
   caches(): CacheMount[];
   /** Removes those of them that are wanted and not in use. */

@@ -1,29 +1,31 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
 import { ok, type Route } from '../../call.ts';
-import { parseFilters } from '../../input/filters.ts';
+import { chooseEntries, readCachePrune } from '../../input/build-cache-filters.ts';
+import { contextsId, listBuildCache } from '../../translate/build-cache.ts';
 import { announcePrune } from '../prune-turns.ts';
 
-/** `builder prune`: the images of steps go, which are the cache, and what cache mounts hold. With filters, which say what of it is meant, nothing goes. */
-export function pruneBuilds(engine: Pick<Engine, 'builds' | 'disk' | 'events' | 'images'>): Route {
+type PruningEngine = Pick<Engine, 'builds' | 'containers' | 'disk' | 'events' | 'images'>;
+
+/** `builder prune`: of the results of steps, of what cache mounts hold and of contents of contexts what the filters let go, the least recently used first. */
+export function pruneBuilds(engine: PruningEngine): Route {
   return {
     method: 'POST',
     path: '/build/prune',
     async handle({ query }) {
-      const filters = parseFilters(query, [
-        'until',
-        'id',
-        'parent',
-        'type',
-        'description',
-        'inuse',
-        'shared',
-        'private',
-      ]);
-      const images = filters.size > 0 ? [] : await engine.builds.prune();
+      const asked = readCachePrune(query);
+      const { layersBytes } = await engine.disk.usage({ parts: ['images'] });
+      const chosen = new Set(chooseEntries(listBuildCache(engine, layersBytes), asked).map(({ ID }) => ID));
+      const { builds } = engine;
+      // Without words of its own a prune also forgets what it knows of images that have names.
+      const images = await (asked.isWhole ? builds.prune() : builds.prune((id) => chosen.has(id)));
       const swept = images.length === 0 ? { reclaimedBytes: 0 } : await engine.images.sweep();
-      const caches = await engine.builds.pruneCaches(() => filters.size === 0);
-      const deleted = [...images, ...caches.map(({ id }) => id)];
-      const reclaimedBytes = caches.reduce((sum, { sizeBytes }) => sum + sizeBytes, swept.reclaimedBytes);
+      const caches = await builds.pruneCaches(({ id }) => chosen.has(id));
+      const contextBytes = chosen.has(contextsId) ? await builds.contexts.prune() : 0;
+      const deleted = [...images, ...caches.map(({ id }) => id), ...(contextBytes > 0 ? [contextsId] : [])];
+      const reclaimedBytes = caches.reduce(
+        (sum, { sizeBytes }) => sum + sizeBytes,
+        swept.reclaimedBytes + contextBytes,
+      );
       announcePrune(engine, 'builder', reclaimedBytes);
       return ok({ CachesDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: reclaimedBytes });
     },

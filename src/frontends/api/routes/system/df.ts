@@ -3,6 +3,7 @@ import type { Engine } from '../../../../engine/host/engine.ts';
 import { invalid } from '../../../../foundation/base/errors.ts';
 import type { SystemDfJson } from '../../../../foundation/wire/docker/system.ts';
 import { ok, type Route } from '../../call.ts';
+import { listBuildCache } from '../../translate/build-cache.ts';
 import { toImageSummary } from '../../translate/image-json.ts';
 import { toVolumeJson } from '../../translate/volume-json.ts';
 import { summarize } from '../containers/list.ts';
@@ -12,7 +13,7 @@ const partOf: Record<string, DiskPart | undefined> = {
   container: 'containers',
   image: 'images',
   volume: 'volumes',
-  'build-cache': undefined,
+  'build-cache': 'images',
 };
 
 export type DiskUsageEngine = {
@@ -20,6 +21,7 @@ export type DiskUsageEngine = {
   images: Pick<Engine['images'], 'list' | 'resolve' | 'contentOf'>;
   volumes: Pick<Engine['volumes'], 'list'>;
   disk: Pick<Engine['disk'], 'usage'>;
+  builds: Pick<Engine['builds'], 'isStep' | 'cacheUses' | 'caches' | 'contexts'>;
 };
 
 /** `type` may be repeated and asks for parts. All sizes are what the disk gives, as `du` counts. */
@@ -33,9 +35,13 @@ export function diskUsage(engine: DiskUsageEngine): Route {
         if (!Object.hasOwn(partOf, type))
           throw invalid(`unknown object type: ${type.slice(0, 80)}`, { code: 'bad-object-type' });
       const wants = (type: string): boolean => types.length === 0 || types.includes(type);
-      const parts = Object.keys(partOf)
-        .filter(wants)
-        .flatMap((type) => partOf[type] ?? []);
+      const parts = [
+        ...new Set(
+          Object.keys(partOf)
+            .filter(wants)
+            .flatMap((type) => partOf[type] ?? []),
+        ),
+      ];
       const usage = parts.length > 0 ? await engine.disk.usage({ parts }) : undefined;
       const answer: SystemDfJson = {
         ...(usage && wants('image')
@@ -43,7 +49,7 @@ export function diskUsage(engine: DiskUsageEngine): Route {
           : {}),
         ...(usage && wants('container') ? { Containers: await containersWithSizes(engine, usage) } : {}),
         ...(usage && wants('volume') ? { Volumes: volumesWithSizes(engine, usage) } : {}),
-        ...(wants('build-cache') ? { BuildCache: [] } : {}),
+        ...(usage && wants('build-cache') ? { BuildCache: listBuildCache(engine, usage.layersBytes) } : {}),
       };
       return ok(answer);
     },
