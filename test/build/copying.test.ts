@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { archive, member } from '../../src/foundation/archive/tar-fixtures.ts';
+import { archive, member, output } from '../../src/foundation/archive/tar-fixtures.ts';
 import { skipReason } from '../crash/world.ts';
 import { startEngine, type TestEngine } from '../e2e/harness.ts';
 import { ask, bootstrapBusybox } from '../e2e/objects.ts';
@@ -119,5 +120,54 @@ RUN mkdir -m 700 -p /real/sub /to && chown 5:6 /real && ln -s ../../../real /to/
     expect(text).toContain('file not found in build context or excluded by .dockerignore: stat a/b/one.text');
     const hidden = await build('FROM scratch\nCOPY w /to/\n', member({ name: 'w/.wh.x', content: '' }));
     expect(hidden.text).toContain('mean deleted files in layers');
+  }, 60_000);
+
+  const hasPrograms = ['xz', 'bzip2'].every((program) => spawnSync(program, ['--help']).error === undefined);
+  if (!hasPrograms) console.log('skipped: archives of xz and bzip2: the programs are not here');
+
+  test.skipIf(!hasPrograms)(
+    'archives of xz and bzip2 are unpacked, and other files of them are not',
+    async () => {
+      const packed = archive(member({ name: 'in/side', content: 'x'.repeat(100_000) }));
+      const files = ['xz', 'bzip2'].flatMap((program) => [
+        member({ name: `${program}.tar`, content: output(program, ['-c'], { input: packed }) }),
+        member({ name: `${program}.text`, content: output(program, ['-c'], { input: Buffer.from('text') }) }),
+      ]);
+      const lines = ['FROM busybox', 'ADD xz.tar /to/xz/', 'ADD bzip2.tar xz.text bzip2.text /to/'];
+      expect(await tree(lines.join('\n'), ...files)).toEqual([
+        './bzip2.text 0:0 644 1',
+        './in 0:0 755 2',
+        './in/side 0:0 644 1',
+        './xz 0:0 755 3',
+        './xz.text 0:0 644 1',
+        './xz/in 0:0 755 2',
+        './xz/in/side 0:0 644 1',
+      ]);
+    },
+    60_000,
+  );
+
+  test('patterns that match nothing copy nothing, and files of stages are read where their layers are', async () => {
+    expect(
+      await tree(`FROM busybox AS one
+RUN mkdir -p /a/b /to && echo 1 > /a/b/f && ln /a/b/f /a/b/g && chown 3:4 /a/b/f && chmod 4711 /a/b/f && ln -s /etc /a/out && rm /bin/sh
+FROM busybox
+COPY none* /none/
+COPY --from=one /a /to/
+COPY --from=one --chmod=u=rw,go= /a/./b/[f] /to/named
+COPY --from=one --parents /a/./b/f /to/p/
+RUN [ ! -e /none ]
+`),
+    ).toEqual([
+      './b 0:0 755 2',
+      './b/f 3:4 4711 2',
+      './b/g 3:4 4711 2',
+      './named 3:4 600 1',
+      './out 0:0 777 1',
+      '/etc',
+      './p 0:0 755 3',
+      './p/b 0:0 755 2',
+      './p/b/f 3:4 4711 1',
+    ]);
   }, 60_000);
 });

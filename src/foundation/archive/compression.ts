@@ -4,6 +4,11 @@ import { createZstdFrames } from './zstd-frames.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
+/** What only some archives of users have; `rare-compression.ts` reads it. */
+export type RareCompression = 'bzip2' | 'xz';
+
+export type ExpandRare = (kind: RareCompression, source: AsyncIterable<Uint8Array>) => AsyncGenerator<Buffer>;
+
 /** Bytes that `detectCompression` wants to see, unless the stream is shorter. */
 export const magicBytes = 6;
 
@@ -13,16 +18,23 @@ const refused: readonly [name: string, magic: readonly number[]][] = [
   ['lz4', [0x04, 0x22, 0x4d, 0x18]],
 ];
 
-/** Tells the compression by the first bytes: media types and file names lie. Kind `unsupported` for what Silo does not read. */
+const startsWith = (head: Uint8Array, magic: readonly number[]): boolean =>
+  magic.every((byte, i) => head[i] === byte);
+
+function detectRare(head: Uint8Array): RareCompression | undefined {
+  const found = refused.find(([, magic]) => startsWith(head, magic))?.[0];
+  return found === 'bzip2' || found === 'xz' ? found : undefined;
+}
+
+/** Tells the compression by the first bytes: media types and file names lie. Kind `unsupported` for what is not read here. */
 export function detectCompression(head: Uint8Array): Compression {
-  const startsWith = (magic: readonly number[]): boolean => magic.every((byte, i) => head[i] === byte);
-  if (startsWith([0x1f, 0x8b])) return 'gzip';
-  if (startsWith([0x28, 0xb5, 0x2f, 0xfd])) return 'zstd';
+  if (startsWith(head, [0x1f, 0x8b])) return 'gzip';
+  if (startsWith(head, [0x28, 0xb5, 0x2f, 0xfd])) return 'zstd';
   // A skippable frame (RFC 8878, 3.1.2) may stand before the first real one.
   if (((head[0] ?? 0) & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18)
     return 'zstd';
   for (const [name, magic] of refused)
-    if (startsWith(magic))
+    if (startsWith(head, magic))
       throw unsupported(`archive is compressed with ${name}, which Silo does not read`, {
         code: 'compression-unsupported',
         hint: 'compress it with gzip or zstd, or not at all',
@@ -62,11 +74,13 @@ export async function* decompress(
   options: {
     limits?: ExpansionLimits;
     onInput?: (chunk: Uint8Array) => void;
-    /** Called once, before the first output. */
+    /** Called once, before the first output; not for what is rare. */
     onDetected?: (compression: Compression) => void;
+    /** Reads bzip2 and xz, too. */
+    expandRare?: ExpandRare;
   } = {},
 ): AsyncGenerator<Buffer> {
-  const { limits = defaultExpansionLimits, onInput, onDetected } = options;
+  const { limits = defaultExpansionLimits, onInput, onDetected, expandRare } = options;
   let inputBytes = 0;
   async function* counted(): AsyncGenerator<Uint8Array> {
     for await (const chunk of source) {
@@ -76,10 +90,13 @@ export async function* decompress(
     }
   }
   const { head, rest } = await peek(counted());
-  const compression = detectCompression(head);
-  onDetected?.(compression);
+  const rare = expandRare && detectRare(head);
+  const compression = rare ? undefined : detectCompression(head);
+  if (compression) onDetected?.(compression);
   let outputBytes = 0;
-  for await (const chunk of expand(compression, rest)) {
+  for await (const chunk of rare && expandRare
+    ? expandRare(rare, rest)
+    : expand(compression ?? 'none', rest)) {
     outputBytes += chunk.length;
     if (outputBytes > limits.maxBytes)
       throw bomb(`is larger than ${limits.maxBytes} bytes when decompressed`);

@@ -15,13 +15,11 @@ export interface Place {
   title: string;
 }
 
-/** What a source means. Kind `invalid` when there is nothing of the kind. */
+/** What a source means. Kind `invalid` when there is nothing of the kind; patterns may match nothing, as in BuildKit. */
 export function mustSelect({ tree, isLocal, title }: Place, path: string, selecting: Selecting): Selected[] {
   const found = select(tree, path, selecting);
-  if (found.length > 0) return found;
+  if (found.length > 0 || hasPattern(path)) return found;
   const verb = title.split(' ', 1)[0] || 'COPY';
-  if (hasPattern(path))
-    throw invalid(`${verb} failed: no source files were specified`, { code: 'no-sources' });
   const shown = path.slice(0, 400);
   const where = isLocal ? 'file not found in build context or excluded by .dockerignore: ' : '';
   const name = /[^/]*\/*$/.exec(path)?.[0].replace(/\/+$/, '') ?? '';

@@ -5,6 +5,7 @@ import { throwIfAborted } from '../../../foundation/base/deadline.ts';
 import { createPace, type Pace } from '../../../foundation/base/pace.ts';
 import { baseOf, components, joinPath, parentOf } from '../../../foundation/archive/byte-path.ts';
 import { decompress } from '../../../foundation/archive/compression.ts';
+import { expandRare } from '../../../foundation/archive/rare-compression.ts';
 import type { TarEntry } from '../../../foundation/archive/tar-entry.ts';
 import { contentPadding } from '../../../foundation/archive/tar-writer.ts';
 import { defaultTarLimits, displayName } from '../../../foundation/archive/tar-limits.ts';
@@ -78,6 +79,7 @@ export async function readTree(archive: AsyncIterable<Uint8Array>, options: Tree
     const reader = createTarReader(index, treeLimits);
     let written = 0;
     for await (const chunk of decompress(archive, {
+      expandRare,
       limits: { maxBytes: treeLimits.maxTarBytes, maxRatio: 1100, ratioFloorBytes: 2 ** 30 },
     })) {
       throwIfAborted(options.signal, `reading ${options.what}`);

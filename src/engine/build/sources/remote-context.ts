@@ -1,5 +1,6 @@
-import { isKind, SiloError } from '../../../foundation/base/errors.ts';
+import { isKind } from '../../../foundation/base/errors.ts';
 import { decompress } from '../../../foundation/archive/compression.ts';
+import { expandRare } from '../../../foundation/archive/rare-compression.ts';
 import { blockSize, isZeroBlock } from '../../../foundation/archive/tar-header.ts';
 import { createTarReader } from '../../../foundation/archive/tar-reader.ts';
 import { find, walk } from '../solve/select.ts';
@@ -12,7 +13,7 @@ export async function isTar(bytes: AsyncIterable<Uint8Array>): Promise<boolean> 
   try {
     const head: Buffer[] = [];
     let length = 0;
-    for await (const piece of decompress(bytes)) {
+    for await (const piece of decompress(bytes, { expandRare })) {
       head.push(piece);
       length += piece.length;
       if (length >= blockSize) break;
@@ -22,7 +23,7 @@ export async function isTar(bytes: AsyncIterable<Uint8Array>): Promise<boolean> 
     createTarReader({ entry: () => undefined, data: () => undefined, end: () => undefined }).push(block);
     return true;
   } catch (error) {
-    if (error instanceof SiloError && isKind(error, 'corrupt')) return false;
+    if (isKind(error, 'corrupt') || isKind(error, 'unsupported')) return false;
     throw error;
   }
 }

@@ -18,7 +18,7 @@ export interface ContainerFiles {
     path: string,
     options?: { signal?: AbortSignal },
   ): Promise<{ stat: PathStat; tar: Readable }>;
-  /** Extracts a tar (plain, gzip or zstd) into the directory `path`. What was written until a failure stays, as Docker. */
+  /** Extracts a tar (plain, gzip, zstd, bzip2 or xz) into the directory `path`. What was written until a failure stays, as Docker. */
   write(nameOrId: string, path: string, tar: Readable, options: WriteFiles): Promise<void>;
   /** Copies a directory of the layers, without what is mounted, to `_data` in an empty folder of the engine's own. Makes nothing when the path is no directory. */
   copyTo(

@@ -1,4 +1,5 @@
 import { decompress } from '../../../foundation/archive/compression.ts';
+import { expandRare } from '../../../foundation/archive/rare-compression.ts';
 import { createExtractor } from '../../../foundation/archive/rooted/extract.ts';
 import { findPlace } from '../../../foundation/archive/rooted/place.ts';
 import { readStandardInput } from '../../../foundation/archive/standard-input.ts';
@@ -54,6 +55,7 @@ async function write(root: Root, action: Write, owner: Owner | undefined): Promi
   const input = readStandardInput(() => isPlain);
   for await (const chunk of decompress(input, {
     limits,
+    expandRare,
     onDetected: (compression) => {
       isPlain = compression === 'none';
     },
