@@ -140,8 +140,10 @@ export const attackRows: readonly AttackRow[] = [
   row(
     '26, 27',
     'CVE-2024-23651 to 23653, CVE-2024-1753, CVE-2024-9407 and others: builds that lead out',
-    'a context is read inside its root; the rest stands with the builder',
+    'contexts, stages and repositories are read inside their roots; the rest stands with the builder',
     ['test/build/building.test.ts', 'names and links of a hostile context'],
+    ['test/build/copying.test.ts', 'folders on the way keep what they are in the base'],
+    ['test/build/sources.test.ts', 'that a program could take for something else are refused'],
   ),
   row(
     '28',
