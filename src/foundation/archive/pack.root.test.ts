@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { closeSync, openSync, readFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +42,19 @@ describe.skipIf(!isRoot)('the packer', () => {
       'symlink out',
       'fifo pipe',
     ]);
+  });
+
+  test('gives files of all sizes with the bytes they have, in order', async () => {
+    const sizes = [1, 100, 150_000, 3, 70_000, 140_000, 200_000, 5, 262_144, 9, 700_000, 131_073, 2];
+    shell('mkdir tree');
+    const names = sizes.map((size, place) => `${String(place).padStart(3, '0')}-${size}`);
+    for (const [place, name] of names.entries())
+      writeFileSync(join(at('tree'), name), Buffer.alloc(sizes[place] ?? 0, place + 1));
+    const tar = await collectAll(pack({ job: { kind: 'layer', upper: at('tree') }, command }));
+    const files = readAll(tar).filter(({ type }) => type === 'file');
+    expect(files.map(({ name }) => name)).toEqual(names);
+    for (const [place, { content }] of files.entries())
+      expect(content.equals(Buffer.alloc(sizes[place] ?? 0, place + 1))).toBe(true);
   });
 
   test('tells changes in pieces that need not end with a record', async () => {

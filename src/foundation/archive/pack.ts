@@ -72,8 +72,10 @@ function createOutput(): { write(piece: Buffer): void; flush(): void } {
   };
   return {
     write(piece) {
-      if (length + piece.length > buffer.length) flush();
-      if (piece.length > buffer.length / 2) writeAll(piece);
+      const isBig = piece.length > buffer.length / 2;
+      // What was given before goes before.
+      if (isBig || length + piece.length > buffer.length) flush();
+      if (isBig) writeAll(piece);
       else length += piece.copy(buffer, length);
     },
     flush,
