@@ -133,6 +133,81 @@ RUN cat /first
     expect(await build({ Dockerfile, a: 'a\n', b: 'two\n' })).toContain('two\na\n');
   }, 90_000);
 
+  interface Built {
+    Id: string;
+    Created: string;
+    RootFS: { Layers: string[] };
+  }
+  const inspected = (name: string): Promise<Built> => ask(engine, 'GET', `/images/${name}/json`);
+
+  test('the same build at the same SOURCE_DATE_EPOCH has the same digest, and no file is younger', async () => {
+    const Dockerfile = `FROM busybox
+WORKDIR /made
+COPY a /a/b/
+RUN mkdir /x && echo text > /x/y && ln /x/y /x/z && ln -s y /x/l && rm /made/../bin/zcat
+ENV A=b
+CMD ["stat", "-c", "%Y", "/x/y", "/x", "/a/b", "/made"]
+`;
+    const query = (tag: string) =>
+      `nocache=1&t=${tag}&buildargs=${encodeURIComponent(JSON.stringify({ SOURCE_DATE_EPOCH: '1000000000' }))}`;
+    await build({ Dockerfile, a: 'a\n' }, { query: query('epoch:1') });
+    await build({ Dockerfile, a: 'a\n' }, { query: query('epoch:2') });
+    const first = await inspected('epoch:1');
+    expect(first.Created).toStartWith('2001-09-09T01:46:40');
+    expect((await inspected('epoch:2')).Id).toBe(first.Id);
+    expect(await build({ Dockerfile: 'FROM epoch:1\nRUN stat -c %Y /x/y /x /a/b /made; ls /x\n' })).toContain(
+      '\n1000000000\n1000000000\n1000000000\n1000000000\nl\ny\nz\n',
+    );
+  }, 90_000);
+
+  test('the history tells every instruction, and which of them made a layer', async () => {
+    const Dockerfile = `FROM busybox AS base
+ARG WHO=world
+ENV A=b
+WORKDIR /
+FROM base
+WORKDIR /made
+RUN echo hello > /file
+RUN true
+COPY a /a
+CMD ["x", "y"]
+`;
+    await build({ Dockerfile, a: 'a\n' }, { query: 't=history:1' });
+    interface Entry {
+      CreatedBy: string;
+      Size: number;
+    }
+    const history = await ask<Entry[]>(engine, 'GET', '/images/history:1/history');
+    expect(history.toReversed().slice(-8)).toMatchObject(
+      [
+        'ARG WHO=world',
+        'ENV A=b',
+        'WORKDIR /',
+        'WORKDIR /made',
+        'RUN /bin/sh -c echo hello > /file',
+        'RUN /bin/sh -c true',
+        'COPY a /a',
+        'CMD ["x" "y"]',
+      ].map((CreatedBy) => ({ CreatedBy })),
+    );
+    expect(history.find(({ CreatedBy }) => CreatedBy.includes('hello'))?.Size).toBe(6);
+    await build({ Dockerfile: 'FROM history:1\nUSER 7\n' }, { query: 't=history:2' });
+    const above = await ask<Entry[]>(engine, 'GET', '/images/history:2/history');
+    expect(above).toHaveLength(history.length + 1);
+    expect((await inspected('history:2')).RootFS.Layers).toEqual(
+      (await inspected('history:1')).RootFS.Layers,
+    );
+  }, 90_000);
+
+  test('stages of --no-cache-filter are done anew, the others are not', async () => {
+    const Dockerfile =
+      'FROM busybox AS one\nRUN echo a > /a\nFROM busybox AS two\nRUN echo b > /b\nCOPY --from=one /a /a\n';
+    await build({ Dockerfile });
+    const query = `nocachefilter=${encodeURIComponent('["two"]')}`;
+    const text = await build({ Dockerfile }, { query });
+    expect(text).toMatch(/RUN echo a > \/a\n ---> Using cache[^]*RUN echo b > \/b\n ---> Running in/);
+  }, 90_000);
+
   for (const point of ['build.step.begun', 'build.step.done', 'build.step.kept', 'snapshot.layer.taken'])
     test(`an engine that dies at ${point} leaves nothing, and the next build goes on from the finished steps`, async () => {
       const files = {

@@ -1,3 +1,4 @@
+import { clampTimes } from '../../foundation/archive/clamp-times.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { Descriptor } from '../../foundation/oci/descriptor.ts';
 import { type DiffId, type ImageId, sha256 } from '../../foundation/oci/digest.ts';
@@ -33,7 +34,8 @@ export function composeImage(context: Context, request: ComposeRequest): Promise
     const base = request.base && (await holdBase(context, lease, request.base));
     const above = request.above && (await holdBase(context, lease, request.above));
     const layer =
-      request.layer && (await ingestStream(context, lease, request.layer, { signal, what: 'the commit' }));
+      request.layer &&
+      (await ingestStream(context, lease, layerOf(request.layer, request), { signal, what: 'the commit' }));
     faultPoint('image.compose.layer-stored');
     const diffIds = [...(layer ? [layer.digest] : []), ...(above?.config.rootfs.diff_ids ?? [])];
     const config = configOf(request, base?.config, diffIds);
@@ -66,6 +68,11 @@ export function composeImage(context: Context, request: ComposeRequest): Promise
     return image;
   });
 }
+
+const layerOf = (
+  layer: AsyncIterable<Uint8Array>,
+  { latestMtimeSec }: Pick<ComposeRequest, 'latestMtimeSec'>,
+): AsyncIterable<Uint8Array> => (latestMtimeSec === undefined ? layer : clampTimes(layer, latestMtimeSec));
 
 /** The same layer may be there twice; the folder is but once. */
 function takingFolder(

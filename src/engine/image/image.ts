@@ -292,6 +292,8 @@ export interface ComposeRequest {
   base?: ImageId;
   /** Uncompressed layer archive; absent when nothing changed but the configuration. It is read to its end before anything else is done. */
   layer?: AsyncIterable<Uint8Array>;
+  /** No file of `layer` is younger: its archive is changed so. */
+  latestMtimeSec?: number;
   /** Holds just what `layer` does, and is given away: it becomes the layer's folder, unless the layer is there already. */
   layerFolder?: { path: string; sizeBytes: number };
   /** The layers of this image, uncompressed as `compose` makes them, go on top. */

@@ -12,6 +12,8 @@ import { copyOf, execOf } from './files.ts';
 import type { Surroundings } from './files.ts';
 import { createGraph } from './graph.ts';
 import type { Graph, GraphBuilder } from './graph.ts';
+import { historyOf } from './history.ts';
+import type { HistoryItem } from './history-item.ts';
 import type { VertexId, VertexPlace } from './vertex.ts';
 
 export interface LowerOptions extends BuildArguments {
@@ -42,6 +44,8 @@ export const baseImages = (
 interface StageEnd {
   root: VertexId;
   config: ImageRunConfig;
+  /** Since the base image. */
+  history: HistoryItem[];
   scope: StageScope;
 }
 
@@ -56,7 +60,7 @@ export function lower(dockerfile: Dockerfile, plan: StagePlan, options: LowerOpt
   }
   const end = ends.get(plan.target);
   if (end === undefined) throw new TypeError('the target is needed by itself');
-  const result = graph.add({ kind: 'meta', root: end.root, config: end.config });
+  const result = graph.add({ kind: 'meta', root: end.root, config: end.config, history: end.history });
   return { vertices: graph.vertices, places: graph.places, result };
 }
 
@@ -72,7 +76,7 @@ function lowerStage(planned: PlannedStage, around: Around): StageEnd {
   const { stage } = planned;
   const start = openStage(planned, around);
   if (planned.replacedBy !== undefined) return start;
-  const { config, scope } = start;
+  const { config, scope, history } = start;
   let { root } = start;
   const triggers = triggersOf(config);
   const progress = { setsCommand: false, ports: 0 };
@@ -93,13 +97,14 @@ function lowerStage(planned: PlannedStage, around: Around): StageEnd {
     };
     applyConfiguration(instruction, surroundings);
     const vertex = vertexOf(instruction, surroundings);
-    if (vertex === undefined) continue;
     const title = titleOf(instruction);
+    history.push(historyOf(instruction, title, { vertex, config }));
+    if (vertex === undefined) continue;
     const isTrigger = source !== around.dockerfile.source;
     root = around.graph.add(vertex, { stage: stage.index, isTrigger, span: instruction.span, title });
   }
   config.Env = [...scope.environment()].map(([name, value]) => `${name}=${value}`);
-  return { root, config, scope };
+  return { root, config, scope, history };
 }
 
 /** An instruction in one line, flags as they were written. */
@@ -122,7 +127,10 @@ function openStage(planned: PlannedStage, around: Around): StageEnd {
   const { dockerfile, plan, options, graph, ends } = around;
   const origin = planned.replacedBy ?? planned.base;
   const base = origin.kind === 'stage' ? ends.get(origin.index) : undefined;
-  if (base) return { root: base.root, config: structuredClone(base.config), scope: base.scope.inherit() };
+  if (base) {
+    const history = [...base.history];
+    return { root: base.root, config: structuredClone(base.config), scope: base.scope.inherit(), history };
+  }
   const platform = planned.platform ?? options.targetPlatform;
   const known = origin.kind === 'image' ? options.configOf(origin.reference, platform) : undefined;
   const config = withDefaults(structuredClone(known ?? {}));
@@ -131,6 +139,7 @@ function openStage(planned: PlannedStage, around: Around): StageEnd {
   return {
     root: rootOf(origin, platform, graph, place),
     config,
+    history: [],
     scope: createStageScope(dockerfile, plan.globals, options, environmentOf(config)),
   };
 }

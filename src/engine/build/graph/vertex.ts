@@ -1,6 +1,7 @@
 import type { Digest } from '../../../foundation/oci/digest.ts';
 import type { ImageRunConfig } from '../../../foundation/oci/image-config.ts';
 import type { Mount } from '../language/mount.ts';
+import type { HistoryItem } from './history-item.ts';
 import type { Span } from '../language/text/span.ts';
 
 /** The digest of a vertex's description, the ids of its inputs included: equal ids are equal work. */
@@ -22,7 +23,7 @@ export type Vertex =
   /** A folder that WORKDIR wants. */
   | { kind: 'folder'; root: VertexId; path: string }
   /** What a stage ends with: its root and the configuration of its image. */
-  | { kind: 'meta'; root: VertexId; config: ImageRunConfig };
+  | { kind: 'meta'; root: VertexId; config: ImageRunConfig; history: readonly HistoryItem[] };
 
 export interface ExecVertex {
   kind: 'exec';

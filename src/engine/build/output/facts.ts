@@ -33,7 +33,7 @@ export async function gatherFacts(
 }
 
 /** `SOURCE_DATE_EPOCH` (reproducible-builds.org/specs/source-date-epoch). */
-function sourceDateMs({ arguments: given }: Pick<BuildRequest, 'arguments'>): number | undefined {
+export function sourceDateMs({ arguments: given }: Pick<BuildRequest, 'arguments'>): number | undefined {
   const text = given.get('SOURCE_DATE_EPOCH') ?? '';
   return /^\d{1,11}$/.test(text) ? Number(text) * 1000 : undefined;
 }

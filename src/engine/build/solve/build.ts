@@ -7,6 +7,7 @@ import { parseReference, withDefaultTag } from '../../../foundation/oci/referenc
 import { formatReference } from '../../../foundation/oci/reference.ts';
 import { baseImages, lower } from '../graph/lower.ts';
 import type { Lowered } from '../graph/lower.ts';
+import { inputsOf, type VertexId } from '../graph/vertex.ts';
 import type { Dockerfile } from '../language/dockerfile.ts';
 import { parseIgnoreFile } from '../language/ignore/ignore.ts';
 import { parseDockerfile } from '../language/parse/parse-dockerfile.ts';
@@ -17,7 +18,7 @@ import { sourceLimits } from '../language/text/limits.ts';
 import { readSource } from '../language/text/read-source.ts';
 import { createAttest } from '../output/attest.ts';
 import { checkOutputs } from '../output/check-outputs.ts';
-import { gatherFacts } from '../output/facts.ts';
+import { gatherFacts, sourceDateMs } from '../output/facts.ts';
 import type { BuildResult } from '../output/output.ts';
 import { produce } from '../output/produce.ts';
 import { provenance } from '../output/provenance.ts';
@@ -170,7 +171,8 @@ async function solveGraph(deps: BuildDeps, solving: Solving): Promise<Solved> {
       ...solving,
       signal,
       teller,
-      mayUseCache: () => !request.noCache,
+      epochMs: sourceDateMs(request),
+      mayUseCache: cacheUse(request, graph, steps),
     });
     const verticesOf = verticesByStep(stepsOfVertex);
     return await runSteps(graph.result, {
@@ -184,6 +186,32 @@ async function solveGraph(deps: BuildDeps, solving: Solving): Promise<Solved> {
     throw failure ? failure.error : error;
   }
 }
+
+/** `--no-cache` is for all steps, `--no-cache-filter` for those of some stages. */
+function cacheUse(
+  { noCache, noCacheFilter = [] }: BuildRequest,
+  graph: Lowered,
+  steps: readonly PlannedStep[],
+): (id: VertexId) => boolean {
+  if (noCache) return () => false;
+  const stages = new Set(
+    steps
+      .filter(({ stage, stageIndex }) => noCacheFilter.some((name) => isStage(name, { stage, stageIndex })))
+      .map(({ stageIndex }) => stageIndex),
+  );
+  const known = new Map<VertexId, boolean>();
+  // Inputs come first in the graph, and what is built on something new is new.
+  for (const [id, vertex] of graph.vertices)
+    known.set(
+      id,
+      (vertex.kind === 'image' || !graph.places.get(id)?.some(({ stage }) => stages.has(stage))) &&
+        inputsOf(vertex).every((input) => known.get(input) !== false),
+    );
+  return (id) => known.get(id) !== false;
+}
+
+const isStage = (name: string, { stage, stageIndex }: Pick<PlannedStep, 'stage' | 'stageIndex'>): boolean =>
+  name.toLowerCase() === stage || name === String(stageIndex);
 
 async function readDockerfile(context: Tree, path: string): Promise<Dockerfile> {
   const found = find(context, path);

@@ -11,6 +11,7 @@ import type { BuildCache } from './cache.ts';
 import { rootOfTree, runCopy, runFolder } from './copy-step.ts';
 import type { Source } from './copy-step.ts';
 import { runExec } from './exec-step.ts';
+import { wholeHistory } from './history.ts';
 import { createKeys, type KeyOptions, type VertexOf } from './keys.ts';
 import { digestOf, mustSelect, type Place } from './selection.ts';
 import type { SharedSteps } from './shared-steps.ts';
@@ -38,6 +39,8 @@ export interface SolverOptions {
   /** Of a base, found before. */
   imageOf: (reference: string) => Promise<ImageId>;
   teller: StepTeller;
+  /** `SOURCE_DATE_EPOCH`: nothing is younger. */
+  epochMs: number | undefined;
   /** Whether the result of a vertex is looked up. */
   mayUseCache: (id: VertexId) => boolean;
 }
@@ -49,7 +52,8 @@ export interface Solver extends AsyncDisposable {
   observe(id: VertexId, end: Promise<unknown>): Promise<Solved | undefined>;
 }
 
-export function createSolver(deps: BuildDeps, options: SolverOptions): Solver {
+export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
+  const deps = options.epochMs === undefined ? given : atEpoch(given, options.epochMs);
   const { graph, origins, cache, shared, slots, request, signal, imageOf, teller } = options;
   const alone = randomUUID();
   const solved = new Map<VertexId, Promise<Solved>>();
@@ -86,7 +90,7 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): Solver {
     cache,
     contentOf,
     mayUseCache: options.mayUseCache,
-    salt: '',
+    salt: options.epochMs === undefined ? '' : String(options.epochMs),
     guard: (id, search) => teller.guard(id, search),
     async resolve(id, name) {
       const vertex = vertexOf(id);
@@ -226,11 +230,14 @@ export function createSolver(deps: BuildDeps, options: SolverOptions): Solver {
         return await runCopy(deps, { vertex, sources, base: baseOf(ready), ...found, title, signal: wanted });
       }
       case 'meta': {
+        const base = baseOf(ready);
+        const atMs = options.epochMs ?? deps.now();
+        const { history: steps = [] } = deps.images.resolve(base).config;
         const image = await deps.images.compose({
-          base: baseOf(ready),
+          base,
           run: vertex.config,
-          createdAtMs: deps.now(),
-          keepsHistory: true,
+          createdAtMs: atMs,
+          history: wholeHistory(vertex.history, { steps, atMs, isFixed: options.epochMs !== undefined }),
           signal: wanted,
         });
         return image.id;
@@ -305,6 +312,22 @@ const besides = (report: StepReport, slot: Slot): StepReport => ({
   ...report,
   drained: () => slot.aside(() => report.drained()),
 });
+
+/** Steps whose files and images are no younger than that. */
+function atEpoch(deps: BuildDeps, epochMs: number): BuildDeps {
+  const latestMtimeSec = Math.floor(epochMs / 1000);
+  const { images, changes } = deps;
+  return {
+    ...deps,
+    now: () => epochMs,
+    images: { ...images, compose: (request) => images.compose({ ...request, latestMtimeSec }) },
+    changes: {
+      ...changes,
+      commit: (id, { bare = { createdBy: '' }, ...request }) =>
+        changes.commit(id, { ...request, bare: { ...bare, latestMtimeSec } }),
+    },
+  };
+}
 
 /** The same layers without any configuration, for steps to stand on. */
 async function bareImage(deps: BuildDeps, id: ImageId, signal: AbortSignal): Promise<ImageId> {

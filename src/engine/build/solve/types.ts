@@ -56,6 +56,8 @@ export interface BuildRequest {
   labels: Readonly<Record<string, string>>;
   target?: string;
   noCache: boolean;
+  /** Names or numbers of stages whose steps are done anew. */
+  noCacheFilter?: readonly string[];
   /** Ask registries for bases that are here. */
   pull: boolean;
   /** For RUN: `default`, `none`, `host`, `container:X` or a network's name. */

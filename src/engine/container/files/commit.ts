@@ -29,7 +29,7 @@ export const createCommit =
     const isSame = await isUnchanged(mount, omit);
     const { author, comment, reference, signal } = request;
     const whole =
-      bare && !isSame && omit.size === 0 && !isRunning(record.state)
+      bare && bare.latestMtimeSec === undefined && !isSame && omit.size === 0 && !isRunning(record.state)
         ? await measureWhole(mount.upper)
         : undefined;
     const layer = whole
@@ -38,6 +38,7 @@ export const createCommit =
     const image = await context.images.compose({
       base: base.id,
       ...(isSame ? {} : layer),
+      ...(bare?.latestMtimeSec === undefined ? {} : { latestMtimeSec: bare.latestMtimeSec }),
       run,
       createdAtMs: context.now(),
       author,

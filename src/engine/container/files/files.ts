@@ -81,6 +81,8 @@ export interface CommitRequest {
     createdBy: string;
     /** Mount points that were made for its run (`StartOptions.onMountPoints`): those still empty are no part of the image. */
     mountPoints?: readonly string[];
+    /** As in `ComposeRequest`. */
+    latestMtimeSec?: number;
   };
   signal?: AbortSignal;
 }

@@ -31,7 +31,7 @@ export function readBuildOutputs(query: URLSearchParams): Outputs {
   };
 }
 
-function readList(query: URLSearchParams, name: string): unknown[] | undefined {
+export function readList(query: URLSearchParams, name: string): unknown[] | undefined {
   const text = query.get(name);
   if (text === null || text === '') return undefined;
   let value: unknown;
@@ -55,7 +55,7 @@ function wordsOf(value: unknown, name: string): TypedWords {
   return { type: textOf(value.Type, name), attributes: Object.fromEntries(entries) };
 }
 
-function textOf(value: unknown, name: string): string {
+export function textOf(value: unknown, name: string): string {
   if (typeof value !== 'string') throw badList(name);
   return value;
 }

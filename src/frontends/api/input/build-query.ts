@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { BuildRequest } from '../../../engine/build/solve/types.ts';
 import { invalid, unsupported } from '../../../foundation/base/errors.ts';
 import { parseReference, type Reference, withDefaultTag } from '../../../foundation/oci/reference.ts';
-import { readBuildOutputs } from './build-outputs.ts';
+import { readBuildOutputs, readList, textOf } from './build-outputs.ts';
 import { readBuildLimits } from './build-limits.ts';
 import { queryFlag, queryText } from './query.ts';
 import { authConfig } from './other-bodies.ts';
@@ -19,7 +19,6 @@ export type BuildQuery = Omit<BuildRequest, 'context' | 'onProgress' | 'drained'
 /** Parameters that would change the result, with the values that ask for nothing. */
 const refused: readonly (readonly [name: string, harmless: RegExp, instead?: string])[] = [
   ['squash', /^(|0|false)$/],
-  ['nocachefilter', /^(|\[\]|null)$/],
 ];
 
 /** `POST /build`: what is not done here is refused by name. `forcerm` is always so, and `rm=0` of no effect, as with BuildKit. */
@@ -50,6 +49,7 @@ export function readBuildQuery(
     labels: readWords(query, 'labels'),
     target: queryText(query, 'target'),
     noCache: queryFlag(query, 'nocache'),
+    noCacheFilter: readList(query, 'nocachefilter')?.map((each) => textOf(each, 'nocachefilter')),
     pull: queryFlag(query, 'pull'),
     network: queryText(query, 'networkmode') ?? 'default',
     platform: queryText(query, 'platform'),
