@@ -184,7 +184,7 @@ function answer(words: unknown, { channel, offers, request }: Asked): void {
   )
     return give(offers.cache?.(source, path).then((file) => pipeline(file, channel)));
   if (kind === 'output' && typeof output === 'number' && request.outputs?.includes(output) === true)
-    return give(offers.output?.(output, channel).then(() => void channel.end()));
+    return give(offers.output?.(output, createByteSource(channel).rest()).then(() => void channel.end()));
   throw invalid('the engine asked for something that this build does not offer', { code: 'not-offered' });
 }
 

@@ -37,7 +37,7 @@ export function readCachePrune(query: URLSearchParams): CachePrune {
       (inUse ?? entry.InUse) === entry.InUse &&
       (shared ?? entry.Shared) === entry.Shared &&
       (isPrivate ?? !entry.Shared) === !entry.Shared &&
-      before.every((moment) => entry.LastUsedAt === null || Date.parse(entry.LastUsedAt) < moment) &&
+      before.every((moment) => entry.LastUsedAt !== null && Date.parse(entry.LastUsedAt) < moment) &&
       matchesAny(filters, 'id', (id) => entry.ID === id || entry.ID.replace(/^sha256:/, '').startsWith(id)) &&
       matchesAny(filters, 'parent', (id) => entry.Parents?.includes(id) === true) &&
       matchesAny(filters, 'type', (type) => entry.Type === type) &&

@@ -4,14 +4,17 @@ import { type Route, ok } from '../../call.ts';
 const swarmText =
   'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 
+/** Clients show the message alone. */
+const buildKit = 'building with BuildKit (use DOCKER_BUILDKIT=0 docker build, or silo build)';
+
 /** Routes of Docker's API that this engine does not serve yet, each with a sentence that says so. */
 const missing: readonly [Route['method'], string, string, string?][] = [
   ['GET', '/plugins/privileges', 'installing plugins'],
   ['POST', '/plugins/pull', 'installing plugins'],
   ['POST', '/plugins/create', 'installing plugins'],
-  ['POST', '/build/cancel', 'building with BuildKit'],
-  ['POST', '/session', 'building with BuildKit'],
-  ['POST', '/grpc', 'building with BuildKit'],
+  ['POST', '/build/cancel', buildKit],
+  ['POST', '/session', buildKit],
+  ['POST', '/grpc', buildKit],
 ];
 
 /** Everything of a swarm; this engine is none's manager. */
