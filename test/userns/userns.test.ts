@@ -12,6 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { archive, member, readAll } from '../../src/foundation/archive/tar-fixtures.ts';
+import { chooseArea } from '../../src/engine/container/userns/area.ts';
+import { whyNoUserNamespaces } from '../../src/engine/container/userns/probe.ts';
 import { findLeftovers } from '../crash/whole.ts';
 import { skipReason } from '../crash/world.ts';
 import { startEngine, type TestEngine } from '../e2e/harness.ts';
@@ -27,11 +29,23 @@ import {
 } from '../e2e/objects.ts';
 import { get, put } from '../files/ask.ts';
 
-if (skipReason) console.log(`skipped: user namespaces of containers: ${skipReason}`);
+/** Why none of this can be tried here. */
+function whyNot(): string | undefined {
+  if (skipReason !== undefined) return skipReason;
+  const scratch = mkdtempSync(join(tmpdir(), 'silo-probe-'));
+  return whyNoUserNamespaces({
+    scratch,
+    execRoot: tmpdir(),
+    area: chooseArea(undefined, { users: '', groups: '' }),
+  });
+}
+
+const reason = whyNot();
+if (reason) console.log(`skipped: user namespaces of containers: ${reason}`);
 
 setDefaultTimeout(60_000);
 
-describe.skipIf(skipReason !== undefined)('a container with ids of its own', () => {
+describe.skipIf(reason !== undefined)('a container with ids of its own', () => {
   const outside = mkdtempSync(join(tmpdir(), 'silo-userns-'));
   let engine: TestEngine;
   beforeAll(async () => {

@@ -57,9 +57,6 @@ export async function gatherHostFacts(
     warnings: [
       ...warningOfHoles(runtimeVersion, mended),
       ...(initBinary === '' ? ['no static init found: --init needs the package tini'] : []),
-      ...(userNamespaces.mode === 'auto' && userNamespaces.unavailable !== undefined
-        ? [`containers have the ids of the host: ${userNamespaces.unavailable}`]
-        : []),
     ],
   };
 }

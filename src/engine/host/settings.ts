@@ -98,7 +98,7 @@ export const defaultSettings: EngineSettings = {
   logOptions: {},
   journalSocket: '/run/systemd/journal/socket',
   seccompProfile: 'builtin',
-  userns: 'host',
+  userns: 'auto',
 };
 
 /** Keys of the configuration file, as in Docker's `daemon.json` where it has them. */

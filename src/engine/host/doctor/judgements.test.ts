@@ -41,11 +41,11 @@ test('the file system of the data root is judged by kind and room', () => {
 
 test('a range of 65536 ids in both files is enough; what is given out is never proposed again', () => {
   expect(statuses(judgeRanges('silo:100000:65536\n', 'silo:100000:65536\n'))).toEqual(['ok']);
-  expect(statuses(judgeRanges('root:1:65536\n', ''))).toEqual(['note']);
-  expect(statuses(judgeRanges('# none\n', 'root:x:y\n'))).toEqual(['note']);
-  expect(judgeRanges('ann:100000:65536', 'ann:100000:131072')[0]?.fix?.[0]).toContain(
-    '--add-subuids 231072-',
-  );
+  expect(statuses(judgeRanges('root:1:65536\n', ''))).toEqual(['ok']);
+  expect(statuses(judgeRanges('# none\n', 'silo:x:y\n'))).toEqual(['ok']);
+  const [half] = judgeRanges('silo:100000:65536', 'ann:100000:131072');
+  expect(half?.status).toBe('problem');
+  expect(half?.fix?.[0]).toContain('--add-subuids 231072-');
 });
 
 test('ranges of two owners that overlap are told', () => {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Findings } from './finding.ts';
 
-/** Whose ranges Silo may use (subuid(5)); the first that has one is taken. */
-const owners = ['silo', 'root'];
+/** Whose ranges Silo uses (subuid(5)). */
+const owner = 'silo';
 /** Ids of one container: all that 16 bits name, which images rely on. */
 const idsPerContainer = 65_536;
 
@@ -29,8 +29,7 @@ export function judgeRanges(users: string, groups: string): Findings {
     why: 'Containers of the one could touch the files of the other.',
     fix: ['give each a range of its own in /etc/subuid and /etc/subgid'],
   }));
-  const owner = owners.find((name) => ranges.every((list) => total(list, name) >= idsPerContainer));
-  if (owner !== undefined)
+  if (ranges.every((list) => total(list, owner) >= idsPerContainer))
     return [
       ...findings,
       {
@@ -41,13 +40,23 @@ export function judgeRanges(users: string, groups: string): Findings {
     ];
   const first = Math.max(100_000, ...ranges.flat().map((range) => range.first + range.count));
   const last = first + 1024 * idsPerContainer - 1;
+  if (ranges.some((list) => total(list, owner) > 0))
+    return [
+      ...findings,
+      {
+        status: 'problem',
+        title: `${owner} has subordinate ids, but not ${idsPerContainer} users and as many groups`,
+        why: 'The engine takes the ids of containers from there and does not start without enough.',
+        fix: [`usermod --add-subuids ${first}-${last} --add-subgids ${first}-${last} ${owner}`],
+      },
+    ];
   return [
     ...findings,
     {
-      status: 'note',
-      title: 'Neither silo nor root has subordinate ids',
-      why: 'Containers in user namespaces of their own take their ids from there, so that no other program uses the same.',
-      fix: [`usermod --add-subuids ${first}-${last} --add-subgids ${first}-${last} root`],
+      status: 'ok',
+      title:
+        'Containers take their ids from 1073741824 on, without what /etc/subuid and /etc/subgid give to others',
+      why: `No other program uses them. Lines of ${owner} in these files, or userns-range in the settings, choose others.`,
     },
   ];
 }

@@ -87,6 +87,8 @@ async function exec(
       program: process.args[0] ?? '',
       cwd: process.cwd,
     });
+  // Without a client there is no moment before the program: this one is soon enough for most.
+  if (request.streamOwner && !request.attach) ownPipes(monitor.identity.pid, request.streamOwner);
   tracked.pid = message.data;
   followExec(context, tracked, monitor);
   undo.move();
@@ -174,8 +176,13 @@ function startMonitor(context: Context, request: ExecProcess, args: string[]): P
 /** The program may open its own streams by name (`/dev/stdout`) only as their owner. */
 function ownPipes(monitorPid: number, { uid, gid }: { uid: number; gid: number }): void {
   const folder = `/proc/${monitorPid}/fd`;
-  for (const name of readdirSync(folder))
-    if (readlinkSync(`${folder}/${name}`).startsWith('pipe:')) chownSync(`${folder}/${name}`, uid, gid);
+  try {
+    for (const name of readdirSync(folder))
+      if (readlinkSync(`${folder}/${name}`).startsWith('pipe:')) chownSync(`${folder}/${name}`, uid, gid);
+  } catch (error) {
+    // It has ended already.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }
 
 /** conmon's last message is the exit code, after all output was passed on. */
