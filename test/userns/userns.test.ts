@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { archive, member, readAll } from '../../src/foundation/archive/tar-fixtures.ts';
 import { chooseArea } from '../../src/engine/container/userns/area.ts';
 import { whyNoUserNamespaces } from '../../src/engine/container/userns/probe.ts';
+import { getXattr } from '../../src/foundation/kernel/xattr.ts';
 import { findLeftovers } from '../crash/whole.ts';
 import { skipReason } from '../crash/world.ts';
 import { startEngine, type TestEngine } from '../e2e/harness.ts';
@@ -148,7 +149,7 @@ describe.skipIf(reason !== undefined)('a container with ids of its own', () => {
 
   test('takes and gives archives with the owners inside, in its layer, volumes and file systems in memory', async () => {
     const HostConfig = { Binds: ['carried:/v'], Tmpfs: { '/t': '' } };
-    await launch(engine, 'copied', { Cmd: ['sleep', '1000'], HostConfig });
+    const id = await launch(engine, 'copied', { Cmd: ['sleep', '1000'], HostConfig });
     for (const path of ['/root', '/v', '/t'])
       await put(
         engine,
@@ -163,6 +164,14 @@ describe.skipIf(reason !== undefined)('a container with ids of its own', () => {
       const [, file] = readAll((await get(engine, 'copied', `${path}/deep`)).body);
       expect(file).toMatchObject({ uid: 12, gid: 13 });
     }
+    // cap_net_raw+ep: inside it counts for the container's root, on the disk for whoever is root.
+    const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex');
+    const xattrs = new Map([['security.capability', capability]]);
+    await put(engine, 'copied', '/root', archive(member({ name: 'able', xattrs, content: 'x' })));
+    const [able] = readAll((await get(engine, 'copied', '/root/able')).body);
+    expect(able?.xattrs?.get('security.capability')).toEqual(capability);
+    const onDisk = join(engine.dataRoot, 'snapshots/containers', id, 'upper/root/able');
+    expect(getXattr(onDisk, 'security.capability')).toEqual(capability);
     const large = archive(member({ name: 'large', uid: 70_000, content: 'x' }));
     expect(await put(engine, 'copied', '/root', large)).toMatchObject({
       status: 400,
@@ -265,5 +274,23 @@ describe.skipIf(reason !== undefined)('a container with ids of its own', () => {
       expect(await create(engine, 'wrong', { HostConfig: { UsernsMode } }).catch(String)).toContain(
         `invalid userns mode: ${UsernsMode}`,
       );
+  });
+});
+
+describe.skipIf(reason !== undefined)('the ids of the host for containers', () => {
+  test('that are malformed keep the daemon from starting; when all are taken a start says so and the engine goes on', async () => {
+    await using engine = await startEngine({ stopped: true });
+    await engine.start({ args: ['--userns-range', '70000:9'] }).catch(() => undefined);
+    expect(engine.log()).toContain('invalid userns-range "70000:9": it must have 65536 ids or more');
+    await engine.start({ args: ['--userns', 'auto', '--userns-range', '3000000000:65536'] });
+    await bootstrapBusybox(engine);
+    await launch(engine, 'first', { Cmd: ['sleep', '1000'] });
+    await create(engine, 'second', { Cmd: ['true'] });
+    const refused = await engine.api('POST', '/containers/second/start');
+    expect(refused.text).toContain('all 1 ranges of ids for user namespaces are in use');
+    await remove(engine, 'first');
+    await ask(engine, 'POST', '/containers/second/start');
+    await remove(engine, 'second');
+    expect(await findLeftovers(engine)).toEqual([]);
   });
 });
