@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { spawnSync } from 'node:child_process';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -11,6 +12,9 @@ import { startEngine, type TestEngine } from '../e2e/harness.ts';
 import { bootstrapBusybox } from '../e2e/objects.ts';
 
 if (skipReason) console.log(`skipped: sources of builds: ${skipReason}`);
+const hasGit = spawnSync('git', ['--version']).error === undefined;
+if (!hasGit) console.log('skipped: repositories as sources of builds: git is not here');
+const withGit = test.skipIf(!hasGit);
 
 describe.skipIf(skipReason !== undefined)('sources of builds', () => {
   let engine: TestEngine;
@@ -27,9 +31,7 @@ describe.skipIf(skipReason !== undefined)('sources of builds', () => {
       cwd: repository,
     }).toString();
 
-  beforeAll(async () => {
-    engine = await startEngine();
-    await bootstrapBusybox(engine);
+  function makeRepository(): void {
     repository = join(engine.directory, 'repository');
     mkdirSync(join(repository, 'sub/deep'), { recursive: true });
     writeFileSync(join(repository, 'Dockerfile'), 'FROM busybox\nCOPY . /to/\n');
@@ -46,6 +48,12 @@ describe.skipIf(skipReason !== undefined)('sources of builds', () => {
     writeFileSync(join(repository, 'file'), 'later\n');
     git('commit', '--quiet', '-a', '-m', 'two');
     git('update-server-info');
+  }
+
+  beforeAll(async () => {
+    engine = await startEngine();
+    await bootstrapBusybox(engine);
+    if (hasGit) makeRepository();
     server = createServer((request, response) => {
       const path = new URL(request.url ?? '', 'http://x').pathname;
       asked.push(`${request.method} ${path}`);
@@ -155,76 +163,94 @@ describe.skipIf(skipReason !== undefined)('sources of builds', () => {
     }
   }, 60_000);
 
-  test('a repository gives the files of a commit, all of them, and its links stay links', async () => {
-    const built = await build(
-      `FROM busybox\nADD ${at}/r.git#v1 /to/\nADD --keep-git-dir=true ${at}/r.git#main:sub /to/s\nADD ${at}/r.git#${commit}:/sub/deep /to/d/\n`,
-    );
-    expect(
-      await said(
-        built,
-        'cd /to; cat file; ls -A . s d; stat -c "%a %Y" sub/run.sh; readlink d/link; [ -e s/.git/hooks ] || cat s/.git/HEAD',
-      ),
-    ).toMatch(
-      /^main\n\.:\n\.gitattributes\nDockerfile\nd\nfile\ns\nsub\n\nd:\nlink\n\ns:\n\.git\nDockerfile\ndeep\nrun\.sh\n755 \d+\n\.\.\/\.\.\/\.\.\/\.\.\/etc\/passwd\n[0-9a-f]{40}\n$/,
-    );
-  }, 60_000);
+  withGit(
+    'a repository gives the files of a commit, all of them, and its links stay links',
+    async () => {
+      const built = await build(
+        `FROM busybox\nADD ${at}/r.git#v1 /to/\nADD --keep-git-dir=true ${at}/r.git#main:sub /to/s\nADD ${at}/r.git#${commit}:/sub/deep /to/d/\n`,
+      );
+      expect(
+        await said(
+          built,
+          'cd /to; cat file; ls -A . s d; stat -c "%a %Y" sub/run.sh; readlink d/link; [ -e s/.git/hooks ] || cat s/.git/HEAD',
+        ),
+      ).toMatch(
+        /^main\n\.:\n\.gitattributes\nDockerfile\nd\nfile\ns\nsub\n\nd:\nlink\n\ns:\n\.git\nDockerfile\ndeep\nrun\.sh\n755 \d+\n\.\.\/\.\.\/\.\.\/\.\.\/etc\/passwd\n[0-9a-f]{40}\n$/,
+      );
+    },
+    60_000,
+  );
 
-  test('an unchanged commit is a step that is there already, and only asked for by its name', async () => {
-    const dockerfile = `FROM busybox\nADD ${at}/r.git#main:sub /to/\n`;
-    await build(dockerfile);
-    look();
-    expect((await build(dockerfile)).text).toContain('Using cache');
-    expect(look()).toEqual(['GET /r.git/info/refs', 'GET /r.git/HEAD']);
-    const { text } = await build(dockerfile.replace('ADD', `ADD --checksum=${'0'.repeat(40)}`));
-    expect(text).toContain(`expected checksum to match ${'0'.repeat(40)}`);
-  }, 60_000);
+  withGit(
+    'an unchanged commit is a step that is there already, and only asked for by its name',
+    async () => {
+      const dockerfile = `FROM busybox\nADD ${at}/r.git#main:sub /to/\n`;
+      await build(dockerfile);
+      look();
+      expect((await build(dockerfile)).text).toContain('Using cache');
+      expect(look()).toEqual(['GET /r.git/info/refs', 'GET /r.git/HEAD']);
+      const { text } = await build(dockerfile.replace('ADD', `ADD --checksum=${'0'.repeat(40)}`));
+      expect(text).toContain(`expected checksum to match ${'0'.repeat(40)}`);
+    },
+    60_000,
+  );
 
-  test('addresses, refs and folders that a program could take for something else are refused', async () => {
-    for (const [address, message] of [
-      [`${at}/r.git#--upload-pack=touch`, 'is no name of a ref'],
-      [`${at}/r.git#main:../../etc`, 'is no folder in a repository'],
-      [`${at}/r.git#main:-x`, 'is no folder in a repository'],
-      [`${at}/r.git#main:.git/config`, 'is no folder in a repository'],
-      [`${at}/r.git#a..b`, 'is no name of a ref'],
-      [`${at}/r.git#none`, 'has no ref'],
-      [`${at}/r.git#main:none`, 'has no folder'],
-      [`${at}/none.git`, 'git ls-remote failed'],
-      ['ssh://-oProxyCommand=x/r.git', 'over SSH'],
-      ['git@host:path.git', 'over SSH'],
-    ] as const) {
-      const { text } = await build(`FROM scratch\nADD ${address} /to/\n`);
-      expect(text).toContain(message);
-    }
-  }, 60_000);
+  withGit(
+    'addresses, refs and folders that a program could take for something else are refused',
+    async () => {
+      for (const [address, message] of [
+        [`${at}/r.git#--upload-pack=touch`, 'is no name of a ref'],
+        [`${at}/r.git#main:../../etc`, 'is no folder in a repository'],
+        [`${at}/r.git#main:-x`, 'is no folder in a repository'],
+        [`${at}/r.git#main:.git/config`, 'is no folder in a repository'],
+        [`${at}/r.git#a..b`, 'is no name of a ref'],
+        [`${at}/r.git#none`, 'has no ref'],
+        [`${at}/r.git#main:none`, 'has no folder'],
+        [`${at}/none.git`, 'git ls-remote failed'],
+        ['ssh://-oProxyCommand=x/r.git', 'over SSH'],
+        ['git@host:path.git', 'over SSH'],
+      ] as const) {
+        const { text } = await build(`FROM scratch\nADD ${address} /to/\n`);
+        expect(text).toContain(message);
+      }
+    },
+    60_000,
+  );
 
-  test('the context may be a repository, an archive or a lone Dockerfile somewhere else', async () => {
-    const remote = (path: string): string => `&remote=${encodeURIComponent(`${at}${path}`)}`;
-    expect(await said(await build('', remote('/r.git#v1:sub')), 'cd /to; ls')).toBe(
-      'Dockerfile\ndeep\nrun.sh\n',
-    );
-    const packed = gzipSync(
-      archive(
-        member({ name: 'Dockerfile', content: 'FROM busybox\nCOPY . /to/\n' }),
-        member({ name: '.dockerignore', content: 'no*\n' }),
-        member({ name: 'yes', content: 'y' }),
-        member({ name: 'not', content: 'n' }),
-      ),
-    );
-    answers.set('/context.tgz', (_, response) => void response.end(packed));
-    expect(await said(await build('', remote('/context.tgz')), 'cd /to; ls')).toBe('Dockerfile\nyes\n');
-    answers.set('/Containerfile', (_, response) => void response.end('FROM busybox\nRUN echo hi > /to\n'));
-    expect(await said(await build('', remote('/Containerfile')), 'cat /to')).toBe('hi\n');
-    expect((await build('', '&remote=file:///etc/passwd')).text).toContain('is no address of a context');
-  }, 60_000);
+  withGit(
+    'the context may be a repository, an archive or a lone Dockerfile somewhere else',
+    async () => {
+      const remote = (path: string): string => `&remote=${encodeURIComponent(`${at}${path}`)}`;
+      expect(await said(await build('', remote('/r.git#v1:sub')), 'cd /to; ls')).toBe(
+        'Dockerfile\ndeep\nrun.sh\n',
+      );
+      const packed = gzipSync(
+        archive(
+          member({ name: 'Dockerfile', content: 'FROM busybox\nCOPY . /to/\n' }),
+          member({ name: '.dockerignore', content: 'no*\n' }),
+          member({ name: 'yes', content: 'y' }),
+          member({ name: 'not', content: 'n' }),
+        ),
+      );
+      answers.set('/context.tgz', (_, response) => void response.end(packed));
+      expect(await said(await build('', remote('/context.tgz')), 'cd /to; ls')).toBe('Dockerfile\nyes\n');
+      answers.set('/Containerfile', (_, response) => void response.end('FROM busybox\nRUN echo hi > /to\n'));
+      expect(await said(await build('', remote('/Containerfile')), 'cat /to')).toBe('hi\n');
+      expect((await build('', '&remote=file:///etc/passwd')).text).toContain('is no address of a context');
+    },
+    60_000,
+  );
 
-  test('named contexts stand for stages and images: folders, addresses, image layouts, other stages', async () => {
-    const folder = join(engine.directory, 'named');
-    const layout = join(engine.directory, 'layout');
-    for (const each of [folder, layout, join(folder, 'root')]) mkdirSync(each, { recursive: true });
-    writeFileSync(join(folder, 'root', 'own'), 'own');
-    writeFileSync(
-      join(folder, 'Dockerfile'),
-      `FROM scratch AS empty
+  withGit(
+    'named contexts stand for stages and images: folders, addresses, image layouts, other stages',
+    async () => {
+      const folder = join(engine.directory, 'named');
+      const layout = join(engine.directory, 'layout');
+      for (const each of [folder, layout, join(folder, 'root')]) mkdirSync(each, { recursive: true });
+      writeFileSync(join(folder, 'root', 'own'), 'own');
+      writeFileSync(
+        join(folder, 'Dockerfile'),
+        `FROM scratch AS empty
 COPY --from=files /own /a
 COPY --from=repository sub/run.sh /b
 FROM busybox AS real
@@ -237,32 +263,63 @@ COPY --from=empty / /to/
 COPY --from=rooted / /to/
 COPY --from=not /c /to/
 `,
-    );
-    expect(await engine.silo('save', '-o', join(layout, 'image.tar'), 'busybox')).toMatchObject({ code: 0 });
-    output('tar', ['-xf', 'image.tar'], { cwd: layout });
-    const contexts = [
-      `files=${join(folder, 'root')}`,
-      `repository=${at}/r.git`,
-      `base=oci-layout://${layout}`,
-      'not=target:real',
-    ];
-    const built = await engine.silo(
-      'build',
-      '-t',
-      'named',
-      ...contexts.flatMap((each) => ['--build-context', each]),
-      folder,
-    );
-    expect(built).toMatchObject({ code: 0 });
-    const shown = await engine.silo(
-      'run',
-      '--rm',
-      '--network=none',
-      'named',
-      'sh',
-      '-c',
-      'cd /to; echo *; cat c',
-    );
-    expect(shown.stdout).toBe('a b c own\nreal\n');
-  }, 60_000);
+      );
+      expect(await engine.silo('save', '-o', join(layout, 'image.tar'), 'busybox')).toMatchObject({
+        code: 0,
+      });
+      output('tar', ['-xf', 'image.tar'], { cwd: layout });
+      const contexts = [
+        `files=${join(folder, 'root')}`,
+        `repository=${at}/r.git`,
+        `base=oci-layout://${layout}`,
+        'not=target:real',
+      ];
+      const built = await engine.silo(
+        'build',
+        '-t',
+        'named',
+        ...contexts.flatMap((each) => ['--build-context', each]),
+        folder,
+      );
+      expect(built).toMatchObject({ code: 0 });
+      const shown = await engine.silo(
+        'run',
+        '--rm',
+        '--network=none',
+        'named',
+        'sh',
+        '-c',
+        'cd /to; echo *; cat c',
+      );
+      expect(shown.stdout).toBe('a b c own\nreal\n');
+    },
+    60_000,
+  );
+
+  withGit(
+    'a client that leaves ends the Git that waits for a server',
+    async () => {
+      const left = Promise.withResolvers<void>();
+      const arrived = Promise.withResolvers<void>();
+      answers.set('/hang.git/info/refs', (request) => {
+        request.socket.once('close', () => left.resolve());
+        arrived.resolve();
+      });
+      const client = new AbortController();
+      const building = fetch('http://localhost/build', {
+        method: 'POST',
+        unix: engine.socket,
+        body: archive(member({ name: 'Dockerfile', content: `FROM scratch\nADD ${at}/hang.git /to/\n` })),
+        signal: client.signal,
+      }).then(
+        (response) => response.text(),
+        () => 'left',
+      );
+      await arrived.promise;
+      client.abort();
+      expect(await building).toBe('left');
+      await left.promise;
+    },
+    60_000,
+  );
 });
