@@ -311,10 +311,9 @@ COPY --from=not /c /to/
         unix: engine.socket,
         body: archive(member({ name: 'Dockerfile', content: `FROM scratch\nADD ${at}/hang.git /to/\n` })),
         signal: client.signal,
-      }).then(
-        (response) => response.text(),
-        () => 'left',
-      );
+      })
+        .then((response) => response.text())
+        .catch(() => 'left');
       await arrived.promise;
       client.abort();
       expect(await building).toBe('left');
