@@ -58,7 +58,7 @@ describe('a cache that goes to another engine', () => {
         { key: key('second'), image: second },
         { key: key('side'), image: side },
       ],
-      aliases: [[key('origin'), key('second')]],
+      contents: [{ origin: key('origin'), content: key('content') }],
       bases: [image.id],
     };
   });
@@ -112,7 +112,8 @@ describe('a cache that goes to another engine', () => {
     await give(to('cache:max', { mode: 'max' }));
     const cache = await take(from('cache:max'));
     expect(fetched()).toHaveLength(1);
-    expect(cache?.findAlias(key('origin'))).toBe(key('second'));
+    expect(cache?.findContent(key('origin'))).toBe(key('content'));
+    expect(cache?.findLayers(key('first'))).toHaveLength(2);
     expect(await cache?.bring(key('unknown'), never)).toBeUndefined();
     expect(fetched()).toHaveLength(1);
     expect(await cache?.bring(key('side'), never)).toBe(side);

@@ -1,17 +1,32 @@
 import { toSiloError } from '../../../foundation/base/errors.ts';
 import { chainIds } from '../../../foundation/oci/chain-id.ts';
-import type { ChainId, Digest, ImageId } from '../../../foundation/oci/digest.ts';
+import type { ChainId, DiffId, ImageId } from '../../../foundation/oci/digest.ts';
 import { familiarName } from '../../../foundation/oci/reference.ts';
 import { send } from '../output/send.ts';
 import type { PlatformResult } from '../output/output.ts';
 import type { BuildDeps, BuildRequest } from '../solve/types.ts';
 import type { CacheExport } from './cache-transfer.ts';
-import { cacheConfigType, type CacheContents, type CacheResult, writeCache } from './format.ts';
+import {
+  cacheConfigType,
+  type CacheContents,
+  type CacheResult,
+  type KnownContent,
+  writeCache,
+} from './format.ts';
+
+/** Whether results of these layers go along with the end of a build. */
+export function wantedLayers(
+  { cacheTo = [] }: Pick<BuildRequest, 'cacheTo'>,
+  ends: readonly (readonly DiffId[])[],
+): (layers: readonly DiffId[]) => boolean {
+  if (cacheTo.some((target) => target.type !== 'inline' && target.mode === 'max')) return () => true;
+  return (layers) => ends.some((end) => layers.every((layer, place) => end[place] === layer));
+}
 
 /** What a build came to, found or made. */
 export interface BuildRecords {
   results: readonly CacheResult[];
-  aliases: readonly (readonly [origin: Digest, key: Digest])[];
+  contents: readonly KnownContent[];
   /** Images that it started from: their layers are had where they are. */
   bases: readonly ImageId[];
 }
@@ -97,17 +112,16 @@ export function inlineCache(
 /** Of `min` only what the results consist of. */
 function contentsOf(
   images: Pick<BuildDeps['images'], 'resolve'>,
-  { results, aliases }: BuildRecords,
+  { results, contents }: BuildRecords,
   ends: readonly PlatformResult[] | undefined,
 ): CacheContents {
   const configOf: CacheContents['configOf'] = (image) => images.resolve(image).config;
-  if (!ends) return { results, aliases, configOf };
+  if (!ends) return { results, contents, configOf };
   const own = new Set(ends.flatMap(({ image }) => chainIds(configOf(image).rootfs.diff_ids)));
   const kept = results.filter(({ image }) =>
     chainIds(configOf(image).rootfs.diff_ids).every((each) => own.has(each)),
   );
-  const keys = new Set(kept.map(({ key }) => key));
-  return { results: kept, aliases: aliases.filter(([, key]) => keys.has(key)), configOf };
+  return { results: kept, contents, configOf };
 }
 
 function layersOf(images: Pick<BuildDeps['images'], 'resolve'>, ids: readonly ImageId[]): Set<ChainId> {

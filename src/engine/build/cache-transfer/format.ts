@@ -18,10 +18,16 @@ export interface CacheResult {
   image: ImageId;
 }
 
+/** `origin` says which files, and of which result. */
+export interface KnownContent {
+  origin: Digest;
+  content: string;
+}
+
 export interface CacheContents {
   results: readonly CacheResult[];
-  /** Keys by origin with the keys by content to which they led. */
-  aliases: readonly (readonly [origin: Digest, key: Digest])[];
+  /** What files of results come to, where that is part of other keys. */
+  contents: readonly KnownContent[];
   configOf: (image: ImageId) => ImageConfig;
 }
 
@@ -33,14 +39,14 @@ export interface CachedImage {
 
 export interface ReadCache {
   images: ReadonlyMap<Digest, CachedImage>;
-  aliases: ReadonlyMap<Digest, Digest>;
+  contents: ReadonlyMap<Digest, Digest>;
 }
 
-const limits = { images: 10_000, results: 50_000, aliases: 50_000, history: 20_000, perImage: 2_000 };
+const limits = { images: 10_000, results: 50_000, contents: 50_000, history: 20_000, perImage: 2_000 };
 
 /** The document about a cache. Layers and lines of history stand once, images name them by their places. */
 export function writeCache(
-  { results, aliases, configOf }: CacheContents,
+  { results, contents, configOf }: CacheContents,
   placeOf: (chainId: ChainId) => number | undefined,
 ): Buffer {
   const layers = createTable<object>();
@@ -70,7 +76,7 @@ export function writeCache(
       history: history.entries,
       images,
       results: results.map(({ key, image }) => ({ key, image: places.get(image) })),
-      aliases: aliases.map(([origin, key]) => ({ origin, key })),
+      contents,
     }),
   );
 }
@@ -118,10 +124,10 @@ export function readCache(bytes: Uint8Array, descriptors: readonly Descriptor[])
     const image = images[each.integer('image') ?? -1];
     if (image) results.set(parseDigest(each.string('key') ?? ''), image);
   }
-  const aliases = new Map<Digest, Digest>();
-  for (const each of document.objects('aliases', limits.aliases) ?? [])
-    aliases.set(parseDigest(each.string('origin') ?? ''), parseDigest(each.string('key') ?? ''));
-  return { images: results, aliases };
+  const contents = new Map<Digest, Digest>();
+  for (const each of document.objects('contents', limits.contents) ?? [])
+    contents.set(parseDigest(each.string('origin') ?? ''), parseDigest(each.string('content') ?? ''));
+  return { images: results, contents };
 }
 
 function pick<Entry>(table: readonly Entry[], places: readonly number[] = []): Entry[] {

@@ -1,5 +1,5 @@
 import { isKind, toSiloError } from '../../../foundation/base/errors.ts';
-import type { Digest, ImageId } from '../../../foundation/oci/digest.ts';
+import type { DiffId, Digest, ImageId } from '../../../foundation/oci/digest.ts';
 import { manifestLimits, parseManifest, parseManifestDocument } from '../../../foundation/oci/manifest.ts';
 import { isManifestType } from '../../../foundation/oci/media-types.ts';
 import { familiarName, formatReference } from '../../../foundation/oci/reference.ts';
@@ -12,7 +12,10 @@ import { type CachedImage, cacheConfigType, inlineCacheKey, type ReadCache, read
 export interface ImportedCache {
   /** Who says so: the registries' names, and the contents of folders. */
   domain: string;
-  findAlias(origin: Digest): Digest | undefined;
+  /** What some files of a result come to. */
+  findContent(origin: Digest): Digest | undefined;
+  /** Its layers, when a cache has a result of the key. */
+  findLayers(key: Digest): readonly DiffId[] | undefined;
   /** The image of a key; its layers are brought now. Undefined when no cache has it, or it cannot be had. */
   bring(key: Digest, signal: AbortSignal): Promise<ImageId | undefined>;
 }
@@ -57,7 +60,12 @@ export async function openImports(
   };
   return {
     domain: [...new Set(sources.map(({ name }) => name))].sort().join(' '),
-    findAlias: (origin) => sources.map(({ cache }) => cache.aliases.get(origin)).find(Boolean),
+    findContent: (origin) => sources.map(({ cache }) => cache.contents.get(origin)).find(Boolean),
+    findLayers: (key) =>
+      sources
+        .map(({ cache }) => cache.images.get(key))
+        .find(Boolean)
+        ?.layers.map(({ diffId }) => diffId),
     bring(key, stop) {
       const found = brought.get(key) ?? bring(key, stop);
       brought.set(key, found);

@@ -16,12 +16,12 @@ import type { StagePlan } from '../language/stages/plan.ts';
 import { platformArguments } from '../language/stages/predefined.ts';
 import { sourceLimits } from '../language/text/limits.ts';
 import { readSource } from '../language/text/read-source.ts';
-import { createAttest } from '../output/attest.ts';
+import { openImports } from '../cache-transfer/import-cache.ts';
+import { type CacheView, viewCache } from '../cache-transfer/view.ts';
 import { checkOutputs } from '../output/check-outputs.ts';
 import { gatherFacts, sourceDateMs } from '../output/facts.ts';
 import type { BuildResult } from '../output/output.ts';
-import { produce } from '../output/produce.ts';
-import { provenance } from '../output/provenance.ts';
+import { finish } from '../output/finish.ts';
 import { loadLayout } from '../sources/layout.ts';
 import { createOrigins, layoutOf, namedContexts, type Origins } from '../sources/origins.ts';
 import { createContextStore } from '../contexts/context-store.ts';
@@ -130,20 +130,15 @@ async function buildTree(deps: BuildDeps, opened: Opened): Promise<BuildResult> 
     request.labels,
   );
   refuseUnknown(graph, request);
-  const { image } = await solveGraph(deps, { ...opened, graph, steps, imageOf: bases });
+  const cache = viewCache(opened.cache, await openImports(deps, request));
+  const { image } = await solveGraph(deps, { ...opened, cache, graph, steps, imageOf: bases });
   if (signal?.aborted) signal.throwIfAborted();
   const facts = await gatherFacts(deps, request, { startedAtMs, dockerfile, graph, image });
-  return await produce(deps, {
-    request,
-    results: [{ platform: target, image }],
-    attestations: createAttest(deps, { request, factsOf: () => facts }),
-    metadata: {
-      'buildx.build.provenance': provenance(request, facts, { mode: 'min', platform: targetPlatform }),
-    },
-  });
+  return await finish(deps, request, { cache, solved: [{ platform: target, image, facts }] });
 }
 
-interface Solving extends Opened {
+interface Solving extends Omit<Opened, 'cache'> {
+  cache: CacheView;
   graph: Lowered;
   steps: readonly PlannedStep[];
   imageOf: (reference: string) => Promise<ImageId>;

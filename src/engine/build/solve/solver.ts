@@ -7,7 +7,7 @@ import { canonical } from '../graph/graph.ts';
 import type { Lowered } from '../graph/lower.ts';
 import type { CopyVertex, Vertex, VertexId } from '../graph/vertex.ts';
 import { isSource, type Origins } from '../sources/origins.ts';
-import type { BuildCache } from './cache.ts';
+import type { CacheView } from '../cache-transfer/view.ts';
 import { rootOfTree, runCopy, runFolder } from './copy-step.ts';
 import type { Source } from './copy-step.ts';
 import { runExec } from './exec-step.ts';
@@ -29,7 +29,7 @@ export interface SolverOptions {
   graph: Lowered;
   /** Files that no step made. */
   origins: Origins;
-  cache: BuildCache;
+  cache: CacheView;
   /** Over all builds. */
   shared: SharedSteps;
   slots: Slots;
@@ -113,12 +113,13 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
   const work = async (id: VertexId): Promise<Solved> => {
     throwIfAborted(signal, 'the build');
     const key = await keyOf(id);
-    const found = find(id, key);
+    const mayUseCache = options.mayUseCache(id);
+    const found = find(id, key) ?? (mayUseCache ? await cache.bring(key, signal) : undefined);
     if (found !== undefined) return { image: found, isCached: true };
     const vertex = vertexOf(id);
     const ready = await inputsOf(id, vertex);
     // A build that looks nothing up does not want what another one is about to find either.
-    const name = options.mayUseCache(id) ? key : `${key} ${alone}`;
+    const name = mayUseCache ? cache.nameOf(key) : `${key} ${alone}`;
     const image = await shared.join(
       name,
       { report: teller.reportOf(id), signal },
@@ -130,7 +131,7 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
           title: titleOf(id),
           report: besides(report, slot),
           signal: wanted,
-          mayUseCache: options.mayUseCache(id),
+          mayUseCache,
         };
         const made = await run(ready, how);
         faultPoint('build.step.done');
