@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { baseOf, components, parentOf, toKernelPath } from '../../../foundation/archive/byte-path.ts';
@@ -52,13 +53,20 @@ export async function openRootView(
   }
   if (folders.length === 0) return emptyView;
   const scratch = await mkdtemp(join(deps.directory, 'view-'));
-  try {
-    // An overlay has at least two; the empty one is below all.
-    const fd = openOverlay({ lower: [...folders, ...(folders.length < 2 ? [scratch] : [])], scratch });
-    return viewOf(rootAt(fd));
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => rm(scratch, { recursive: true, force: true }));
+  // An overlay has at least two; the empty one is below all, and directories cannot be listed without it.
+  const isPadded = folders.length < 2;
+  const view = viewOf(rootAt(openOverlay({ lower: [...folders, ...(isPadded ? [scratch] : [])], scratch })));
+  if (!isPadded) return view;
+  undo.move();
+  return {
+    ...view,
+    [Symbol.dispose]() {
+      view[Symbol.dispose]();
+      rmSync(scratch, { recursive: true, force: true });
+    },
+  };
 }
 
 /** Of an image without layers. */
