@@ -39,7 +39,7 @@ export interface CachedImage {
 
 export interface ReadCache {
   images: ReadonlyMap<Digest, CachedImage>;
-  contents: ReadonlyMap<Digest, Digest>;
+  contents: ReadonlyMap<Digest, string>;
 }
 
 const limits = { images: 10_000, results: 50_000, contents: 50_000, history: 20_000, perImage: 2_000 };
@@ -124,9 +124,12 @@ export function readCache(bytes: Uint8Array, descriptors: readonly Descriptor[])
     const image = images[each.integer('image') ?? -1];
     if (image) results.set(parseDigest(each.string('key') ?? ''), image);
   }
-  const contents = new Map<Digest, Digest>();
-  for (const each of document.objects('contents', limits.contents) ?? [])
-    contents.set(parseDigest(each.string('origin') ?? ''), parseDigest(each.string('content') ?? ''));
+  const contents = new Map<Digest, string>();
+  for (const each of document.objects('contents', limits.contents) ?? []) {
+    const content = each.string('content') ?? '';
+    if (!/^[\w:.+-]{1,200}$/.test(content)) throw invalid('the build cache has a content that is no digest');
+    contents.set(parseDigest(each.string('origin') ?? ''), content);
+  }
   return { images: results, contents };
 }
 

@@ -13,7 +13,7 @@ export interface ImportedCache {
   /** Who says so: the registries' names, and the contents of folders. */
   domain: string;
   /** What some files of a result come to. */
-  findContent(origin: Digest): Digest | undefined;
+  findContent(origin: Digest): string | undefined;
   /** Its layers, when a cache has a result of the key. */
   findLayers(key: Digest): readonly DiffId[] | undefined;
   /** The image of a key; its layers are brought now. Undefined when no cache has it, or it cannot be had. */
