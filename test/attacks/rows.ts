@@ -140,9 +140,12 @@ export const attackRows: readonly AttackRow[] = [
   row(
     '26, 27',
     'CVE-2024-23651 to 23653, CVE-2024-1753, CVE-2024-9407 and others: builds that lead out',
-    'contexts, stages and repositories are read inside their roots; the rest stands with the builder',
+    'contexts, stages, caches and repositories are read inside their roots; mount points are left out of layers, never removed; insecure steps need leave',
     ['test/build/building.test.ts', 'names and links of a hostile context'],
     ['test/build/copying.test.ts', 'folders on the way keep what they are in the base'],
+    ['test/build/run-mounts.test.ts', 'links in a cache lead nowhere'],
+    ['test/build/run-mounts.test.ts', 'a mount point that is swapped for a link'],
+    ['test/build/run-mounts.test.ts', 'need leave for more than a sandbox'],
     ['test/build/sources.test.ts', 'that a program could take for something else are refused'],
   ),
   row(

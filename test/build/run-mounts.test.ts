@@ -73,6 +73,10 @@ describe.skipIf(skipReason !== undefined)('RUN with mounts', () => {
   const cacheFolder = () => join(engine.dataRoot, 'build-caches');
   const cachesThere = (): string[] => readdirSync(cacheFolder()).filter((name) => name !== 'removed');
 
+  /** A RUN told so in its cache. */
+  const hasBegun = (): boolean =>
+    cachesThere().some((name) => existsSync(join(cacheFolder(), name, '_data', 'begun')));
+
   test('binds show what they name and nothing else, and what is written or made for them is in no layer', async () => {
     const output = await post(
       `FROM busybox AS one
@@ -177,6 +181,12 @@ RUN find /root; ls /seeded || true
         { query: '?t=swapped' },
       );
       expect(output).toContain(`/kept\n/moved/deep\n/moved/empty\n${victim}\n`);
+      const led = await post(
+        `FROM busybox AS way\nRUN ln -s ${victim} /way && ln -s ../../../../../..${victim}/deep /up && mkdir -p ${victim}/own\nFROM way\nRUN --mount=type=cache,target=/way/new --mount=type=tmpfs,target=/way/tmp --mount=from=way,source=/way,target=/seen find ${victim} /seen/ | sort\nRUN --mount=from=way,source=/up,target=/seen find /seen\n`,
+      );
+      expect(led).toContain(`/seen/\n/seen/own\n${victim}\n${victim}/new\n${victim}/own\n${victim}/tmp\n`);
+      expect(led).toContain('RUN --mount: "/up": not found');
+      expect(readdirSync(victim)).toEqual(['deep']);
       expect(readdirSync(join(victim, 'deep'))).toEqual(['empty']);
     } finally {
       rmSync(victim, { recursive: true, force: true });
@@ -211,12 +221,10 @@ RUN find /root; ls /seeded || true
       `FROM busybox\nRUN --mount=type=cache,id=left,sharing=locked,target=/c --mount=type=tmpfs,target=/t touch /c/begun; sleep 1000\n`,
       { signal: leaving.signal },
     ).catch(() => 'left');
-    const begun = (): boolean =>
-      cachesThere().some((name) => existsSync(join(cacheFolder(), name, '_data', 'begun')));
-    await eventually(begun, 30_000);
+    await eventually(hasBegun, 30_000);
     leaving.abort();
     expect(await build).toBe('left');
-    const next = `FROM busybox\nRUN --mount=type=cache,id=left,sharing=locked,target=/c ls /c\n`;
+    const next = `FROM busybox\nRUN --mount=type=cache,id=left,sharing=locked,target=/c ls /c; rm /c/begun\n`;
     expect(await post(next)).toContain('begun\n');
     expect(await findLeftovers(engine)).toEqual([]);
   }, 60_000);
@@ -360,6 +368,12 @@ A
       await Promise.race([post(file, { query: '?nocache=1' }).catch(() => ''), engine.died()]);
       expect([point, await engine.died()]).toEqual([point, 'SIGKILL']);
     }
+    await engine.start();
+    const running = `FROM busybox\nRUN --mount=type=cache,id=dying,target=/c --mount=type=bind,from=busybox,source=/bin,target=/b,rw <<A\n#!/bin/sh\ntouch /c/begun; sleep 1000\nA\n`;
+    const killed = post(running).catch(() => 'killed');
+    await eventually(hasBegun, 30_000);
+    await engine.kill();
+    expect(await killed).toBe('killed');
     await engine.start();
     expect(await findLeftovers(engine)).toEqual([]);
     const again = await post(file);
