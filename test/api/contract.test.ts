@@ -17,6 +17,7 @@ const errors: { at: RegExp; why: string }[] = [
   { at: /ProcessConfig\.(user|privileged): null/, why: 'null without a value' },
   { at: /\.(MemorySwappiness|PidsLimit|OomKillDisable|Init): null$/, why: 'null without a value' },
   { at: /\.pressure_stats: not in the definition$/, why: 'ours' },
+  { at: /\$\.UserNamespace: not in the definition$/, why: 'ours: whose ids a container has' },
   { at: /^GET \/events: \$\.(status|id|from): not/, why: 'relics that are still answered' },
   { at: /\$\.(Health|FirewallBackend|ExitCode): null$/, why: 'null without a value' },
 ];
