@@ -2,6 +2,7 @@ import { writeSync } from 'node:fs';
 import { canceled, corrupt, toSiloError } from '../base/errors.ts';
 import { createHasher } from '../base/hash.ts';
 import { chrootInto, dieWithParent, forbidNewPrivileges } from '../kernel/confine.ts';
+import { forbidDangerousCalls } from '../kernel/forbid-calls.ts';
 import { setNonBlocking } from '../kernel/io.ts';
 import { digestAlgorithm, type DiffId, type Digest } from '../oci/digest.ts';
 import { createLayerApplier } from './apply.ts';
@@ -72,6 +73,7 @@ function confine(target: string, parentPid: number | undefined): void {
   process.umask(0);
   setNonBlocking(0, 'blocking');
   chrootInto(target);
+  forbidDangerousCalls();
 }
 
 /** Applies a layer in one pass and tells its digests. `rootPath` is the empty folder as this process names it. */
