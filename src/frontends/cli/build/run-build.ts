@@ -92,8 +92,7 @@ async function report(
     usesStdout,
   }: { options: BuildOptionValues; io: CliIo; mode: ProgressMode; usesStdout: boolean },
 ): Promise<void> {
-  if (options.iidfile !== '')
-    await writeFile(resolve(io.cwd, options.iidfile), result.digest ?? result.image);
+  if (options.iidfile !== '') await writeFile(resolve(io.cwd, options.iidfile), imageIdOf(result));
   if (options['metadata-file'] !== '')
     await writeFile(
       resolve(io.cwd, options['metadata-file']),
@@ -109,4 +108,10 @@ async function report(
         `Successfully tagged ${tag.includes(':', tag.lastIndexOf('/') + 1) ? tag : `${tag}:latest`}\n`,
       );
   }
+}
+
+/** As buildx: the image's id, or the digest of what several platforms are listed in. */
+function imageIdOf({ image, digest, metadata }: BuildResult): string {
+  const config = metadata['containerimage.config.digest'];
+  return typeof config === 'string' ? config : (digest ?? image);
 }
