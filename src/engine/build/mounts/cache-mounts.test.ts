@@ -93,6 +93,11 @@ test('when they are too large together, those go that were not used for longest,
   held.release();
   await mounts.settled();
   expect(mounts.list().map(({ name }) => name)).toEqual(['young']);
+  const huge = await mounts.open(wanted('huge'));
+  writeFileSync(join(huge.path, '500'), '');
+  huge.release();
+  await mounts.settled();
+  expect(mounts.list().map(({ name }) => name)).toEqual(['young']);
 });
 
 test('prune removes what is asked for unless it is in use', async () => {

@@ -127,9 +127,13 @@ export async function openCacheMounts(deps: {
       const row = rows.get(id);
       if (row) note({ ...row, sizeBytes: await measure(join(directory, id)) });
       let total = [...rows.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      for (const old of byUse(rows).toReversed()) {
+      const oldestFirst = byUse(rows).toReversed();
+      // For one that is too large by itself all others would go, and then it, too.
+      const isTooLarge = ({ sizeBytes }: Row): boolean => sizeBytes > maxBytes;
+      const order = [...oldestFirst.filter(isTooLarge), ...oldestFirst.filter((row) => !isTooLarge(row))];
+      for (const old of order) {
         if (total <= maxBytes) return;
-        if (turns.isHeld(old.id)) continue;
+        if (!rows.has(old.id) || turns.isHeld(old.id)) continue;
         total -= old.sizeBytes;
         await forget(old);
       }
