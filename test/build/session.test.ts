@@ -127,6 +127,26 @@ describe.skipIf(skipReason !== undefined)('build sessions', () => {
     expect((await records())[0]).toMatchObject({ Status: 'canceled' });
   }, 60_000);
 
+  test('a shell opens in the state before a step that failed, with what it had mounted', async () => {
+    const folder = context('debugged', {
+      Dockerfile:
+        'FROM busybox\nENV X=1\nRUN echo before > /before\nRUN --mount=type=secret,id=s,env=S echo after > /after; false\n',
+    });
+    const { command, env } = engine.client('silo', 'build', 'debug', '--secret', 'id=s', folder);
+    const child = spawn(command[0] ?? '', command.slice(1), { env: { ...process.env, ...env, s: 'hush' } });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        if (!output.includes('/ #') && (output + text).includes('/ #'))
+          child.stdin.write('echo $X $S $(cat /before) $(ls /after 2>&1 | wc -l); exit\n');
+        output += text;
+      });
+    const [code] = (await once(child, 'close')) as [number];
+    expect([code, output]).toEqual([1, expect.stringContaining('1 hush before 1\r\n')]);
+    expect(output).toContain('returned a non-zero code: 1');
+    expect(await ask(engine, 'GET', '/containers/json?all=1')).toEqual([]);
+  }, 60_000);
+
   test('an engine that is killed meanwhile is told of, and its record is lost', async () => {
     const { ended } = await begin(context('killed', sleeping));
     await engine.kill();

@@ -1,4 +1,5 @@
 import type { OptionSpec, OptionTable } from './command.ts';
+import { nearest } from '../../foundation/base/nearest.ts';
 import { optionKinds } from './option-kinds.ts';
 
 export interface ParsedOptions {
@@ -11,6 +12,8 @@ export interface ParsedOptions {
 /** The command line does not fit the table; the message is complete. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+  /** What may have been meant. */
+  hint: string | undefined;
 }
 
 const helpSpec: OptionSpec = { kind: 'bool', summary: 'Print usage' };
@@ -67,7 +70,7 @@ function readLong(
   const name = word.slice(2, equals < 0 ? undefined : equals);
   if (name === '' || name.startsWith('-')) throw new UsageError(`bad flag syntax: ${word}`);
   const spec = Object.hasOwn(table, name) ? table[name] : name === 'help' ? helpSpec : undefined;
-  if (spec === undefined) throw new UsageError(`unknown flag: --${name}`);
+  if (spec === undefined) throw unknownFlag(name, table);
   if (equals >= 0) set(parsed, name, spec, word.slice(equals + 1));
   else if (spec.kind === 'bool') set(parsed, name, spec, 'true');
   else {
@@ -75,6 +78,13 @@ function readLong(
     if (value === undefined) throw new UsageError(`flag needs an argument: --${name}`);
     set(parsed, name, spec, value);
   }
+}
+
+function unknownFlag(name: string, table: OptionTable): UsageError {
+  const error = new UsageError(`unknown flag: --${name}`);
+  const near = nearest(name, Object.keys(table));
+  if (near.length > 0) error.hint = `did you mean ${near.map((each) => `--${each}`).join(', ')}?`;
+  return error;
 }
 
 function readShorts(

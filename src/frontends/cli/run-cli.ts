@@ -101,9 +101,10 @@ async function runCommand(
     parsed = parseOptions(words, command.options, { optionsFirst: command.optionsFirst ?? false });
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
+    const hint = error.hint ?? command.usageHint;
     const { usageLine } = await import('./help.ts');
     io.stderr.write(
-      `${error.message}\n\n${usageLine(command, name)}\n\nRun 'silo ${name} --help' for more information\n${command.usageHint === undefined ? '' : `Hint: ${command.usageHint}\n`}`,
+      `${error.message}\n\n${usageLine(command, name)}\n\nRun 'silo ${name} --help' for more information\n${hint === undefined ? '' : `Hint: ${hint}\n`}`,
     );
     return usageExitCode;
   }

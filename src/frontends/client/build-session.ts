@@ -39,6 +39,8 @@ export interface BuildOptions {
   signal?: AbortSignal;
   /** Every event but the last. */
   onEvent: (event: BuildEventJson) => void;
+  /** A shell waits in this container: resolves when somebody is attached to it. */
+  onDebug?: (containerId: string) => Promise<void>;
 }
 
 export type BuildResult = Extract<BuildEventJson, { kind: 'result' }>;
@@ -92,7 +94,7 @@ function transportOf(connection: StreamConnection): Parameters<typeof openChanne
 async function talk(
   channels: Channels,
   request: BuildSessionRequestJson,
-  { signal, onEvent }: BuildOptions,
+  { signal, onEvent, onDebug }: BuildOptions,
 ): Promise<BuildResult> {
   const channel = channels.open({ kind: 'build' });
   channel.write(`${JSON.stringify(request)}\n`);
@@ -109,7 +111,10 @@ async function talk(
       const event = parseEvent(line);
       if (event.kind === 'result') return event;
       if (event.kind === 'error') throw failureOf(event.error, signal);
-      onEvent(event);
+      if (event.kind === 'debug') {
+        await onDebug?.(event.containerId);
+        channel.write('{"kind":"attached"}\n');
+      } else onEvent(event);
     }
     throw lost();
   } catch (error) {

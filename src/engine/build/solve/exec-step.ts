@@ -6,7 +6,7 @@ import { proxyArguments } from '../language/stages/predefined.ts';
 import { openMounts, type OpenedMounts } from '../mounts/open-mounts.ts';
 import type { OpenMounts } from '../mounts/opening.ts';
 import { commitStep, filesOnly, withContainer } from './step.ts';
-import type { BuildDeps, BuildRequest, StepReport } from './types.ts';
+import type { BuildDeps, BuildRequest, StepDebug, StepReport } from './types.ts';
 
 export interface ExecStep extends Pick<OpenMounts, 'filesOf'> {
   vertex: ExecVertex;
@@ -16,7 +16,10 @@ export interface ExecStep extends Pick<OpenMounts, 'filesOf'> {
   signal: AbortSignal | undefined;
 }
 
-type ExecRequest = Pick<BuildRequest, 'arguments' | 'network' | 'client' | 'limits' | 'stepTimeoutMs'>;
+type ExecRequest = Pick<
+  BuildRequest,
+  'arguments' | 'network' | 'client' | 'limits' | 'stepTimeoutMs' | 'debug'
+>;
 
 /** Runs a command on an image; what it changed becomes the next one. Kind `invalid` with the exit code when it fails. */
 export async function runExec(deps: BuildDeps, request: ExecRequest, step: ExecStep): Promise<ImageId> {
@@ -39,11 +42,31 @@ export async function runExec(deps: BuildDeps, request: ExecRequest, step: ExecS
     privileged: vertex.security === 'insecure',
     limits: request.limits,
   };
-  return await withContainer(deps, base, container, async (id) => {
-    const mountPoints = await runToEnd(deps, id, { request, step, opened });
-    opened.releaseCaches();
-    return await commitStep(deps, id, { title, signal, mountPoints });
-  });
+  try {
+    return await withContainer(deps, base, container, async (id) => {
+      const mountPoints = await runToEnd(deps, id, { request, step, opened });
+      opened.releaseCaches();
+      return await commitStep(deps, id, { title, signal, mountPoints });
+    });
+  } catch (error) {
+    const { debug } = request;
+    if (debug && error instanceof SiloError && error.code === 'build-step-failed' && signal?.aborted !== true)
+      await withContainer(deps, base, { ...container, command: debug.shell, isInteractive: true }, (id) =>
+        lookInto(deps, id, { debug, opened, signal }),
+      );
+    throw error;
+  }
+}
+
+/** Until the shell ends, or whoever asked for it leaves. */
+async function lookInto(
+  { containers }: Pick<BuildDeps, 'containers'>,
+  id: ContainerId,
+  { debug, opened, signal }: { debug: StepDebug; opened: OpenedMounts; signal: AbortSignal | undefined },
+): Promise<void> {
+  await debug.ready(id);
+  await containers.start(id, { env: opened.privateEnv });
+  await containers.wait(id, 'not-running', signal ? { signal } : {});
 }
 
 /** Of no key and no history: without ARG they are there while the command runs, and nowhere else. */

@@ -18,6 +18,8 @@ export interface Step {
   devices?: readonly string[];
   privileged?: boolean;
   limits?: StepLimits | undefined;
+  /** A terminal, with somebody before it. */
+  isInteractive?: boolean;
 }
 
 /** A step that only touches files: its container is never started. */
@@ -110,6 +112,7 @@ const configOf = (image: ImageId, step: Step): ContainerConfig =>
     ...(step.devices?.length
       ? { deviceRequests: [{ driver: 'cdi', count: 0, ids: [...step.devices] }] }
       : {}),
+    ...(step.isInteractive ? { terminal: true, openStdin: true, stdinOnce: true, attachStdin: true } : {}),
     ...(step.privileged ? { security: { ...plainConfig('').security, privileged: true } } : {}),
     resources: { ...step.limits?.resources },
     ...(step.limits?.shmSizeBytes ? { shmSizeBytes: step.limits.shmSizeBytes } : {}),

@@ -84,7 +84,16 @@ export interface BuildRequest {
   onProgress: (progress: BuildProgress) => boolean;
   /** Resolves when more of that step (of the whole build without one) may be told. */
   drained: (step?: number) => Promise<void>;
+  /** Of a RUN whose command failed: somebody looks into a container as it was before, and the build fails when they are done. */
+  debug?: StepDebug;
   signal?: AbortSignal;
+}
+
+export interface StepDebug {
+  /** In place of the command. */
+  shell: readonly string[];
+  /** The container is made, and has a terminal. It is started when this resolves, and removed when its program has ended. */
+  ready: (containerId: string) => Promise<void>;
 }
 
 /** For the containers of RUN. */

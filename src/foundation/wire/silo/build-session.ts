@@ -3,7 +3,7 @@ import type { AuthConfigJson } from '../docker/image.ts';
 /**
  * What `POST /silo/build?version=1` speaks once the connection is taken over: the channels of `foundation/http/channels`, opened with these words.
  *
- * - `build`, by the client: its first line is the request, a later line `{"kind":"cancel"}` ends the build. Lines back are `BuildEventJson`; the last is `result` or `error`.
+ * - `build`, by the client: its first line is the request, a later line `{"kind":"cancel"}` ends the build, `{"kind":"attached"}` answers a `debug`. Lines back are `BuildEventJson`; the last is `result` or `error`.
  * - `folder`, by the engine: the client lists the files of a context, then answers what is asked of them (`FolderAskJson`).
  * - `archive`, by the engine: the client sends the tar of a context.
  * - `secret`, by the engine: the client sends the value. `agent`: bytes both ways with an SSH agent.
@@ -46,6 +46,8 @@ export interface BuildSessionRequestJson {
   contexts: Record<string, BuildContextJson>;
   /** Credentials by registry host. */
   auths?: Record<string, AuthConfigJson>;
+  /** When a RUN fails: the program for a terminal in its place. The client attaches to the container, and says so. */
+  debug?: string[];
   /** Ids that the client has. */
   secrets?: string[];
   agents?: string[];
@@ -112,6 +114,7 @@ export type BuildEventJson =
   | { kind: 'image'; step: number; id: string }
   | { kind: 'pulling'; step?: number; reference: string; layer?: LayerProgressJson }
   | { kind: 'warning'; step?: number; rule: string; message: string; line?: number }
+  | { kind: 'debug'; containerId: string }
   | { kind: 'exporting'; text: string }
   | { kind: 'pushing'; reference: string; layer?: LayerProgressJson; digest?: string }
   | { kind: 'result'; image: string; digest?: string; metadata: Record<string, unknown> }

@@ -33,6 +33,7 @@ export const buildSessionRequest: Decoder<BuildSessionRequestJson> = objectOf<Bu
     query: text,
     contexts: mapOf(context),
     auths: mapOf(authConfig),
+    debug: listOf(text),
     secrets: listOf(text),
     agents: listOf(text),
     outputs: listOf(integer),

@@ -7,6 +7,7 @@ import type { Client } from '../../client/client.ts';
 import { allCredentials } from '../credentials/all.ts';
 import { exitCodes, reportError } from '../exit.ts';
 import type { CliIo } from '../io.ts';
+import { attachShell } from './attach-shell.ts';
 import { machineName, offerContexts, readNamedContexts } from './contexts.ts';
 import { checkDestinations, offerDestinations, readDestinations } from './destinations.ts';
 import { openContext } from './open-context.ts';
@@ -21,7 +22,7 @@ import { offerSecrets, readAgents, readSecrets } from './secrets.ts';
 export async function runBuild(
   context: string,
   options: BuildOptionValues,
-  { io, client }: { io: CliIo; client: () => Promise<Client> },
+  { io, client, debug }: { io: CliIo; client: () => Promise<Client>; debug?: readonly string[] },
 ): Promise<number> {
   const destinations = readDestinations(options);
   await checkDestinations(destinations, io);
@@ -40,9 +41,12 @@ export async function runBuild(
     auths: await allCredentials(io),
     secrets: [...secrets.keys()],
     agents: [...agents.keys()],
+    ...(debug === undefined ? {} : { debug: [...debug] }),
     outputs: [...destinations.taken.keys()],
     caches: [...destinations.caches.keys()],
   };
+  const file = options.file === '' || options.file === '-' ? 'Dockerfile' : basename(options.file);
+  let session: Awaited<ReturnType<typeof attachShell>> | undefined;
   const ending = new AbortController();
   using _signals = cancelOnSignals(io, ending);
   try {
@@ -53,6 +57,11 @@ export async function runBuild(
       { ...offers, ...offerSecrets(secrets, agents, io), ...offerDestinations(destinations, io) },
       {
         signal: ending.signal,
+        async onDebug(id) {
+          view.end('failed');
+          session = await attachShell(await client(), id, io);
+          void session.ended.then((how) => how === 'detached' && ending.abort(canceled('left')));
+        },
         onEvent(event) {
           steps.take(event);
           view.event(event);
@@ -63,13 +72,13 @@ export async function runBuild(
     await report(result, { options, io, mode, usesStdout: destinations.usesStdout });
     return 0;
   } catch (error) {
-    view.end(isKind(error, 'canceled') ? 'canceled' : 'failed');
+    if (session === undefined) view.end(isKind(error, 'canceled') ? 'canceled' : 'failed');
+    await session?.ended;
     if (mode === 'json') {
       const { kind, code, message, hint } = toSiloError(error);
       io.stdout.write(`${JSON.stringify({ kind: 'error', error: { kind, code, message, hint } })}\n`);
       return exitCodes[kind];
     }
-    const file = options.file === '' || options.file === '-' ? 'Dockerfile' : basename(options.file);
     io.stderr.write(failureText(steps, main.source, file));
     return reportError(io.stderr, error);
   }

@@ -55,6 +55,7 @@ const loaders = {
   wait: from(() => import('./wait.ts')),
   'build cache ls': from(() => import('./build/cache-ls.ts')),
   'build cache prune': from(() => import('./build/cache-prune.ts')),
+  'build debug': from(() => import('./build/debug.ts')),
   'build history inspect': from(() => import('./build/history-inspect.ts')),
   'build history ls': from(() => import('./build/history-ls.ts')),
   'build history rm': from(() => import('./build/history-rm.ts')),

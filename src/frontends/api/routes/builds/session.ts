@@ -87,7 +87,8 @@ async function runBuild(
   try {
     const source = createByteSource(channel);
     const request = buildSessionRequest(parseJson(await source.line(mostLineBytes)), '');
-    void watchForCancel(source, ending);
+    const attached = Promise.withResolvers<void>();
+    void watchClient(source, { ending, attached: attached.resolve });
     const toEvent = createEventWriter();
     const recordId = newBuildId();
     write({ kind: 'build', id: recordId });
@@ -100,6 +101,17 @@ async function runBuild(
         onTransfer: (context, transfer) => void write({ kind: 'context', context, ...transfer }),
       }),
       client: clientOf(channels, request),
+      ...(request.debug?.length
+        ? {
+            debug: {
+              shell: request.debug,
+              async ready(containerId: string) {
+                write({ kind: 'debug', containerId });
+                await abortable(attached.promise, ending.signal);
+              },
+            },
+          }
+        : {}),
       onProgress(progress) {
         const event = toEvent(progress);
         return event === undefined || write(event);
@@ -117,15 +129,35 @@ async function runBuild(
   });
 }
 
-/** The first line behind the request is the last: it cancels. The end of the client's direction means nothing. */
-async function watchForCancel(source: ByteSource, ending: AbortController): Promise<void> {
+/** Lines behind the request. The end of the client's direction means nothing. */
+async function watchClient(
+  source: ByteSource,
+  { ending, attached }: { ending: AbortController; attached: () => void },
+): Promise<void> {
   try {
-    if ((await source.line(1 << 12)) !== undefined)
-      ending.abort(canceled('the build was canceled', { code: 'build-canceled' }));
+    for (
+      let line = await source.line(mostWordBytes);
+      line !== undefined;
+      line = await source.line(mostWordBytes)
+    ) {
+      if (line === '{"kind":"attached"}') attached();
+      else ending.abort(canceled('the build was canceled', { code: 'build-canceled' }));
+    }
   } catch (error) {
     ending.abort(error);
   }
 }
+
+const mostWordBytes = 1 << 12;
+
+/** Fails when the build ends. */
+const abortable = (work: Promise<void>, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const stop = (): void => reject(canceled('the build was canceled', { code: 'build-canceled' }));
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject);
+  });
 
 const drained = (channel: Duplex): Promise<void> =>
   channel.destroyed || !channel.writableNeedDrain

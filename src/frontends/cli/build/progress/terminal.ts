@@ -27,7 +27,7 @@ export function createTerminalView(out: CliOutput, { now, env }: Pick<CliIo, 'no
 
   const clear = (): string => (drawn === 0 ? '' : `\u001b[${drawn}A\u001b[0J`);
   const draw = (outcome?: 'done' | 'failed' | 'canceled'): void => {
-    const [columns, rows] = [out.columns ?? 80, out.rows ?? 24];
+    const [columns, rows] = [out.columns || 80, out.rows || 24];
     const lines = picture(outcome, outcome === undefined ? Math.max(4, rows - 1) : Number.POSITIVE_INFINITY);
     const text = lines.map(({ text, paint }) => paint(cut(text, columns - 1))).join('\n');
     out.write(`${clear()}${text}\n`);
