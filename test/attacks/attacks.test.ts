@@ -90,20 +90,13 @@ describe.skipIf(skipReason !== undefined)('an attacker', () => {
     expect(await findLeftovers(engine)).toEqual([]);
   });
 
+  const kitWords = ['/usr/bin/perl', '/kit.pl', process.arch, canary, abstract, String(process.pid)];
   /** Which probes got through; the error's number of those that did not. */
   const kit = async (body: CreateBody, ...probes: string[]): Promise<Map<string, 'yes' | number>> => {
-    const Cmd = ['/usr/bin/perl', '/kit.pl', process.arch, canary, abstract, String(process.pid), ...probes];
+    const Cmd = [...kitWords, ...probes];
     const { code, output } = await runOnce(engine, 'kit', { Image: 'kit:1', ...body, Cmd });
     if (code !== 0) throw new Error(output);
-    return new Map(
-      output
-        .trim()
-        .split('\n')
-        .map((line) => {
-          const [name = '', verdict = '', why = ''] = line.split(' ');
-          return [name, verdict === 'yes' ? 'yes' : Number(why)];
-        }),
-    );
+    return verdicts(output);
   };
   const imageOf = async (
     name: string,
@@ -134,27 +127,26 @@ describe.skipIf(skipReason !== undefined)('an attacker', () => {
     return status === 204 ? 'started' : text;
   };
 
-  test.each(Object.keys(levels) as Level[])(
-    'escapes from a container (%s) only where the table says so',
-    async (level) => {
-      const outcome = await kit({ HostConfig: levels[level].hostConfig });
-      expect([...outcome.keys()]).toEqual(escapes.map(({ probe }) => probe).toSorted());
-      const surprises = escapes.flatMap(({ probe, through }) => {
-        const result = outcome.get(probe) ?? -1;
-        const expected = through.includes(level);
-        if ((result === 'yes') === expected) return [];
-        return expected && missing.has(Number(result)) ? [] : [`${probe}: ${result}`];
-      });
-      expect(surprises).toEqual([]);
-      // What is refused is refused by a wall, not by a mistake of the kit.
-      const odd = [...outcome].filter(
-        ([, result]) =>
-          typeof result === 'number' &&
-          ![EPERM, EACCES, EROFS, ESRCH, ECONNREFUSED, ...missing].includes(result),
-      );
-      expect(odd).toEqual([]);
+  const places = runtimes.flatMap((Runtime) =>
+    (Object.keys(levels) as Level[]).map((level) => ({ Runtime, level })),
+  );
+  test.each(places)(
+    'escapes from a container of $Runtime ($level) only where the table says so',
+    async ({ Runtime, level }) => {
+      expectWalls(level, await kit({ HostConfig: { ...levels[level].hostConfig, ...quick, Runtime } }));
     },
   );
+
+  test('escapes by exec no further than the container itself', async () => {
+    await launch(engine, 'host', {
+      Image: 'kit:1',
+      Cmd: ['/usr/bin/perl', '-e', 'sleep 600'],
+      HostConfig: quick,
+    });
+    const { code, stdout } = await engine.silo('exec', 'host', ...kitWords);
+    expect(code).toBe(0);
+    expectWalls('default', verdicts(stdout));
+  });
 
   test('gets by an option what the page says, and no more', async () => {
     for (const { words, body, through } of gifts(engine.socket)) {
@@ -413,3 +405,29 @@ describe.skipIf(skipReason !== undefined)('an attacker', () => {
     expect((await engine.silo('exec', 'subject', 'ls', '/trapped')).code).not.toBe(0);
   });
 });
+
+function verdicts(output: string): Map<string, 'yes' | number> {
+  const lines = output.trim().split('\n');
+  return new Map(
+    lines.map((line) => {
+      const [name = '', verdict = '', why = ''] = line.split(' ');
+      return [name, verdict === 'yes' ? 'yes' : Number(why)];
+    }),
+  );
+}
+
+function expectWalls(level: Level, outcome: ReadonlyMap<string, 'yes' | number>): void {
+  expect([...outcome.keys()]).toEqual(escapes.map(({ probe }) => probe).toSorted());
+  const surprises = escapes.flatMap(({ probe, through }) => {
+    const result = outcome.get(probe) ?? -1;
+    const expected = through.includes(level);
+    if ((result === 'yes') === expected) return [];
+    return expected && missing.has(Number(result)) ? [] : [`${probe}: ${result}`];
+  });
+  expect(surprises).toEqual([]);
+  // What is refused is refused by a wall, not by a mistake of the kit.
+  const walls = [EPERM, EACCES, EROFS, ESRCH, ECONNREFUSED, ...missing];
+  expect([...outcome].filter(([, result]) => typeof result === 'number' && !walls.includes(result))).toEqual(
+    [],
+  );
+}
