@@ -5,6 +5,7 @@ import { type ConnectionOptions, connect } from 'node:tls';
 import { createLog } from '../base/log.ts';
 import { issueCertificate, type Issued, type Purpose } from '../x509/certificate.ts';
 import { createTlsDoor } from './tls-door.ts';
+import { troubleOfDates } from './tls-files.ts';
 
 const day = 86_400_000;
 const issue = (purpose: Purpose, issuer?: Issued, fromDays = -1, toDays = 1): Issued =>
@@ -131,4 +132,16 @@ describe('a door for those with a certificate', () => {
         createTlsDoor(createServer(), { ...server, clientCa }, { log: createLog(() => undefined) }),
       ).toThrow('not usable');
   });
+});
+
+test.each([
+  [-3, 300, undefined],
+  [-3, 20, /expires on/],
+  [-3, -1, /expired on/],
+  [2, 300, /valid from .* only/],
+])('a certificate from day %p to day %p is told of: %p', (fromDays, toDays, words) => {
+  const { cert } = issue({ kind: 'client' }, authority, fromDays, toDays);
+  const trouble = troubleOfDates(cert, Date.now());
+  if (words === undefined) expect(trouble).toBeUndefined();
+  else expect(trouble).toMatch(words);
 });
