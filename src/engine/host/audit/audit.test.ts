@@ -136,6 +136,7 @@ test.each([
   [['2.9 warn'], { userNamespaces: 'off' }],
   [['2.17 fail'], { seccompProfile: 'unconfined' }],
   [['3.5 warn'], { folders: [{ path: '/d', mode: 0o40755, owner: 0 }] }],
+  [[], { folders: [{ path: '/d', mode: 0o40711, owner: 0 }] }],
   [['3.13 warn'], { files: [{ ...host.files[0], mode: 0o100644 }] }],
   [['3.16 fail'], { sockets: [{ ...host.sockets[0], mode: 0o140666 }] }],
   [['5.2 note'], { appArmor: false }],

@@ -95,12 +95,13 @@ export const hostItems: readonly Item<HostSubject>[] = [
       : pass(`Profile ${seccompProfile}.`),
   ),
   item('3.5', 'Folders of the engine', ({ folders }) => {
-    const open = folders.filter(({ mode, owner }) => owner !== 0 || (mode & 0o007) !== 0);
+    // 0711: the roots of containers, who are other users, go through and see nothing.
+    const open = folders.filter(({ mode, owner }) => owner !== 0 || (mode & 0o006) !== 0);
     return open.length === 0
       ? pass(`${folders.map(({ path }) => path).join(' and ')}.`)
       : warn(
           `Other users may look into ${open.map(({ path, mode }) => `${path} (${octal(mode)})`).join(', ')}.`,
-          ...open.map(({ path }) => `chown root ${path}; chmod 710 ${path}`),
+          ...open.map(({ path }) => `chown root ${path}; chmod o-rw ${path}`),
         );
   }),
   item('3.13', 'Keys and settings', ({ files }) => {
