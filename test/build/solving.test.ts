@@ -27,10 +27,10 @@ describe.skipIf(skipReason !== undefined)('how builds are solved', () => {
       body: archive(...members),
       signal,
     });
-    const lines = (await response.text()).split('\r\n').filter(Boolean);
+    const lines = (await response.text()).split(/\r?\n/).filter(Boolean);
     return lines
-      .map((line) => JSON.parse(line) as { stream?: string; error?: string })
-      .map(({ stream = '', error = '' }) => `${stream}${error}`)
+      .map((line) => JSON.parse(line) as { stream?: string; error?: string; message?: string })
+      .map(({ stream = '', error = '', message = '' }) => `${stream}${error}${message}`)
       .join('');
   }
   const running = (): Promise<{ Id: string; Command: string }[]> => ask(engine, 'GET', '/containers/json');
@@ -197,6 +197,33 @@ CMD ["x", "y"]
     expect((await inspected('history:2')).RootFS.Layers).toEqual(
       (await inspected('history:1')).RootFS.Layers,
     );
+  }, 90_000);
+
+  test('one build makes an index of several platforms; stages of the build platform run once for all', async () => {
+    const Dockerfile = `FROM --platform=$BUILDPLATFORM busybox AS compile
+RUN echo compiled > /program
+FROM scratch
+ARG TARGETPLATFORM
+COPY --from=compile /program /program
+LABEL for=$TARGETPLATFORM
+`;
+    const query = 't=both:1&platform=linux/amd64,linux/arm64';
+    const text = await build({ Dockerfile }, { query });
+    expect(text).toContain('Step 12/12 : LABEL for=$TARGETPLATFORM');
+    expect(text.match(/Running in/g)).toHaveLength(2);
+    for (const architecture of ['amd64', 'arm64'])
+      expect(
+        await ask(
+          engine,
+          'GET',
+          `/images/both:1/json?platform=${encodeURIComponent(JSON.stringify({ os: 'linux', architecture }))}`,
+        ),
+      ).toMatchObject({ Architecture: architecture, Config: { Labels: { for: `linux/${architecture}` } } });
+    const missing = await build(
+      { Dockerfile: 'FROM scratch\nRUN ["/x"]\n' },
+      { query: 'platform=linux/s390x' },
+    );
+    expect(missing).toContain('dockerfile line 2: RUN for linux/s390x needs an emulator on linux/');
   }, 90_000);
 
   test('stages of --no-cache-filter are done anew, the others are not', async () => {

@@ -18,6 +18,7 @@ export const createWait =
     waiters.add(waiter);
     const onAbort = (): void => reject(canceled('the client stopped waiting'));
     signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted) onAbort();
     options.registered?.();
     try {
       return await promise;

@@ -156,7 +156,7 @@ function rootOf(
     case 'context':
       return graph.add({ kind: 'context', name: origin.name });
     case 'scratch':
-      return graph.add({ kind: 'scratch' });
+      return graph.add({ kind: 'scratch', platform });
     case 'stage':
       throw new TypeError('stages come in the order in which they are needed');
   }

@@ -10,7 +10,7 @@ export type VertexId = Digest;
 /** One piece of work. Nothing here says how it is done; `cacheKey` says what its result depends on. */
 export type Vertex =
   /** The empty root. */
-  | { kind: 'scratch' }
+  | { kind: 'scratch'; platform: string }
   /** The root of an image. */
   | { kind: 'image'; reference: string; platform: string }
   /** Files of the client: the build's own context (no name), or a named one. */

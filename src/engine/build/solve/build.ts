@@ -1,10 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { invalid, isKind, unsupported } from '../../../foundation/base/errors.ts';
+import { invalid, isKind } from '../../../foundation/base/errors.ts';
+import type { Platform } from '../../../foundation/oci/descriptor.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
-import { formatPlatform, hostPlatform, parsePlatform } from '../../../foundation/oci/platform.ts';
-import { parseReference, withDefaultTag } from '../../../foundation/oci/reference.ts';
-import { formatReference } from '../../../foundation/oci/reference.ts';
+import { formatPlatform, hostPlatform } from '../../../foundation/oci/platform.ts';
 import { baseImages, lower } from '../graph/lower.ts';
 import type { Lowered } from '../graph/lower.ts';
 import { inputsOf, type VertexId } from '../graph/vertex.ts';
@@ -21,11 +20,12 @@ import { type CacheView, viewCache } from '../cache-transfer/view.ts';
 import { checkOutputs } from '../output/check-outputs.ts';
 import { gatherFacts, sourceDateMs } from '../output/facts.ts';
 import type { BuildResult } from '../output/output.ts';
-import { finish } from '../output/finish.ts';
-import { loadLayout } from '../sources/layout.ts';
-import { createOrigins, layoutOf, namedContexts, type Origins } from '../sources/origins.ts';
+import { finish, type SolvedPlatform } from '../output/finish.ts';
+import { createOrigins, namedContexts, type Origins } from '../sources/origins.ts';
 import { createContextStore } from '../contexts/context-store.ts';
+import { createBases, type FindBase } from './bases.ts';
 import { type BuildCache, openBuildCache } from './cache.ts';
+import { mustRun, targetPlatforms } from './platforms.ts';
 import { refuseUnknown } from './refuse.ts';
 import { runSteps } from './run-steps.ts';
 import { find, toBytes } from './select.ts';
@@ -35,7 +35,7 @@ import { createSolver, type Solved } from './solver.ts';
 import { createStepTeller } from './step-teller.ts';
 import { type PlannedStep, stepsByVertex, stepsOf, verticesByStep } from './steps.ts';
 import type { Tree } from './tree.ts';
-import type { BuildDeps, BuildRequest, Builds } from './types.ts';
+import type { BuildDeps, BuildRequest, Builds, BuildStep } from './types.ts';
 import { warnOfSecrets } from './warn-of-secrets.ts';
 
 export function createBuilds(deps: BuildDeps): Builds {
@@ -95,91 +95,142 @@ async function buildTree(deps: BuildDeps, opened: Opened): Promise<BuildResult> 
   const dockerfile = await readDockerfile(context, request.dockerfile);
   await dropIgnored(origins, request.dockerfile);
   const host = hostPlatform();
-  const target = request.platform === undefined ? host : parsePlatform(request.platform);
-  const targetPlatform = formatPlatform(target);
-  const platform = platformArguments({ build: host, target }, request.target ?? '');
+  const targets = targetPlatforms(request.platform);
+  const [firstTarget = host] = targets;
   const given = request.arguments;
-  const plan = planStages(dockerfile, {
-    given,
-    platform,
-    contexts: namedContexts(request.contexts),
-    ...(request.target ? { target: request.target } : {}),
-  });
-  refusePlatforms(plan, targetPlatform);
-  const steps = stepsOf(plan);
-  onProgress({
-    kind: 'plan',
-    steps: steps.map(({ number, of, stage, text, place }) => ({ number, of, stage, text, place })),
-  });
-
-  warnOfSecrets(dockerfile, request, { build: host, target });
-  const bases = createBases(deps, request);
-  const configs = new Map<string, ImageId>();
-  for (const { reference } of baseImages(plan, targetPlatform))
-    configs.set(reference, await bases(reference, steps.find(({ base }) => base === reference)?.number));
-  const graph = withLabels(
-    lower(dockerfile, plan, {
+  const planned: PlannedTarget[] = [];
+  for (const target of targets) {
+    const platform = platformArguments({ build: host, target }, request.target ?? '');
+    const plan = planStages(dockerfile, {
       given,
       platform,
-      targetPlatform,
-      configOf: (reference) => {
-        const id = configs.get(reference);
+      contexts: namedContexts(request.contexts),
+      ...(request.target ? { target: request.target } : {}),
+    });
+    const before = planned.flatMap(({ steps }) => steps).length;
+    planned.push({ target, name: formatPlatform(target), platform, plan, steps: stepsOf(plan, before) });
+  }
+  onProgress({ kind: 'plan', steps: toldSteps(planned) });
+
+  warnOfSecrets(dockerfile, request, { build: host, target: firstTarget });
+  const bases = createBases(deps, request);
+  const graphs: SolvingTarget[] = [];
+  for (const each of planned) {
+    const { platform, plan, steps, name } = each;
+    const configs = new Map<string, ImageId>();
+    for (const { reference, platform: wanted } of baseImages(plan, name)) {
+      const step = steps.find(({ base }) => base === reference)?.number;
+      configs.set(`${reference} ${wanted}`, await bases(reference, wanted, step));
+    }
+    const lowered = lower(dockerfile, plan, {
+      given,
+      platform,
+      targetPlatform: name,
+      configOf(reference, wanted) {
+        const id = configs.get(`${reference} ${wanted}`);
         return id === undefined ? undefined : deps.images.resolve(id).config.config;
       },
-    }),
-    request.labels,
-  );
-  refuseUnknown(graph, request);
+    });
+    const graph = withLabels(lowered, request.labels);
+    refuseUnknown(graph, request);
+    mustRun(graph);
+    graphs.push({ ...each, graph });
+  }
   const cache = viewCache(opened.cache, await openImports(deps, request));
-  const { image } = await solveGraph(deps, { ...opened, cache, graph, steps, imageOf: bases });
+  const results = await solveAll(deps, { ...opened, cache, imageOf: bases }, graphs);
   if (signal?.aborted) signal.throwIfAborted();
-  const facts = await gatherFacts(deps, request, { startedAtMs, dockerfile, graph, image });
-  return await finish(deps, request, { cache, solved: [{ platform: target, image, facts }] });
+  const solved: SolvedPlatform[] = [];
+  for (const { target, graph, image } of results) {
+    const facts = await gatherFacts(deps, request, { startedAtMs, dockerfile, graph, image });
+    solved.push({ platform: target, image, facts });
+  }
+  return await finish(deps, request, { cache, solved });
+}
+
+interface PlannedTarget {
+  target: Platform;
+  name: string;
+  platform: ReadonlyMap<string, string>;
+  plan: StagePlan;
+  steps: readonly PlannedStep[];
+}
+
+interface SolvingTarget extends PlannedTarget {
+  graph: Lowered;
+}
+
+/** Of several platforms each stage says for which it is. */
+function toldSteps(planned: readonly PlannedTarget[]): BuildStep[] {
+  const of = planned.flatMap(({ steps }) => steps).length;
+  return planned.flatMap(({ name, steps }) =>
+    steps.map(({ number, stage, text, place }) => ({
+      number,
+      of,
+      stage: planned.length > 1 ? `${name} ${stage}` : stage,
+      text,
+      place,
+    })),
+  );
 }
 
 interface Solving extends Omit<Opened, 'cache'> {
   cache: CacheView;
-  graph: Lowered;
-  steps: readonly PlannedStep[];
-  imageOf: (reference: string) => Promise<ImageId>;
+  imageOf: FindBase;
 }
 
-/** The first failure, or the client that leaves, ends all steps; nothing runs any more when this settles. */
-async function solveGraph(deps: BuildDeps, solving: Solving): Promise<Solved> {
-  const { request, graph, steps, imageOf } = solving;
+/** All platforms side by side. The first failure, or the client that leaves, ends all steps; nothing runs any more when this settles. */
+async function solveAll<Target extends SolvingTarget>(
+  deps: BuildDeps,
+  solving: Solving,
+  targets: readonly Target[],
+): Promise<(Target & { image: ImageId })[]> {
+  const { request } = solving;
   const failed = new AbortController();
   const signal = request.signal ? AbortSignal.any([request.signal, failed.signal]) : failed.signal;
   let failure: { error: unknown } | undefined;
+  const onFailure = (error: unknown): void => {
+    failure ??= { error };
+    failed.abort(error);
+  };
+  const ends = await Promise.allSettled(
+    targets.map(async (target) => {
+      const { image } = await solveGraph(deps, { ...solving, ...target, signal, onFailure });
+      return { ...target, image };
+    }),
+  );
+  return ends.map((end) => {
+    if (end.status === 'fulfilled') return end.value;
+    throw failure ? failure.error : end.reason;
+  });
+}
+
+interface SolvingOne extends Solving, SolvingTarget {
+  signal: AbortSignal;
+  onFailure: (error: unknown) => void;
+}
+
+async function solveGraph(deps: BuildDeps, solving: SolvingOne): Promise<Solved> {
+  const { request, graph, steps, imageOf, name } = solving;
   const stepsOfVertex = stepsByVertex(graph, steps);
   const teller = createStepTeller({
-    request,
+    ...solving,
     stepsOf: (id) => stepsOfVertex.get(id) ?? [],
-    signal,
     now: deps.now,
-    onFailure(error) {
-      failure ??= { error };
-      failed.abort(error);
-    },
   });
-  try {
-    await using solver = createSolver(deps, {
-      ...solving,
-      signal,
-      teller,
-      epochMs: sourceDateMs(request),
-      mayUseCache: cacheUse(request, graph, steps),
-    });
-    const verticesOf = verticesByStep(stepsOfVertex);
-    return await runSteps(graph.result, {
-      steps,
-      verticesOf: (step) => verticesOf.get(step) ?? [],
-      solver,
-      teller,
-      imageOf,
-    });
-  } catch (error) {
-    throw failure ? failure.error : error;
-  }
+  await using solver = createSolver(deps, {
+    ...solving,
+    teller,
+    epochMs: sourceDateMs(request),
+    mayUseCache: cacheUse(request, graph, steps),
+  });
+  const verticesOf = verticesByStep(stepsOfVertex);
+  return await runSteps(graph.result, {
+    steps,
+    verticesOf: (step) => verticesOf.get(step) ?? [],
+    solver,
+    teller,
+    imageOf: (reference, platform) => imageOf(reference, platform ?? name),
+  });
 }
 
 /** `--no-cache` is for all steps, `--no-cache-filter` for those of some stages. */
@@ -234,63 +285,6 @@ async function dropIgnored(origins: Origins, dockerfile: string): Promise<void> 
   const matcher = parseIgnoreFile(Buffer.concat(pieces).toString());
   const paths = ['.dockerignore', dockerfile].filter((path) => matcher.ignores(path));
   await origins.leaveOut(new Set(paths.map(toBytes)));
-}
-
-function refusePlatforms(plan: StagePlan, target: string): void {
-  const host = formatPlatform(hostPlatform());
-  if (target !== host)
-    throw unsupported(`building for ${target} on ${host} is not supported yet`, {
-      code: 'build-unsupported',
-    });
-  for (const index of plan.needed) {
-    const stage = plan.stages[index];
-    if (stage?.platform !== undefined && formatPlatform(parsePlatform(stage.platform)) !== host)
-      throw unsupported(
-        `dockerfile line ${stage.stage.from.span.line}: FROM --platform=${stage.platform} on ${host} is not supported yet`,
-        { code: 'build-unsupported' },
-      );
-  }
-}
-
-/** Images that stages start from or take files of, each asked for once a build. */
-function createBases(
-  deps: BuildDeps,
-  request: BuildRequest,
-): (reference: string, step?: number) => Promise<ImageId> {
-  const known = new Map<string, Promise<ImageId>>();
-  const pull = async (name: string, step: number | undefined): Promise<ImageId> => {
-    const reference = withDefaultTag(parseReference(name));
-    const pulling = {
-      kind: 'pulling',
-      reference: formatReference(reference),
-      ...(step === undefined ? {} : { step }),
-    } as const;
-    request.onProgress(pulling);
-    const credentials = request.credentialsOf?.(reference.host);
-    const { image } = await deps.images.pull({
-      reference,
-      onProgress: (progress) => void request.onProgress({ ...pulling, progress }),
-      ...(credentials ? { credentials } : {}),
-      ...(request.signal ? { signal: request.signal } : {}),
-    });
-    return image.id;
-  };
-  const find = async (name: string, step: number | undefined): Promise<ImageId> => {
-    const layout = layoutOf(request.contexts, name);
-    if (layout) return await loadLayout(deps, layout, request.signal);
-    if (request.pull) return await pull(name, step);
-    try {
-      return deps.images.resolve(name).id;
-    } catch (error) {
-      if (!isKind(error, 'not-found')) throw error;
-      return await pull(name, step);
-    }
-  };
-  return (name, step) => {
-    const found = known.get(name) ?? find(name, step);
-    known.set(name, found);
-    return found;
-  };
 }
 
 /** Labels of the request are the image's last word. */

@@ -11,7 +11,7 @@ interface Running {
   solver: Solver;
   teller: StepTeller;
   /** Of a base, found before. */
-  imageOf: (reference: string) => Promise<ImageId>;
+  imageOf: (reference: string, platform: string | undefined) => Promise<ImageId>;
 }
 
 /** Solves the last vertex, and with it all that it needs; tells of every step, stage by stage in the order of its steps. */
@@ -47,6 +47,6 @@ async function tell(step: PlannedStep, running: Running, end: Promise<Solved>): 
     if (step.base === undefined) teller.result(number, outcome.image);
   }
   teller.beginStep(number);
-  if (step.base !== undefined) teller.result(number, await running.imageOf(step.base));
+  if (step.base !== undefined) teller.result(number, await running.imageOf(step.base, step.platform));
   teller.end(number, isCached && step.base === undefined ? 'cached' : 'done');
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { throwIfAborted } from '../../../foundation/base/deadline.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
 import { type Digest, type ImageId, sha256 } from '../../../foundation/oci/digest.ts';
+import { parsePlatform } from '../../../foundation/oci/platform.ts';
 import { literal } from '../graph/cache-key.ts';
 import { canonical } from '../graph/graph.ts';
 import type { Lowered } from '../graph/lower.ts';
@@ -37,7 +38,7 @@ export interface SolverOptions {
   /** Ends with the build, or when a step fails. */
   signal: AbortSignal;
   /** Of a base, found before. */
-  imageOf: (reference: string) => Promise<ImageId>;
+  imageOf: (reference: string, platform: string) => Promise<ImageId>;
   teller: StepTeller;
   /** `SOURCE_DATE_EPOCH`: nothing is younger. */
   epochMs: number | undefined;
@@ -94,7 +95,7 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
     guard: (id, search) => teller.guard(id, search),
     async resolve(id, name) {
       const vertex = vertexOf(id);
-      if (vertex.kind === 'image') return await imageOf(vertex.reference);
+      if (vertex.kind === 'image') return await imageOf(vertex.reference, vertex.platform);
       if (!isSource(vertex)) return name;
       const identity = await origins.identity(vertex);
       return identity ?? (await digestOf(await placeOf(id, titleOf(id)), ['/'], { signal }));
@@ -149,7 +150,7 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
       case 'scratch':
         return { vertex };
       case 'image':
-        return { vertex, base: await imageOf(vertex.reference) };
+        return { vertex, base: await imageOf(vertex.reference, vertex.platform) };
       case 'copy': {
         const [base, sources] = await Promise.all([solve(vertex.root), sourcesOf(vertex, titleOf(id))]);
         return { vertex, base: base.image, sources };
@@ -209,7 +210,8 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
     const { vertex } = ready;
     switch (vertex.kind) {
       case 'scratch': {
-        const image = await deps.images.compose({ run: {}, createdAtMs: 0, keepsHistory: true });
+        const platform = parsePlatform(vertex.platform);
+        const image = await deps.images.compose({ run: {}, platform, createdAtMs: 0, keepsHistory: true });
         return image.id;
       }
       case 'image':

@@ -9,12 +9,14 @@ export interface PlannedStep extends BuildStep {
   stageIndex: number;
   /** Of a FROM: the image that the stage starts from. */
   base?: string;
+  /** As its `--platform` says. */
+  platform?: string;
   /** Of a FROM: the stage that this one starts from. */
   after?: number;
 }
 
 /** The instructions of the needed stages in the order in which they would be done one by one. */
-export function stepsOf({ needed, stages }: StagePlan): PlannedStep[] {
+export function stepsOf({ needed, stages }: StagePlan, before = 0): PlannedStep[] {
   const steps = needed.flatMap((index): Omit<PlannedStep, 'number' | 'of'>[] => {
     const planned = stages[index];
     if (!planned) return [];
@@ -26,6 +28,7 @@ export function stepsOf({ needed, stages }: StagePlan): PlannedStep[] {
       text: titleOf(stage.from),
       place: stage.from.span,
       ...(origin.kind === 'image' ? { base: origin.reference } : {}),
+      ...(planned.platform === undefined ? {} : { platform: planned.platform }),
       ...(origin.kind === 'stage' ? { after: origin.index } : {}),
     };
     if (replacedBy !== undefined) return [from];
@@ -38,7 +41,7 @@ export function stepsOf({ needed, stages }: StagePlan): PlannedStep[] {
       })),
     ];
   });
-  return steps.map((step, index) => ({ ...step, number: index + 1, of: steps.length }));
+  return steps.map((step, index) => ({ ...step, number: before + index + 1, of: steps.length }));
 }
 
 /** The steps that want a vertex, in their order. What a base image's ONBUILD wants belongs to the FROM. */
