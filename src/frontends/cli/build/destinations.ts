@@ -6,6 +6,7 @@ import type { BuildOffers } from '../../client/build-session.ts';
 import { extractLocal } from '../copy/local.ts';
 import type { CliIo } from '../io.ts';
 import { checkOutput, pour, writeWhole } from '../output/archive-file.ts';
+import { writeCacheFolder } from './cache-folder.ts';
 import {
   splitAttestation,
   splitCacheExport,
@@ -34,7 +35,7 @@ export interface Destinations {
   usesStdout: boolean;
 }
 
-type Place = { kind: 'stdout' } | { kind: 'file' | 'folder'; path: string };
+type Place = { kind: 'stdout' } | { kind: 'file' | 'folder'; path: string; isCache: boolean };
 
 type Asked = Pick<
   BuildOptionValues,
@@ -79,7 +80,7 @@ function placeOf({ type, attributes, place }: SplitWords, isCache: boolean): Pla
   if (place === undefined) return undefined;
   if (place === '-') return { kind: 'stdout' };
   const isFolder = isCache || type === 'local' || attributes['tar'] === 'false';
-  return { kind: isFolder ? 'folder' : 'file', path: place };
+  return { kind: isFolder ? 'folder' : 'file', path: place, isCache };
 }
 
 /** Before anything is built: the places can be written. */
@@ -110,6 +111,7 @@ export function offerDestinations(
       if (place.kind === 'stdout') return await pour(archive, io.stdout);
       const path = resolve(io.cwd, place.path);
       if (place.kind === 'file') return await writeWhole(archive, path);
+      if (place.isCache) return await writeCacheFolder(archive, path);
       await mkdir(path, { recursive: true });
       await extractLocal(archive, { directory: path, rename: { from: '', to: '' }, keepOwners: false });
     },
