@@ -194,6 +194,12 @@ describe.skipIf(reason !== undefined)('a container with ids of its own', () => {
     expect(stdout).toBe('exec\n');
   });
 
+  test('does not own the host’s /dev/null, which is its input', async () => {
+    const { output } = await sh('chmod 666 /proc/self/fd/0 && echo owned; stat -L -c %u /proc/self/fd/0');
+    expect(output).toEndWith('65534\n');
+    expect(output).not.toContain('owned');
+  });
+
   test('shares its ids with who joins its namespaces', async () => {
     await launch(engine, 'giver', { Cmd: ['sleep', '1000'], HostConfig: { IpcMode: 'shareable' } });
     const ids = await mapOf('giver');

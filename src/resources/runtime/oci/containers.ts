@@ -12,6 +12,7 @@ import { trackContainer } from './exits.ts';
 import { findMonitor } from './find-monitor.ts';
 import { killMonitor, spawnMonitor } from './monitor.ts';
 import type { ContainerRecord } from './record.ts';
+import { takeBackNullDevice } from './null-device.ts';
 import { removeContainer, signalGroup } from './remove.ts';
 import { toRuntimeError } from './runtime-error.ts';
 import { runRuntime, startFifo, type RuntimeProgram } from './runtime-program.ts';
@@ -59,6 +60,7 @@ async function create(context: Context, request: CreateContainer): Promise<Creat
       program: spec.process.args[0] ?? '',
       cwd: spec.process.cwd,
     });
+  takeBackNullDevice();
   faultPoint('runtime.create.created');
   prepared.verify(id);
   trackContainer(context, id, { pid: message.data, record, monitorGone: monitor.gone });

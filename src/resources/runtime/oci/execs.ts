@@ -15,6 +15,7 @@ import { commonArgs, formatSpec, getTracked } from './containers.ts';
 import type { Context, TrackedExec } from './context.ts';
 import { readExitFile } from './exits.ts';
 import { spawnMonitor, type Monitor } from './monitor.ts';
+import { takeBackNullDevice } from './null-device.ts';
 import { toRuntimeError } from './runtime-error.ts';
 
 const killedCode = 137;
@@ -89,6 +90,7 @@ async function exec(
     });
   // Without a client there is no moment before the program: this one is soon enough for most.
   if (request.streamOwner && !request.attach) ownPipes(monitor.identity.pid, request.streamOwner);
+  takeBackNullDevice();
   tracked.pid = message.data;
   followExec(context, tracked, monitor);
   undo.move();
