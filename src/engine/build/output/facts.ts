@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isKind } from '../../../foundation/base/errors.ts';
 import { type ImageId, sha256 } from '../../../foundation/oci/digest.ts';
+import { parsePlatform } from '../../../foundation/oci/platform.ts';
 import { parseReference, withDefaultTag } from '../../../foundation/oci/reference.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Dockerfile } from '../language/dockerfile.ts';
@@ -45,12 +46,13 @@ async function basesOf(
 ): Promise<BuildFacts['bases']> {
   const found = new Map<string, BuildFacts['bases'][number]>();
   for (const vertex of vertices.values()) {
-    if (vertex.kind !== 'image' || found.has(vertex.reference)) continue;
+    const name = vertex.kind === 'image' ? `${vertex.reference} ${vertex.platform}` : '';
+    if (vertex.kind !== 'image' || found.has(name)) continue;
     try {
-      const { id: image } = images.resolve(vertex.reference);
+      const { id: image } = images.resolve(vertex.reference, parsePlatform(vertex.platform));
       const { digest } = await images.descriptor(image);
       const reference = withDefaultTag(parseReference(vertex.reference));
-      found.set(vertex.reference, { reference, digest, image });
+      found.set(name, { reference, digest, image });
     } catch (error) {
       if (!isKind(error, 'not-found') && !isKind(error, 'invalid')) throw error;
     }

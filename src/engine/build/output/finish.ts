@@ -24,8 +24,9 @@ export async function finish(
   request: BuildRequest,
   { cache, solved }: { cache: CacheView; solved: readonly SolvedPlatform[] },
 ): Promise<BuildResult> {
-  const factsOf = ({ image }: PlatformResult): BuildFacts => {
-    const found = solved.find((each) => each.image === image);
+  const factsOf = ({ platform }: PlatformResult): BuildFacts => {
+    const name = formatPlatform(platform);
+    const found = solved.find((each) => formatPlatform(each.platform) === name);
     if (!found) throw internal('a result of no platform');
     return found.facts;
   };
