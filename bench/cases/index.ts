@@ -20,6 +20,7 @@ import { ready10000 } from './ready-10000.ts';
 import { push } from './push.ts';
 import { registryCases } from './registry.ts';
 import { runBridge } from './run-bridge.ts';
+import { buildCases } from './build.ts';
 import { runNone } from './run-none.ts';
 import { save } from './save.ts';
 import { statsOneShot } from './stats-one-shot.ts';
@@ -41,6 +42,7 @@ export const cases: readonly Case[] = [
   push,
   save,
   ...registryCases,
+  ...buildCases,
   logsWrite,
   logsRead,
   cpIn,
@@ -59,4 +61,4 @@ export const cases: readonly Case[] = [
 ];
 
 /** Rows of the design page whose operations do not exist yet. */
-export const laterRows: readonly string[] = ['build, cold / cached'];
+export const laterRows: readonly string[] = [];
