@@ -161,6 +161,7 @@ export function createContextStore({
             if (alive(byDigest.get(content.digest)) === undefined) byDigest.set(content.digest, content);
             sizes.add(content.size);
             remember(facts, content);
+            await pace();
           }
         });
         let index = 0;
