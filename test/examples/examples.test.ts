@@ -91,11 +91,9 @@ describe.skipIf(skipReason !== undefined)('examples', () => {
       await fetched('python-notes', '8000/tcp', 'first note');
       await said('exec', 'redis', 'redis-cli', 'set', 'key', 'kept');
       // By name, over the network, with the password.
-      const query = (sql: string): Promise<string> =>
-        said(
-          ...['run', '--rm', '--network', 'shop', '-e', 'PGPASSWORD=secret', '--entrypoint', 'psql'],
-          ...['ex-postgres', '-h', 'postgres', '-U', 'postgres', '-tAc', sql],
-        );
+      const psql =
+        'run --rm --network shop -e PGPASSWORD=secret --entrypoint psql ex-postgres -h postgres -U postgres';
+      const query = (sql: string): Promise<string> => said(...psql.split(' '), '-tAc', sql);
       await query("create table kept (word text); insert into kept values ('kept')");
 
       for (const name of ['python-notes', 'postgres', 'redis']) await said('restart', name);
