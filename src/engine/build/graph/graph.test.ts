@@ -114,7 +114,6 @@ ONBUILD COPY --link a b
     // Docker sets this one since Windows images needed it.
     ArgsEscaped: true,
     Env: ['E=e', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'T=1'],
-    WorkingDir: '/',
     Labels: { base: '1', a: 'e', b: 'two words' },
     ExposedPorts: { '80/tcp': {}, '8000/udp': {}, '8001/udp': {} },
     Volumes: { '/v': {} },

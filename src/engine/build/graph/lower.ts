@@ -120,7 +120,8 @@ function vertexOf(instruction: Instruction, surroundings: Surroundings) {
   if (instruction.name === 'COPY' || instruction.name === 'ADD') return copyOf(instruction, surroundings);
   if (instruction.name !== 'WORKDIR') return undefined;
   const { root, config } = surroundings;
-  return { kind: 'folder', root, path: config.WorkingDir ?? '/' } as const;
+  const path = config.WorkingDir ?? '/';
+  return { kind: 'folder', root, path, ...(config.User ? { user: config.User } : {}) } as const;
 }
 
 function openStage(planned: PlannedStage, around: Around): StageEnd {
@@ -133,7 +134,7 @@ function openStage(planned: PlannedStage, around: Around): StageEnd {
   }
   const platform = planned.platform ?? options.targetPlatform;
   const known = origin.kind === 'image' ? options.configOf(origin.reference, platform) : undefined;
-  const config = withDefaults(structuredClone(known ?? {}));
+  const config = withDefaults(structuredClone(known ?? { WorkingDir: '/' }));
   const { stage } = planned;
   const place = { stage: stage.index, isTrigger: false, span: stage.from.span, title: titleOf(stage.from) };
   return {
@@ -185,10 +186,9 @@ function triggersOf({ OnBuild = [] }: ImageRunConfig) {
   };
 }
 
-/** As in Docker, every built image says where its programs are and in which folder it starts. */
+/** As in Docker, every built image says where its programs are. */
 function withDefaults(config: ImageRunConfig): ImageRunConfig {
   if (!environmentOf(config).has('PATH')) config.Env = [...(config.Env ?? []), standardPath];
-  config.WorkingDir ||= '/';
   return config;
 }
 

@@ -20,8 +20,8 @@ export type Vertex =
   | { kind: 'git'; url: string; checksum?: string; keepGitDir: boolean }
   | ExecVertex
   | CopyVertex
-  /** A folder that WORKDIR wants. */
-  | { kind: 'folder'; root: VertexId; path: string }
+  /** A folder that WORKDIR wants; where it has to be made it is that user's. */
+  | { kind: 'folder'; root: VertexId; path: string; user?: string }
   /** What a stage ends with: its root and the configuration of its image. */
   | { kind: 'meta'; root: VertexId; config: ImageRunConfig; history: readonly HistoryItem[] };
 

@@ -122,20 +122,25 @@ export async function runFolder(
   deps: BuildDeps,
   {
     path,
+    user,
     base,
     title,
     signal,
-  }: { path: string; base: ImageId; title: string; signal: AbortSignal | undefined },
+  }: {
+    path: string;
+    user: string | undefined;
+    base: ImageId;
+    title: string;
+    signal: AbortSignal | undefined;
+  },
 ): Promise<ImageId> {
   using view = await openRootView(deps, base);
   const folder = view.resolve(toBytes(path));
   if (folder === '' || view.find(folder)?.type === 'directory') return base;
   const mtimeSec = Math.floor(deps.now() / 1000);
-  const layer = layerOf([{ path: folder, entry: { ...newFolder, mtime: { sec: mtimeSec, nsec: 0 } } }], {
-    base: view,
-    parent: { uid: 0, gid: 0, mtimeSec },
-    signal,
-  });
+  const owner = ownerOf(user, view) ?? { uid: 0, gid: 0 };
+  const entry = { ...newFolder, ...owner, mtime: { sec: mtimeSec, nsec: 0 } };
+  const layer = layerOf([{ path: folder, entry }], { base: view, parent: { ...owner, mtimeSec }, signal });
   return await composeStep(deps, { base, layer, title, signal });
 }
 
@@ -144,7 +149,7 @@ export function rootOfTree(
   deps: BuildDeps,
   { tree, title, signal }: { tree: Tree; title: string; signal: AbortSignal | undefined },
 ): Promise<ImageId> {
-  const top: Place = { folder: '', into: true, exists: true };
+  const top: Place = { folder: '', into: true, exists: true, isShared: false };
   const whole = {
     tree,
     isLocal: true,
@@ -166,6 +171,8 @@ interface Place {
   /** Things go into it under their own names. */
   into: boolean;
   exists: boolean;
+  /** By several sources: none of them is the folder. */
+  isShared: boolean;
 }
 
 function placeOf(view: RootView | undefined, { destination, parents }: CopyVertex, count: number): Place {
@@ -178,7 +185,7 @@ function placeOf(view: RootView | undefined, { destination, parents }: CopyVerte
       'When using COPY or ADD with more than one source file, the destination must be a directory and end with a /',
       { code: 'destination-no-folder' },
     );
-  return { folder, into, exists };
+  return { folder, into, exists, isShared: count > 1 };
 }
 
 interface Owner {
@@ -216,7 +223,8 @@ function dresser({ chmod }: CopyVertex, owner: Owner | undefined): Dress {
 }
 
 /** A directory gives what it holds; a file goes into the destination, or is it. */
-function* membersOf(source: Source, { folder, into, exists }: Place, dress: Dress): Generator<Member> {
+function* membersOf(source: Source, place: Place, dress: Dress): Generator<Member> {
+  const { folder, into, exists, isShared } = place;
   const { name, entry, below, tree, isLocal } = source;
   const member = (path: string, each: TreeEntry): Member => ({
     path,
@@ -228,7 +236,12 @@ function* membersOf(source: Source, { folder, into, exists }: Place, dress: Dres
     yield member(into ? joinPath(folder, name) : folder, entry);
     return;
   }
-  if (!exists) yield member(folder, entry);
+  if (!exists) {
+    const own = dress(entry, isLocal);
+    yield isShared
+      ? { path: folder, entry: { ...newFolder, uid: own.uid, gid: own.gid } }
+      : member(folder, entry);
+  }
   for (const [path, each] of below()) yield member(joinPath(folder, path), each);
 }
 

@@ -225,8 +225,10 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
           signal: wanted,
           filesOf: (input, source) => mountedFiles(input, source, title),
         });
-      case 'folder':
-        return await runFolder(deps, { path: vertex.path, base: baseOf(ready), title, signal: wanted });
+      case 'folder': {
+        const { path, user } = vertex;
+        return await runFolder(deps, { path, user, base: baseOf(ready), title, signal: wanted });
+      }
       case 'copy': {
         const { sources = [] } = ready;
         const found = how.mayUseCache ? { cache } : {};
