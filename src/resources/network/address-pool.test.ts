@@ -49,6 +49,17 @@ const pools = [
 ];
 const choose = (...used: string[]): string => formatIpSubnet(chooseSubnet(pools, used.map(parseIpSubnet)));
 
+test('the search begins where it is told, and comes to every block once', () => {
+  const seen: string[] = [];
+  for (let found = 0; found < 257; found++)
+    seen.push(formatIpSubnet(chooseSubnet(pools, seen.map(parseIpSubnet), 300)));
+  expect(seen[0]).toBe('10.0.43.0/24');
+  expect(seen.at(-1)).toBe('10.0.42.0/24');
+  expect(new Set(seen).size).toBe(257);
+  expect(() => chooseSubnet(pools, seen.map(parseIpSubnet), 300)).toThrow('could not find');
+  expect(formatIpSubnet(chooseSubnet(pools, [], 257 + 256))).toBe('10.1.0.0/24');
+});
+
 test('subnets avoid what is used, larger and smaller blocks alike', () => {
   expect(choose()).toBe('10.0.0.0/24');
   expect(choose('10.0.0.7/32', '10.0.1.0/24')).toBe('10.0.2.0/24');

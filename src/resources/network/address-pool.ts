@@ -13,17 +13,21 @@ export interface SubnetPool {
   prefixLength: number;
 }
 
-/** The first block of the pools that overlaps nothing in use; `exhausted` when there is none. */
-export function chooseSubnet(pools: readonly SubnetPool[], used: readonly IpSubnet[]): IpSubnet {
-  for (const { base, prefixLength } of pools) {
-    const step = subnetSize({ ...base, prefixLength });
-    for (let at = base.base; at < base.base + subnetSize(base);) {
-      const candidate: IpSubnet = { family: base.family, base: at, prefixLength };
+/**
+ * The first block of the pools that overlaps nothing in use; `exhausted` when there is none. `start` is the number of the block to begin at (modulo all of
+ * them): engines that look at the same moment see none of each other's networks yet, and should not all begin at the first.
+ */
+export function chooseSubnet(pools: readonly SubnetPool[], used: readonly IpSubnet[], start = 0): IpSubnet {
+  for (const range of rangesFrom(pools, start)) {
+    const { family } = range;
+    const step = subnetSize({ family, base: range.from, prefixLength: range.prefixLength });
+    for (let at = range.from; at < range.to;) {
+      const candidate: IpSubnet = { family, base: at, prefixLength: range.prefixLength };
       const hit = used.find((subnet) => subnetsOverlap(subnet, candidate));
       if (!hit) return candidate;
       // Jump behind a larger block in use instead of trying each small one within it.
       const end = hit.base + subnetSize(hit);
-      at = end > at + step ? base.base + ((end - base.base + step - 1n) / step) * step : at + step;
+      at = end > at + step ? range.from + ((end - range.from + step - 1n) / step) * step : at + step;
     }
   }
   throw exhausted(
@@ -33,6 +37,39 @@ export function chooseSubnet(pools: readonly SubnetPool[], used: readonly IpSubn
       hint: 'remove unused networks, or give the network a subnet of your own with --subnet',
     },
   );
+}
+
+/** Addresses that blocks are cut from, in the order in which they are tried. */
+interface Range {
+  family: IpSubnet['family'];
+  from: bigint;
+  to: bigint;
+  prefixLength: number;
+}
+
+function rangesFrom(pools: readonly SubnetPool[], start: number): Range[] {
+  const ranges = pools.map(({ base, prefixLength }) => {
+    const step = subnetSize({ ...base, prefixLength });
+    return { family: base.family, from: base.base, to: base.base + subnetSize(base), prefixLength, step };
+  });
+  const count = ({ from, to, step }: (typeof ranges)[number]): bigint => (to - from) / step;
+  const all = ranges.reduce((sum, range) => sum + count(range), 0n);
+  if (all === 0n) return [];
+  let skip = BigInt(start) % all;
+  const place = ranges.findIndex((range) => {
+    if (skip < count(range)) return true;
+    skip -= count(range);
+    return false;
+  });
+  const first = ranges[place];
+  if (!first) return ranges;
+  const middle = first.from + skip * first.step;
+  return [
+    { ...first, from: middle },
+    ...ranges.slice(place + 1),
+    ...ranges.slice(0, place),
+    { ...first, to: middle },
+  ];
 }
 
 /** Hands out host addresses of one block. In memory: the durable truth are the endpoint records. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { parseIpSubnet } from '../../foundation/base/ip-address.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import type { Database } from '../../foundation/db/database.ts';
@@ -62,6 +63,8 @@ export interface NetworkResources extends AsyncDisposable {
   uninstall(): Promise<void>;
 }
 
+const defaultInstance = 'silo';
+
 /** Familiar ranges first; then enough for many engines on one host. */
 const bridgePools = [
   { base: '172.29.0.0/16', size: 16 },
@@ -79,6 +82,10 @@ const userPools = [
   { base: '192.168.128.0/18', size: 24 },
 ];
 
+/** The engine of the machine begins with the familiar ranges, others beside it at places of their own. */
+const firstBlockOf = (instance: string): number =>
+  instance === defaultInstance ? 0 : createHash('sha256').update(instance).digest().readUInt32BE(0);
+
 const noResolver: Resolver = {
   restore: () => Promise.resolve(),
   put: () => Promise.resolve(),
@@ -92,7 +99,7 @@ export async function createNetworkResources(
   options: NetworkOptions = {},
 ): Promise<NetworkResources> {
   const { database, log, now = Date.now } = deps;
-  const names = kernelNames(options.instance ?? 'silo');
+  const names = kernelNames(options.instance ?? defaultInstance);
   const records = openNetworkRecords(database, deps.volatileDatabase ?? database);
   const ipv6Available = hostHasIpv6();
   const shared = { records, hostSubnets: () => hostSubnets(), ipv6Available, now };
@@ -100,6 +107,7 @@ export async function createNetworkResources(
     bridge: options.bridge ?? `${names.instance.slice(0, 14)}0`,
     ...(options.bip === undefined ? {} : { bip: options.bip }),
     pools: bridgePools.map(toPool),
+    firstBlock: firstBlockOf(names.instance),
   });
 
   const links = createLinks({ names });
@@ -138,6 +146,7 @@ export async function createNetworkResources(
   const networks: Networks = createNetworks({
     ...shared,
     pools: (options.pools ?? userPools).map(toPool),
+    firstBlock: options.pools ? 0 : firstBlockOf(names.instance),
     hasInterface: (name) => findInterfaceIndex(name) !== undefined,
     members: (id) => endpoints.members(id),
     takeDown: (network) => plumbing.takeDown(network),

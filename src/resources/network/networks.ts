@@ -22,8 +22,9 @@ export interface NetworksDeps {
   records: NetworkRecords;
   /** Blocks that are not ours but must not be overlapped. */
   hostSubnets: () => Promise<IpSubnet[]>;
-  /** Pools of user-defined networks. */
+  /** Pools of user-defined networks, and the number of the block to begin at. */
   pools: readonly SubnetPool[];
+  firstBlock: number;
   ipv6Available: boolean;
   /** Names of the containers on it; a network in use is not removed. */
   members: (id: NetworkId) => string[];
@@ -39,6 +40,7 @@ export interface PredefinedNetworks {
   /** Address of the bridge with prefix, `172.29.0.1/16`; chosen from `pools` when absent. */
   bip?: string;
   pools: readonly SubnetPool[];
+  firstBlock: number;
 }
 
 export function createNetworks(deps: NetworksDeps): Networks {
@@ -87,7 +89,7 @@ export function createNetworks(deps: NetworksDeps): Networks {
       });
       const automaticSubnet = wantsSubnet(request, settled);
       const blocks = automaticSubnet
-        ? [automaticBlock(chooseSubnet(deps.pools, [...host, ...mine])), ...settled]
+        ? [automaticBlock(chooseSubnet(deps.pools, [...host, ...mine], deps.firstBlock)), ...settled]
         : settled;
       const info = describe(request, blocks, { ipv6: deps.ipv6Available, nowMs: deps.now() });
       checkFreeParent(request, [...networks.values()], deps.hasInterface);
@@ -169,7 +171,8 @@ async function defaultBridge(
   if (existing && asWanted && existing.info.bridge === bridge) return undefined;
   const others = all.filter(({ info }) => info.name !== 'bridge');
   const used = others.flatMap(({ info }) => info.ipam.map(({ subnet }) => parseIpSubnet(subnet)));
-  const subnet = bip?.subnet ?? chooseSubnet(wanted.pools, [...used, ...(await deps.hostSubnets())]);
+  const taken = [...used, ...(await deps.hostSubnets())];
+  const subnet = bip?.subnet ?? chooseSubnet(wanted.pools, taken, wanted.firstBlock);
   const info = describe(
     {
       name: 'bridge',
