@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -65,4 +66,42 @@ test('of the folder of a cache only its own files are given', async () => {
   for (const path of ['../secret', 'blobs/sha256/../../../secret', '/etc/passwd', 'secret', 'oci-layout'])
     expect(await failure(cache?.(0, path))).toContain('no such file');
   expect(await failure(cache?.(1, 'index.json'))).toContain('no such file');
+});
+
+test('a cache of an engine brings no links, and none is followed when it is read again', async () => {
+  const destinations = readDestinations(
+    options({ 'cache-to': ['type=local,dest=links'], 'cache-from': ['type=local,src=links'] }),
+  );
+  const { output, cache } = offerDestinations(destinations, { cwd, stdout: new PassThrough() });
+  const hex = 'a'.repeat(64);
+  const victims = join(cwd, 'victims');
+  mkdirSync(victims);
+  writeFileSync(join(victims, hex), 'secret');
+  const link = (name: string, linkName: string) => member({ type: 'symlink', name, linkName });
+  const layout = member({ name: 'oci-layout', content: '{}' });
+  const index = member({ name: 'index.json', content: '{}' });
+  const folders = [member({ type: 'directory', name: 'blobs' })];
+  const blobs = [...folders, member({ type: 'directory', name: 'blobs/sha256' })];
+  const hostile = [
+    archive(layout, link('index.json', join(victims, hex)), ...blobs),
+    archive(link('oci-layout', join(victims, hex)), index, ...blobs),
+    archive(layout, index, ...folders, link('blobs/sha256', victims)),
+    archive(layout, index, link('blobs', victims)),
+  ];
+  for (const tar of hostile) expect(await failure(output?.(0, pieces(tar)))).toContain('of the cache is not');
+  await output?.(
+    0,
+    pieces(archive(layout, index, ...blobs, link(`blobs/sha256/${hex}`, join(victims, hex)))),
+  );
+  expect(readdirSync(join(cwd, 'links/blobs/sha256'))).toEqual([]);
+  symlinkSync(join(victims, hex), join(cwd, `links/blobs/sha256/${hex}`));
+  expect(await failure(cache?.(0, `blobs/sha256/${hex}`))).toContain('no such file');
+  rmSync(join(cwd, 'links/blobs'), { recursive: true });
+  mkdirSync(join(cwd, 'links/blobs'));
+  symlinkSync(victims, join(cwd, 'links/blobs/sha256'));
+  expect(await failure(cache?.(0, `blobs/sha256/${hex}`))).toContain('no such file');
+  expect(await failure(output?.(0, pieces(archive(layout, index, ...blobs))))).toContain(
+    'is not a directory',
+  );
+  expect(readdirSync(victims)).toEqual([hex]);
 });

@@ -1,6 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { mkdir, open } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { constants } from 'node:fs';
+import { lstat, mkdir, open } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { invalid, notFound } from '../../../foundation/base/errors.ts';
 import type { BuildOffers } from '../../client/build-session.ts';
 import { extractLocal } from '../copy/local.ts';
@@ -119,13 +120,26 @@ export function offerDestinations(
       const folder = caches.get(source);
       if (folder === undefined || !/^(?:index\.json|oci-layout|blobs\/sha256\/[0-9a-f]{64})$/.test(path))
         throw notFound('no such file in a cache', { code: 'no-such-file' });
-      const place = join(resolve(io.cwd, folder), path);
       try {
-        await (await open(place, 'r')).close();
+        return await openCacheFile(resolve(io.cwd, folder), path);
       } catch (cause) {
         throw notFound(`no such file in the cache: ${path}`, { code: 'no-such-file', cause });
       }
-      return createReadStream(place, { highWaterMark: 1 << 18 });
     },
   };
+}
+
+/** A regular file that no link leads to: what is in the folder may have come from an engine. */
+async function openCacheFile(folder: string, path: string): Promise<Readable> {
+  for (let parent = dirname(path); parent !== '.'; parent = dirname(parent))
+    if (!(await lstat(join(folder, parent))).isDirectory()) throw notFound(`${parent} is no directory`);
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const file = await open(join(folder, path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    if (!(await file.stat()).isFile()) throw notFound(`${path} is no regular file`);
+    return file.createReadStream({ highWaterMark: 1 << 18 });
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }

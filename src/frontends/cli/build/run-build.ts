@@ -60,7 +60,10 @@ export async function runBuild(
         async onDebug(id) {
           view.end('failed');
           session = await attachShell(await client(), id, io);
-          void session.ended.then((how) => how === 'detached' && ending.abort(canceled('left')));
+          session.ended.then(
+            (how) => how === 'detached' && ending.abort(canceled('left')),
+            (error: unknown) => ending.abort(error),
+          );
         },
         onEvent(event) {
           steps.take(event);
@@ -88,7 +91,12 @@ export async function runBuild(
 function cancelOnSignals(io: Pick<CliIo, 'onSignal'>, ending: AbortController): Disposable {
   const stack = new DisposableStack();
   for (const name of ['SIGINT', 'SIGTERM'] as const)
-    stack.use(io.onSignal(name, () => ending.abort(canceled('interrupted'))));
+    stack.use(
+      io.onSignal(name, () => {
+        stack.dispose();
+        ending.abort(canceled('interrupted'));
+      }),
+    );
   return stack;
 }
 

@@ -58,7 +58,7 @@ export function createPlainView(out: CliOutput): BuildView {
       } else if (event.kind === 'pulling' && event.layer === undefined)
         say(event.step ?? 0, `pulling ${visible(familiar(event.reference))}`);
       else if (event.kind === 'pushing' && event.digest !== undefined)
-        say(0, `pushed ${visible(familiar(event.reference))} ${event.digest}`);
+        say(0, `pushed ${visible(familiar(event.reference))} ${visible(event.digest)}`);
     },
     note: (text) => void out.write(`#0 ${visible(text)}\n`),
     end: () => undefined,

@@ -150,5 +150,5 @@ function showLayer(
       ? ''
       : ` ${formatSize(currentBytes)}${totalBytes === undefined ? '' : `/${formatSize(totalBytes)}`}`;
   if (phase === 'complete' || phase === 'exists' || phase === 'pushed') layers.delete(id);
-  else layers.set(id, `${id.slice(0, 12)} ${phase}${size}`);
+  else layers.set(id, visible(`${id.slice(0, 12)} ${phase}${size}`));
 }
