@@ -6,6 +6,7 @@ import { version } from './version.ts';
 
 /** Bun makes the standard streams when they are first touched, so they are touched only when needed. */
 let stdin: CliInput | undefined;
+let unreadCode = 0;
 const io: CliIo = {
   get stdin() {
     return (stdin ??= openStandardInput());
@@ -23,6 +24,7 @@ const io: CliIo = {
     return { [Symbol.dispose]: () => process.off(name, listener) };
   },
   passOutputThrough: async () => (await import('../foundation/kernel/terminal.ts')).passOutputThrough(1),
+  setUnreadCode: (code) => void (unreadCode = code),
   now: () => Date.now(),
 };
 
@@ -52,7 +54,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return await serveResolver(argv[1] ?? '', () => void process.stdout.write('\n'));
   }
   // `silo ps | head`: who reads no longer has no use for the rest.
-  process.stdout.on('error', () => process.exit(0));
+  process.stdout.on('error', () => process.exit(unreadCode));
   const exitCode = await runCli(argv, io, {
     version,
     runDaemon: async (options: DaemonOptions) => (await import('./daemon.ts')).runDaemon(options),

@@ -21,6 +21,7 @@ export interface TlsDoorOptions {
 }
 
 const handshakeTimeoutMs = 20_000;
+const keepAliveMs = 60_000;
 /** Connections of strangers at one time; beyond it the one that has dawdled longest makes room, so that a crowd of them keeps nobody out. */
 const maximumStrangers = 256;
 /** Refusals are logged one by one up to so many in a stretch of time, and the rest counted: strangers must not fill the disk. */
@@ -50,6 +51,8 @@ export function createTlsDoor(
     open.add(socket);
     socket.once('close', () => open.delete(socket));
     socket.on('error', () => undefined);
+    // A client whose machine is gone says nothing any more, and what runs for it would run for ever.
+    socket.setKeepAlive(true, keepAliveMs);
     if (idleMs > 0) socket.setTimeout(idleMs, () => socket.destroy());
     inside.emit('connection', socket);
   });

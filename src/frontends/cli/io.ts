@@ -14,5 +14,7 @@ export interface CliIo {
   onSignal(name: NodeJS.Signals, listener: (name: NodeJS.Signals) => void): Disposable;
   /** Lets the terminal print a container's output as it comes, until disposed. */
   passOutputThrough?(): Promise<Disposable>;
+  /** The exit code when nobody reads standard output any more: 0 unless said, for the rest of a listing is of no use then. */
+  setUnreadCode?(code: number): void;
   now(): number;
 }

@@ -129,6 +129,8 @@ export function createChannel(port: ChannelPort): ChannelEnd {
         queue.push(null);
         if (hasOurEnd) over();
       } else {
+        // It would cost nothing of the window, and room all the same.
+        if (payload.length === 0) throw broken('data without bytes');
         if (payload.length > granted) throw broken('more data than was granted');
         granted -= payload.length;
         queue.push(payload);

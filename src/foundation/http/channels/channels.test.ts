@@ -114,6 +114,11 @@ test('a connection that breaks fails all channels and what is opened later', asy
 
 const words = Buffer.from('"x"');
 const hostile: [what: string, frames: Buffer[]][] = [
+  ['data without bytes', [formatFrame('open', 1, words), formatFrame('data', 1)]],
+  [
+    'openings that are refused without end',
+    Array.from({ length: 2 * mostChannels + 1 }, (_, index) => formatFrame('open', 2 * index + 1, words)),
+  ],
   ['a frame of an unknown kind', [Buffer.from([9, 0, 0, 0, 0, 0, 0, 1])]],
   ['data of 16 MiB', [Buffer.from([1, 255, 255, 255, 0, 0, 0, 1])]],
   ['an even number from a client', [formatFrame('open', 2, words)]],

@@ -44,6 +44,7 @@ export function openChannels(transport: ChannelsTransport, options: ChannelsOpti
   let next = side === 'client' ? 1 : 2;
   let latest = side === 'client' ? 0 : -1;
   let theirs = 0;
+  let refused = 0;
 
   const send = (kind: FrameKind, number: number, payload?: Uint8Array): boolean =>
     isOver || transport.write(formatFrame(kind, number, payload));
@@ -81,8 +82,11 @@ export function openChannels(transport: ChannelsTransport, options: ChannelsOpti
     if (channel % 2 === next % 2 || channel <= latest || channel === 0)
       throw broken('the number of a channel that it cannot open');
     latest = channel;
-    if (theirs >= mostChannels)
+    if (theirs >= mostChannels) {
+      // Each refusal is an answer, and whoever asks need not read them.
+      if (++refused > mostChannels) throw broken('more channels than it may open, again and again');
       return void send('reset', channel, formatReset(unavailable(`more than ${mostChannels} channels`)));
+    }
     const { duplex } = create(channel);
     try {
       onOpen(parseWords(payload), duplex);

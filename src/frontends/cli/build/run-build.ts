@@ -49,6 +49,8 @@ export async function runBuild(
   let session: Awaited<ReturnType<typeof attachShell>> | undefined;
   const ending = new AbortController();
   using _signals = cancelOnSignals(io, ending);
+  // A build that nobody watches to its end is not done.
+  io.setUnreadCode?.(1);
   try {
     const result = await (
       await client()
@@ -71,12 +73,13 @@ export async function runBuild(
         },
       },
     );
+    io.setUnreadCode?.(0);
     view.end('done');
     await report(result, { options, io, mode, usesStdout: destinations.usesStdout });
     return 0;
   } catch (error) {
     if (session === undefined) view.end(isKind(error, 'canceled') ? 'canceled' : 'failed');
-    await session?.ended;
+    await session?.ended.catch(() => undefined);
     if (mode === 'json') {
       const { kind, code, message, hint } = toSiloError(error);
       io.stdout.write(`${JSON.stringify({ kind: 'error', error: { kind, code, message, hint } })}\n`);

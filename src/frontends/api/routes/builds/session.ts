@@ -37,6 +37,7 @@ export function openBuildSession(engine: Pick<Engine, 'builds' | 'host'>): Route
         onBuild: (channel) => runBuild(engine, channels, channel),
       });
       await channels.ended;
+      channels.close();
       return answered;
     },
   };

@@ -1,3 +1,4 @@
+import { invalid } from '../../../../foundation/base/errors.ts';
 import { buildOptions } from '../../build/options.ts';
 import { defineCommand } from '../../command.ts';
 
@@ -15,6 +16,11 @@ export const command = defineCommand({
   completion: 'files',
   examples: ['silo build debug .', 'silo build debug --shell /bin/bash --target test .'],
   async run({ options, args: [context = '.'], io, client }) {
+    if (options.check || options.call !== 'build')
+      throw invalid('--check and --call build nothing, so there is nothing to debug', {
+        code: 'bad-option',
+        hint: 'use them with silo build',
+      });
     const { runBuild } = await import('../../build/run-build.ts');
     return await runBuild(context, options, { io, client, debug: [options.shell] });
   },
