@@ -234,6 +234,21 @@ describe.skipIf(skipReason !== undefined)('sources of builds', () => {
       );
       answers.set('/context.tgz', (_, response) => void response.end(packed));
       expect(await said(await build('', remote('/context.tgz')), 'cd /to; ls')).toBe('Dockerfile\nyes\n');
+      // What is fetched by ADD itself stays packed; the same bytes in the context do not.
+      const inner = archive(member({ name: 'inside', content: 'x' }));
+      answers.set('/inner.tar', (_, response) => void response.end(inner));
+      const adding = (source: string) =>
+        archive(
+          member({ name: 'Dockerfile', content: `FROM busybox\nADD ${source} /to/\n` }),
+          member({ name: 'inner.tar', content: inner }),
+        );
+      for (const [source, files] of [
+        [`${at}/inner.tar`, 'inner.tar'],
+        ['inner.tar', 'inside'],
+      ] as const) {
+        answers.set('/adds.tar', (_, response) => void response.end(adding(source)));
+        expect(await said(await build('', remote('/adds.tar')), 'cd /to; ls')).toBe(`${files}\n`);
+      }
       answers.set('/Containerfile', (_, response) => void response.end('FROM busybox\nRUN echo hi > /to\n'));
       expect(await said(await build('', remote('/Containerfile')), 'cat /to')).toBe('hi\n');
       expect((await build('', '&remote=file:///etc/passwd')).text).toContain('is no address of a context');
@@ -295,6 +310,38 @@ COPY --from=not /c /to/
     },
     60_000,
   );
+
+  test('of an image layout the platform of the build is taken, and another one with a warning', async () => {
+    const folder = join(engine.directory, 'platforms');
+    const layout = join(folder, 'layout');
+    const out = join(folder, 'out');
+    mkdirSync(layout, { recursive: true });
+    writeFileSync(
+      join(folder, 'Dockerfile'),
+      'FROM scratch AS made\nARG TARGETARCH\nCOPY <<EOF /arch\n${TARGETARCH}\nEOF\nFROM base AS taken\n',
+    );
+    const run = async (...args: string[]): Promise<string> => {
+      const ran = await engine.silo('build', ...args, folder);
+      expect(ran).toMatchObject({ code: 0 });
+      return ran.stdout + ran.stderr;
+    };
+    const packed = join(folder, 'layout.tar');
+    await run('--target=made', '--platform=linux/amd64,linux/arm64', '-o', `type=oci,dest=${packed}`);
+    output('tar', ['-xf', packed], { cwd: layout });
+    const take = async (platform: string): Promise<string> =>
+      await run(
+        '--target=taken',
+        `--platform=${platform}`,
+        `--build-context=base=oci-layout://${layout}`,
+        '-o',
+        `type=local,dest=${out}`,
+      );
+    for (const name of ['arm64', 'amd64']) {
+      await take(`linux/${name}`);
+      expect(await readFile(join(out, 'arch'), 'utf8')).toBe(`${name}\n`);
+    }
+    expect(await take('linux/s390x')).toContain('expected "linux/s390x"');
+  }, 60_000);
 
   withGit(
     'a client that leaves ends the Git that waits for a server',

@@ -41,16 +41,17 @@ export function createBases(deps: BuildDeps, request: BuildRequest): FindBase {
     }
   };
   const find = async (name: string, text: string, step: number | undefined): Promise<ImageId> => {
-    const layout = layoutOf(request.contexts, name);
-    if (layout) return await loadLayout(deps, layout, request.signal);
     const platform = parsePlatform(text);
-    const found = request.pull ? undefined : here(name, platform);
+    const layout = layoutOf(request.contexts, name);
+    const found = request.pull || layout ? undefined : here(name, platform);
     if (found) return found.id;
-    const image = await pull(name, platform, step).catch((error: unknown) => {
-      const other = request.pull ? undefined : here(name);
-      if (other) return other;
-      throw error;
-    });
+    const image = layout
+      ? deps.images.resolve(await loadLayout(deps, layout, { platform, signal: request.signal }))
+      : await pull(name, platform, step).catch((error: unknown) => {
+          const other = request.pull ? undefined : here(name);
+          if (other) return other;
+          throw error;
+        });
     const { os, architecture, variant } = image.config;
     const actual = { os, architecture, ...(variant === undefined ? {} : { variant }) };
     if (!platformMatches(platform, actual))

@@ -25,7 +25,7 @@ export interface KeyOptions {
 }
 
 /** Raised when equal keys no longer mean equal results. */
-const keyVersion = 2;
+const keyVersion = 3;
 
 /**
  * The keys of vertices, each found once. What files of a stage come to is remembered by the key of the stage, so that one whose steps are all known

@@ -84,7 +84,10 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
     const vertex = vertexOf(wantedBy);
     const parents = vertex.kind === 'copy' && vertex.parents;
     const place = await placeOf(input, titleOf(wantedBy));
-    return await digestOf(place, paths, { exclude, parents, signal });
+    const files = await digestOf(place, paths, { exclude, parents, signal });
+    // Archives of these stay as they are.
+    const isKept = vertex.kind === 'copy' && vertex.unpack === 'local' && place.tree.isFetched === true;
+    return isKept ? sha256(canonical({ fetched: files })) : files;
   };
   const keyOf = createKeys({
     vertexOf,

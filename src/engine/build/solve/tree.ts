@@ -32,7 +32,7 @@ export interface Tree extends AsyncDisposable {
   /** What a directory holds, in the order of the bytes. */
   names(folder: string): readonly string[];
   read(entry: TreeEntry): AsyncGenerator<Buffer>;
-  /** It came from an address: archives in it are not unpacked unless that is wanted. */
+  /** ADD named its address itself: archives in it are not unpacked unless that is wanted. */
   readonly isFetched?: boolean;
   /** The digest of a file's content where the entry does not have it. */
   digest?(entry: TreeEntry): Promise<string>;

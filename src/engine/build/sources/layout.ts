@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { contentPadding, endOfArchive, formatMember } from '../../../foundation/archive/tar-writer.ts';
-import { invalid } from '../../../foundation/base/errors.ts';
+import { invalid, SiloError } from '../../../foundation/base/errors.ts';
+import type { Platform } from '../../../foundation/oci/descriptor.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
 import { manifestLimits, parseIndex } from '../../../foundation/oci/manifest.ts';
 import { mediaTypes } from '../../../foundation/oci/media-types.ts';
@@ -12,18 +13,25 @@ import type { BuildDeps, ContextSource } from '../solve/types.ts';
 
 type Layout = Extract<ContextSource, { kind: 'layout' }>;
 
-/** An image of a client's image layout (OCI image spec, image-layout.md), taken in without a name. */
+/** An image of a client's image layout (OCI image spec, image-layout.md), taken in without a name: that of the platform, or what there is. */
 export async function loadLayout(
   deps: Pick<BuildDeps, 'images' | 'directory'>,
   { open, name }: Layout,
-  signal: AbortSignal | undefined,
+  { platform, signal }: { platform: Platform; signal: AbortSignal | undefined },
 ): Promise<ImageId> {
   const directory = await mkdtemp(join(deps.directory, 'layout-'));
   try {
     await using tree = await open({ path: join(directory, 'files'), what: 'the image layout', signal });
     const index = await indexOf(tree, name);
-    const archive = Readable.from(archiveOf(tree, index), { objectMode: false });
-    const [image] = await deps.images.load(archive, signal ? { signal } : {});
+    const load = (wanted: { platform?: Platform }) =>
+      deps.images.load(Readable.from(archiveOf(tree, index), { objectMode: false }), {
+        ...wanted,
+        ...(signal ? { signal } : {}),
+      });
+    const [image] = await load({ platform }).catch((error: unknown) => {
+      if (error instanceof SiloError && error.code === 'no-matching-platform') return load({});
+      throw error;
+    });
     if (image) return image.id;
     throw invalid('the image layout holds no image', { code: 'layout-empty' });
   } finally {

@@ -84,10 +84,14 @@ export function createOrigins({ deps, request, directory }: OriginsOptions): Ori
     const what = name === undefined ? 'the build context' : `the context ${name}`;
     if (source?.kind === 'files') return await source.open(place(what));
     if (source?.kind === 'remote')
-      return await withoutIgnored(
-        await openRemote(source.address, what),
-        name === undefined ? request.dockerfile : 'Dockerfile',
-      );
+      return {
+        ...(await withoutIgnored(
+          await openRemote(source.address, what),
+          name === undefined ? request.dockerfile : 'Dockerfile',
+        )),
+        // What ADD takes from a context is local, wherever the context comes from.
+        isFetched: false,
+      };
     throw new TypeError(`a context of the kind ${source?.kind} is an image`);
   };
 
