@@ -73,7 +73,7 @@ else
   echo "lint and format: they need Node 20.19 or newer, this is $(node --version)" | tee -a "$results/skipped"
 fi
 # What mostly waits (for deaths, deadlines and restarts) runs beside the rest, which is most of the processors' work.
-waiting='test/crash test/frozen'
+waiting='test/crash test/frozen test/build'
 for part in $waiting; do run_part "$part" "$@"; done >"$results/waiting" 2>&1 &
 beside=$!
 trap 'kill "$beside" $(cat "$results"/*/pid) 2>/dev/null || true; exit 130' INT TERM
