@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test';
+import { afterAll, beforeAll, expect, spyOn, test } from 'bun:test';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Tree } from '../solve/tree.ts';
@@ -217,3 +217,32 @@ for (const [what, change, message] of bad)
     await store.prune();
     expect(await readdir(directory)).toEqual([]);
   });
+
+test('what a full disk did not take is asked for again', async () => {
+  const files = [{ path: 'lost', text: 'never written', facts: 'lost' }];
+  const handle = await open(directory);
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const real = Reflect.get(prototype, 'write') as (...rest: unknown[]) => unknown;
+  let writes = 0;
+  const write = spyOn(prototype, 'write').mockImplementation(function (
+    this: FileHandle,
+    ...rest: unknown[]
+  ): never {
+    if (++writes === 2) throw new Error('ENOSPC');
+    return Reflect.apply(real, this, rest) as never;
+  });
+  try {
+    // What is large is written at once, with what was waiting.
+    const text = 'x'.repeat(2 << 20);
+    const all = [{ path: 'a', text }, ...files, { path: 'z', text: `${text}z` }];
+    const error = await read(client(all).folder).then(() => '', String);
+    expect(error).toContain('ENOSPC');
+  } finally {
+    write.mockRestore();
+  }
+  const again = client(files);
+  await using tree = await read(again.folder);
+  expect(again.asked.contents).toBe(1);
+  expect(await textOf(tree, 'lost')).toBe('never written');
+});

@@ -158,6 +158,8 @@ export function createContextStore({
         keep.defer(async () => {
           await writer.flush();
           for (const { content, facts } of arrived) {
+            // A write that failed took along what waited for it.
+            if (content.at + content.size > pack.sizeBytes) break;
             if (alive(byDigest.get(content.digest)) === undefined) byDigest.set(content.digest, content);
             sizes.add(content.size);
             remember(facts, content);

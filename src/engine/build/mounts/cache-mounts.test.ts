@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../../foundation/base/log.ts';
 import { type Database, openDatabase } from '../../../foundation/db/database.ts';
-import { type CacheMounts, openCacheMounts, type WantedCache } from './cache-mounts.ts';
+import { openCacheMounts, type WantedCache } from './cache-mounts.ts';
 
 let directory = '';
 let database: Database;
@@ -28,7 +28,7 @@ afterEach(() => {
 });
 
 const caches = () => join(directory, 'caches');
-const open = (maxBytes = 1e9): Promise<CacheMounts> =>
+const open = (maxBytes = 1e9, change: Partial<Parameters<typeof openCacheMounts>[0]> = {}) =>
   openCacheMounts({
     database,
     directory: caches(),
@@ -36,6 +36,7 @@ const open = (maxBytes = 1e9): Promise<CacheMounts> =>
     maxBytes,
     log: silentLog,
     now: () => ++time,
+    ...change,
   });
 const wanted = (name: string, change: Partial<WantedCache> = {}): WantedCache => ({
   key: name,
@@ -129,4 +130,23 @@ test('a cache that could not be filled is not there', async () => {
   expect(mounts.list()).toEqual([]);
   expect(readdirSync(caches())).toEqual(['removed']);
   expect((await mounts.open(wanted('full'))).path).toStartWith(caches());
+});
+
+test('a use while the last one is measured counts', async () => {
+  const measured = Promise.withResolvers<number>();
+  const begun = Promise.withResolvers<void>();
+  const caches = await open(1e9, {
+    measure() {
+      begun.resolve();
+      return measured.promise;
+    },
+  });
+  (await caches.open(wanted('used'))).release();
+  await begun.promise;
+  const second = await caches.open(wanted('used'));
+  measured.resolve(7);
+  await caches.settled();
+  expect(caches.list()).toMatchObject([{ uses: 2, sizeBytes: 7 }]);
+  second.release();
+  await caches.settled();
 });

@@ -124,8 +124,10 @@ export async function openCacheMounts(deps: {
 
   const remeasure = async (id: string): Promise<void> => {
     try {
+      const sizeBytes = rows.has(id) ? await measure(join(directory, id)) : 0;
+      // While it was measured it may have been used again, or removed.
       const row = rows.get(id);
-      if (row) note({ ...row, sizeBytes: await measure(join(directory, id)) });
+      if (row) note({ ...row, sizeBytes });
       let total = [...rows.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
       const oldestFirst = byUse(rows).toReversed();
       // For one that is too large by itself all others would go, and then it, too.

@@ -72,3 +72,16 @@ test('a folder that cannot be made fails who makes it; whoever waited makes one 
   other.end();
   expect((await locked).id).toBe('2');
 });
+
+test('several who wait for a folder that cannot be made have the next one together', async () => {
+  const result = Promise.withResolvers<void>();
+  let tries = 0;
+  const { take } = turns(() => (++tries === 1 ? result.promise : Promise.resolve()));
+  const failing = take('key', 'shared');
+  const joined = [take('key', 'shared'), take('key', 'shared'), take('key', 'shared')];
+  result.reject(new Error('full'));
+  expect(await failing.then(() => '', String)).toBe('Error: full');
+  const all = await Promise.all(joined);
+  expect(all.map(({ id }) => id)).toEqual(['2', '2', '2']);
+  expect(tries).toBe(2);
+});

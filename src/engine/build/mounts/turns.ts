@@ -59,6 +59,8 @@ export function createTurns(folders: {
     return next;
   };
   const leave = (holding: Holding, isWhole: boolean): void => {
+    // Nobody may join what is not there, however many still have to hear of it.
+    if (!isWhole) held.delete(holding.id);
     if (--holding.holders > 0) return;
     held.delete(holding.id);
     const next = nextWaiter(holding.key);
