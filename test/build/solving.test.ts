@@ -160,6 +160,19 @@ CMD ["stat", "-c", "%Y", "/x/y", "/x", "/a/b", "/made"]
     );
   }, 90_000);
 
+  test('SOURCE_DATE_EPOCH counts for linked copies whose layer is known already', async () => {
+    const Dockerfile = `FROM busybox AS made
+RUN echo text > /linked
+FROM busybox
+COPY --link --from=made /linked /linked
+RUN stat -c %Y /linked > /times
+`;
+    const epoch = encodeURIComponent(JSON.stringify({ SOURCE_DATE_EPOCH: '1000000000' }));
+    await build({ Dockerfile });
+    await build({ Dockerfile }, { query: `t=linked:epoch&buildargs=${epoch}` });
+    expect(await build({ Dockerfile: 'FROM linked:epoch\nRUN cat /times\n' })).toContain('\n1000000000\n');
+  }, 90_000);
+
   test('the history tells every instruction, and which of them made a layer', async () => {
     const Dockerfile = `FROM busybox AS base
 ARG WHO=world

@@ -54,9 +54,11 @@ export function viewCache(cache: BuildCache, imported: ImportedCache | undefined
       if (content !== undefined) contents.set(origin, content);
       return content;
     },
-    keepContent(origin, key, content) {
+    keepContent(origin, { key, image }, content) {
       contents.set(origin, content);
-      cache.keepContent(apart(origin), apart(key), content);
+      // Where the result is everybody's, so is this: it is forgotten with that result.
+      if (cache.find(key) === image) cache.keepContent(origin, { key, image }, content);
+      else cache.keepContent(apart(origin), { key: apart(key), image }, content);
     },
     nameOf: apart,
     bring,

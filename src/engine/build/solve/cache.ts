@@ -16,8 +16,8 @@ export interface BuildCache {
   keep(key: Digest, image: ImageId, options: { isStep: boolean }): void;
   /** What some files of a result come to: `origin` says which files, of the result of which key. */
   findContent(origin: Digest): string | undefined;
-  /** Until the key has another result. */
-  keepContent(origin: Digest, key: Digest, content: string): void;
+  /** While that image is the result of the key: for another one it is not kept, or forgotten. */
+  keepContent(origin: Digest, of: { key: Digest; image: ImageId }, content: string): void;
   isStep(image: ImageId): boolean;
   /** All that is known, but of these images. */
   forgetAllBut(images: ReadonlySet<ImageId>): void;
@@ -54,20 +54,28 @@ export function openBuildCache(
       return row && isThere(row.image) ? row.image : undefined;
     },
     keep(key, image, { isStep }) {
-      database.run(
-        'INSERT INTO build_cache VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET image = excluded.image',
-        key,
-        image,
-        isStep ? 1 : 0,
-      );
-      database.run('DELETE FROM build_content WHERE key = ?', key);
+      database.transaction(() => {
+        database.run('DELETE FROM build_content WHERE key = ?', key);
+        database.run(
+          'INSERT INTO build_cache VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET image = excluded.image',
+          key,
+          image,
+          isStep ? 1 : 0,
+        );
+      });
       if (isStep) steps.add(image);
     },
     findContent: (origin) =>
       database.first<{ content: string }>('SELECT content FROM build_content WHERE origin = ?', origin)
         ?.content,
-    keepContent: (origin, key, content) =>
-      void database.run('INSERT OR REPLACE INTO build_content VALUES (?, ?, ?)', origin, key, content),
+    keepContent: (origin, { key, image }, content) =>
+      void database.run(
+        'INSERT OR REPLACE INTO build_content SELECT ?, key, ? FROM build_cache WHERE key = ? AND image = ?',
+        origin,
+        content,
+        key,
+        image,
+      ),
     isStep: (image) => steps.has(image),
     forgetAllBut(kept) {
       const rows = database.all<{ key: string; image: ImageId }>('SELECT key, image FROM build_cache');

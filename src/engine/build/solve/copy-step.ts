@@ -31,6 +31,8 @@ interface CopyStep {
   base: ImageId;
   /** Where layers of linked copies are looked up; absent: nowhere. */
   cache?: Pick<BuildCache, 'find' | 'keep'>;
+  /** Of the keys of this build. */
+  salt: string;
   title: string;
   signal: AbortSignal | undefined;
 }
@@ -54,10 +56,11 @@ const isApart = ({ link, chown }: CopyVertex): boolean => link && !/[^0-9:]/.tes
 
 /** The layer is found by what is copied alone, and then put upon the root. */
 async function linkedCopy(deps: BuildDeps, step: CopyStep): Promise<ImageId> {
-  const { vertex, base, sources, cache, title, signal } = step;
+  const { vertex, base, sources, cache, salt, title, signal } = step;
   const { root: _, sources: named, ...definition } = vertex;
   const files = await digestOfFiles(sources, signal);
-  const key = sha256(canonical({ linked: 1, ...definition, paths: named.map(({ path }) => path), files }));
+  const paths = named.map(({ path }) => path);
+  const key = sha256(canonical({ linked: 2, salt, ...definition, paths, files }));
   const found = cache?.find(key);
   const make = (): Promise<ImageId> => {
     const place = placeOf(undefined, vertex, sources.length + vertex.contents.length);

@@ -1,4 +1,4 @@
-import { type Digest, sha256 } from '../../../foundation/oci/digest.ts';
+import { type Digest, type ImageId, sha256 } from '../../../foundation/oci/digest.ts';
 import { cacheKey, type KeyPart } from '../graph/cache-key.ts';
 import { canonical } from '../graph/graph.ts';
 import type { Vertex, VertexId } from '../graph/vertex.ts';
@@ -16,6 +16,8 @@ export interface KeyOptions {
   resolve: (id: VertexId, name: string) => Promise<string>;
   /** What counts of files. */
   contentOf: (part: ContentPart, wantedBy: VertexId) => Promise<string>;
+  /** The result whose files `contentOf` looks at. */
+  imageOf: (id: VertexId) => Promise<ImageId>;
   /** Whether the result of a vertex is looked up, and with it what is known of its files. */
   mayUseCache: (id: VertexId) => boolean;
   /** Around the search of each key. */
@@ -32,7 +34,7 @@ const keyVersion = 3;
  * need not be looked at.
  */
 export function createKeys(options: KeyOptions): (id: VertexId) => Promise<Digest> {
-  const { vertexOf, cache, resolve, contentOf, mayUseCache, guard, salt } = options;
+  const { vertexOf, cache, resolve, contentOf, imageOf, mayUseCache, guard, salt } = options;
   const find = async (id: VertexId): Promise<Digest> => {
     const { definition, parts } = cacheKey(vertexOf(id));
     const values = await Promise.all(
@@ -55,7 +57,7 @@ export function createKeys(options: KeyOptions): (id: VertexId) => Promise<Diges
     const found = mayUseCache(input) ? cache.findContent(origin) : undefined;
     if (found !== undefined) return found;
     const content = await contentOf(part, wantedBy);
-    cache.keepContent(origin, whole, content);
+    cache.keepContent(origin, { key: whole, image: await imageOf(input) }, content);
     return content;
   };
   const known = new Map<VertexId, Promise<Digest>>();

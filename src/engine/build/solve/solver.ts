@@ -57,6 +57,7 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
   const deps = options.epochMs === undefined ? given : atEpoch(given, options.epochMs);
   const { graph, origins, cache, shared, slots, request, signal, imageOf, teller } = options;
   const alone = randomUUID();
+  const salt = options.epochMs === undefined ? '' : String(options.epochMs);
   const solved = new Map<VertexId, Promise<Solved>>();
   const asked = new Map<VertexId, PromiseWithResolvers<void>>();
   const vertexOf: VertexOf = (id) => {
@@ -93,8 +94,9 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
     vertexOf,
     cache,
     contentOf,
+    imageOf: async (id) => (await solve(id)).image,
     mayUseCache: options.mayUseCache,
-    salt: options.epochMs === undefined ? '' : String(options.epochMs),
+    salt,
     guard: (id, search) => teller.guard(id, search),
     async resolve(id, name) {
       const vertex = vertexOf(id);
@@ -197,13 +199,13 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
     if (!isSource(from)) return { image: (await solve(input)).image, path: source };
     const place = await placeOf(input, title);
     const path = literal(source);
-    const key = sha256(canonical({ version: 1, mounted: await digestOf(place, [path], { signal }) }));
+    const key = sha256(canonical({ version: 2, salt, mounted: await digestOf(place, [path], { signal }) }));
     const known = cache.find(key);
     if (known !== undefined) return { image: known, path: mountedPath };
     const vertex = mountCopy(input);
     const sources = mustSelect(place, path, vertex).map((each) => ({ ...each, ...place }));
     const nothing = await deps.images.compose({ run: {}, createdAtMs: 0, keepsHistory: true });
-    const image = await runCopy(deps, { vertex, sources, base: nothing.id, title, signal });
+    const image = await runCopy(deps, { vertex, sources, base: nothing.id, salt, title, signal });
     cache.keep(key, image, { isStep: true });
     return { image, path: mountedPath };
   };
@@ -235,7 +237,15 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
       case 'copy': {
         const { sources = [] } = ready;
         const found = how.mayUseCache ? { cache } : {};
-        return await runCopy(deps, { vertex, sources, base: baseOf(ready), ...found, title, signal: wanted });
+        return await runCopy(deps, {
+          vertex,
+          sources,
+          base: baseOf(ready),
+          ...found,
+          salt,
+          title,
+          signal: wanted,
+        });
       }
       case 'meta': {
         const base = baseOf(ready);
