@@ -79,6 +79,12 @@ function tlsFiles(doors: Doors): Required<TlsFiles> | undefined {
         code: 'tls-without-clients',
         hint: 'use --tlsverify, which asks clients for a certificate; `silo tls init` makes them',
       });
+    const named = doors.tlsCaFile ?? doors.tlsCertFile ?? doors.tlsKeyFile;
+    if (named !== undefined && doors.tls !== false && doors.tlsVerify !== false)
+      throw invalid(`${named} is named as a certificate or key, but TLS is not asked for`, {
+        code: 'tls-not-asked',
+        hint: 'add --tlsverify; --tls=false says that you want it without',
+      });
     return undefined;
   }
   return {

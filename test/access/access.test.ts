@@ -156,7 +156,10 @@ describe.skipIf(skipReason !== undefined)('an engine that others may ask', () =>
     for (const name of ['../up', 'a/b', '', '.hidden', 'x'.repeat(65)])
       expect((await silo('tls', 'client', name, pki)).code).not.toBe(0);
     expect((await silo('tls', 'client', 'alice', pki, '--days', '5')).stdout).toBe(`${pki}/clients/alice\n`);
+    const long = await silo('tls', 'client', 'bob', pki, '--days', '3650');
+    expect([long.code, long.stderr]).toEqual([1, expect.stringContaining('but its authority only is until')]);
     const shown = await silo('tls', 'show', pki);
+    expect(shown.stdout).not.toContain('bob');
     expect(shown.stdout).toMatch(/clients\/alice\/cert\.pem +alice +- +\S+ \(in 4 days\)/);
   });
 
@@ -164,6 +167,7 @@ describe.skipIf(skipReason !== undefined)('an engine that others may ask', () =>
     ['plain TCP without a word', ['-H', 'tcp://127.0.0.1:1'], 'every user of this machine'],
     ['plain TCP for others', ['-H', 'tcp://0.0.0.0:1', '--tls=false'], 'everybody who reaches it'],
     ['TLS that asks nobody who he is', ['-H', 'tcp://127.0.0.1:1', '--tls'], 'would let everybody in'],
+    ['certificates that nobody asks for', ['--tlscert', '/a/cert.pem'], 'TLS is not asked for'],
     ['a group that is not there', ['--group', 'no-such-group'], 'group no-such-group not found'],
     [
       'certificates that are not there',

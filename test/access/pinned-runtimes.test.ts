@@ -148,4 +148,17 @@ describe.skipIf(skipReason !== undefined)('a pinned runtime', () => {
     ).toContain('unknown or invalid runtime name: pulled');
     expect((await runOnce(engine, 'subject', { Cmd: ['echo', 'hello'] })).output).toBe('hello\n');
   });
+
+  test('that was changed is mended by installing it again, and a name that cannot be read is in nobody’s way', async () => {
+    writeFileSync(join(engine.dataRoot, 'runtimes/odd.json'), '{');
+    const install = (...words: string[]) =>
+      engine.silo('runtime', 'install', ...words, join(folder, 'release'));
+    expect((await install('pulled')).code).toBe(0);
+    expect(digestOf(readFileSync(kept()))).toBe(digest);
+    expect(await names()).toBe(`pulled crun ${digest}\n`);
+    expect((await install('odd')).stderr).toContain('does not name a runtime');
+    expect((await engine.silo('runtime', 'rm', 'odd')).code).toBe(0);
+    expect((await install('odd')).code).toBe(0);
+    expect((await engine.silo('runtime', 'rm', 'odd')).code).toBe(0);
+  });
 });

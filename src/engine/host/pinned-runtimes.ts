@@ -47,8 +47,7 @@ export function createPinnedRuntimes(
   deps: { now: () => number; usersOf: (name: string) => readonly string[] },
 ): PinnedRuntimes {
   const directory = join(dataRoot, 'runtimes');
-  const find = async (name: string): Promise<PinnedRuntime | undefined> =>
-    (await readNames(directory)).find((pinned) => pinned.name === name);
+  const has = async (name: string): Promise<boolean> => (await namesIn(directory)).includes(`${name}.json`);
   return {
     list: () => readNames(directory),
     async install(name, content, { digest, force }) {
@@ -65,8 +64,9 @@ export function createPinnedRuntimes(
           throw invalid(`the program has the digest ${received.digest}, not ${digest.slice(0, 100)}`, {
             code: 'digest-mismatch',
           });
-        const there = await find(name);
-        if (there && there.digest !== received.digest && force !== true)
+        const there =
+          force !== true && (await has(name)) ? await read(join(directory, `${name}.json`)) : undefined;
+        if (there && there.digest !== received.digest)
           throw conflict(`the runtime ${name} is pinned to ${there.program} ${there.version} already`, {
             code: 'runtime-pinned',
             hint: 'remove it first, or replace it with --force',
@@ -74,10 +74,12 @@ export function createPinnedRuntimes(
         const { program, version } = await identify(join(staging, 'program'));
         await rename(join(staging, 'program'), join(staging, program));
         const place = join(directory, hexOf(received.digest));
-        await rename(staging, place).catch((error: NodeJS.ErrnoException) => {
-          // The same file is there.
-          if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-        });
+        const found = await digestOf(join(place, program)).catch(() => undefined);
+        if (found !== received.digest) {
+          // What is there is damaged.
+          await removeFolder(place);
+          await rename(staging, place);
+        }
         await syncDirectory(directory);
         const pinned = { name, program, version, ...received, installedAtMs: deps.now() };
         await writeFileAtomic(join(directory, `${name}.json`), `${JSON.stringify(pinned)}\n`);
@@ -88,7 +90,7 @@ export function createPinnedRuntimes(
     },
     async remove(name) {
       checkName(name);
-      if (!(await find(name))) throw notFound(`no such pinned runtime: ${name}`);
+      if (!(await has(name))) throw notFound(`no such pinned runtime: ${name}`);
       const [user] = deps.usersOf(name);
       if (user !== undefined)
         throw conflict(`container ${user} has the runtime ${name}`, {
@@ -184,8 +186,12 @@ async function identify(path: string): Promise<{ program: string; version: strin
   return { program, version: formatVersion(version) };
 }
 
-const readNames = async (directory: string): Promise<PinnedRuntime[]> =>
-  Promise.all((await namesIn(directory)).map((file) => read(join(directory, file))));
+/** Without those that cannot be read, which the start of the engine complained about. */
+async function readNames(directory: string): Promise<PinnedRuntime[]> {
+  const files = await namesIn(directory);
+  const all = await Promise.all(files.map((file) => read(join(directory, file)).catch(() => undefined)));
+  return all.filter((pinned) => pinned !== undefined);
+}
 
 async function namesIn(directory: string): Promise<string[]> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {

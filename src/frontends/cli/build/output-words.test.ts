@@ -23,6 +23,8 @@ test('outputs: short forms, places, words with commas', () => {
     ['type=local', 'dest is required'],
     ['type=oci,x', 'want KEY=VALUE'],
     ['type=oci,tar=false', 'cannot be standard output'],
+    ['type=image,name=a,dest=x', 'dest is not for'],
+    ['type=registry,name=a,dest=-', 'dest is not for'],
   ] as const)
     expect(() => splitOutput(words)).toThrow(message);
 });
@@ -38,6 +40,8 @@ test('caches and attestations: names alone, switches, words', () => {
     place: 'c',
   });
   expect(() => splitCacheImport('type=local')).toThrow('src is required');
+  expect(() => splitCacheImport('type=registry,ref=a,src=c')).toThrow('src is not for');
+  expect(() => splitCacheExport('type=registry,ref=a,dest=c')).toThrow('dest is not for');
   expect(splitAttestation('true', 'sbom')).toEqual({ type: 'sbom', attributes: {} });
   expect(splitAttestation('false', 'provenance')).toMatchObject({ attributes: { disabled: 'true' } });
   expect(splitAttestation('mode=max', 'provenance')).toEqual({

@@ -30,6 +30,11 @@ export function splitOutput(text: string): SplitWords {
   if (words.type === '')
     throw bad('type is required for --output', 'for example --output type=oci,dest=image.tar');
   const { dest, ...attributes } = words.attributes;
+  if (dest !== undefined && (words.type === 'image' || words.type === 'registry'))
+    throw bad(
+      `dest is not for --output type=${words.type}: an image goes to the store or to a registry`,
+      'for example --output type=oci,dest=image.tar',
+    );
   if (words.type === 'docker' && dest === undefined) return { type: 'image', attributes };
   const place = dest ?? (words.type === 'tar' || words.type === 'oci' ? '-' : undefined);
   if (words.type === 'local' && (place === undefined || place === '-'))
@@ -51,6 +56,11 @@ function splitCache(text: string, option: string, folder: string): SplitWords {
   if (words.type === 'local' && place === undefined)
     throw bad(
       `${folder} is required for --${option} type=local`,
+      `for example --${option} type=local,${folder}=cache`,
+    );
+  if (place !== undefined && (words.type === 'registry' || words.type === 'inline'))
+    throw bad(
+      `${folder} is not for --${option} type=${words.type}`,
       `for example --${option} type=local,${folder}=cache`,
     );
   return { type: words.type, attributes, ...(place === undefined ? {} : { place }) };

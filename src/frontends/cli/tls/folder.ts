@@ -65,8 +65,9 @@ export async function makeClient(
   const authority = await readAuthority(folder);
   const target = join(folder, 'clients', name);
   await refuseOverwriting(target, [clientFiles], force);
+  const client = issue({ name, purpose: { kind: 'client' } }, life, authority);
   await mkdir(target, { recursive: true, mode: 0o700 });
-  await writePair(target, clientFiles, issue({ name, purpose: { kind: 'client' } }, life, authority));
+  await writePair(target, clientFiles, client);
   await writeFileAtomic(join(target, 'ca.pem'), authority.cert, { mode: 0o600 });
   return target;
 }
@@ -120,9 +121,24 @@ const noAuthority = (folder: string): Error =>
   notFound(`${folder} holds no authority`, { hint: `\`silo tls init ${folder}\` makes one` });
 
 function issue(wanted: { name: string; purpose: Purpose }, { days, now }: Lifetime, issuer?: Issued): Issued {
-  return issueCertificate(
-    { ...wanted, from: new Date(now - skewMs), to: new Date(now + days * dayMs) },
-    issuer,
+  const to = new Date(now + days * dayMs);
+  const issued = issueCertificate({ ...wanted, from: new Date(now - skewMs), to }, issuer);
+  if (issuer) refuseOutliving(issuer, to);
+  return issued;
+}
+
+/** Nobody would believe it once its authority is no longer valid. */
+function refuseOutliving({ cert }: Issued, to: Date): void {
+  const end = new X509Certificate(cert).validToDate;
+  // Certificates tell whole seconds.
+  if (Math.floor(to.getTime() / 1000) <= Math.floor(end.getTime() / 1000)) return;
+  const date = (each: Date): string => each.toISOString().replace(/\.\d+/, '');
+  throw invalid(
+    `the certificate would be valid until ${date(to)}, but its authority only is until ${date(end)}`,
+    {
+      code: 'outlives-authority',
+      hint: 'give it fewer --days, or make a new authority with `silo tls init --force`',
+    },
   );
 }
 
