@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test';
+import { execFile } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -9,11 +10,15 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { archive, member, readAll } from '../../src/foundation/archive/tar-fixtures.ts';
 import { chooseArea } from '../../src/engine/container/userns/area.ts';
 import { whyNoUserNamespaces } from '../../src/engine/container/userns/probe.ts';
+import { isMountPoint } from '../../src/foundation/kernel/mount-info.ts';
+import { mountTmpfs, unmount } from '../../src/foundation/kernel/mount.ts';
 import { getXattr } from '../../src/foundation/kernel/xattr.ts';
 import { findLeftovers } from '../crash/whole.ts';
 import { skipReason } from '../crash/world.ts';
@@ -145,6 +150,36 @@ describe.skipIf(reason !== undefined)('a container with ids of its own', () => {
     expect(output).toBe('1234:1235\nx1234\n');
     expect(statSync(join(place, 'roots')).uid).toBe(0);
     expect(statSync(join(engine.dataRoot, 'volumes/data/_data/roots')).uid).toBe(1234);
+  });
+
+  test('leaves the mounts of the host below a shared folder that it was shown, also when it does not start', async () => {
+    const place = join(outside, 'shared');
+    const below = join(place, 'below');
+    mkdirSync(place);
+    mountTmpfs({ target: place });
+    try {
+      await promisify(execFile)('mount', ['--make-rshared', place]);
+      mkdirSync(below);
+      mountTmpfs({ target: below });
+      writeFileSync(join(below, 'file'), 'x');
+      const HostConfig = { Binds: [`${place}:/b`] };
+      const { output } = await sh(
+        'cat /b/below/file; cut -d" " -f1-3 /proc/self/uid_map | grep -c 4294967295',
+        {
+          HostConfig,
+        },
+      );
+      expect(output).toBe('x0\n');
+      await create(engine, 'fails', { Cmd: ['nosuchprogram'], HostConfig });
+      expect((await engine.api('POST', '/containers/fails/start')).status).toBe(400);
+      await remove(engine, 'fails');
+      expect(isMountPoint(below)).toBe(true);
+      expect(statSync('/dev/null')).toMatchObject({ uid: 0, gid: 0 });
+      expect(statSync('/dev/null').mode & 0o7777).toBe(0o666);
+    } finally {
+      if (isMountPoint(below)) unmount(below, { detach: true });
+      unmount(place, { detach: true });
+    }
   });
 
   test('takes and gives archives with the owners inside, in its layer, volumes and file systems in memory', async () => {

@@ -72,6 +72,7 @@ const attributeBits = {
 const atimeBits = 0x70n;
 const MOUNT_ATTR_IDMAP = 0x100000n;
 const MS_PRIVATE = 1n << 18n;
+const MS_SLAVE = 1n << 19n;
 
 /** Properties of a mount (not of the file system that is mounted), see mount_setattr(2). */
 export type MountAttributes = { [name in keyof typeof attributeBits]?: boolean };
@@ -144,13 +145,16 @@ export function setPrivate(place: Place, options: { recursive?: boolean } = {}):
   setAttributes(place, { propagation: MS_PRIVATE }, options.recursive ?? false);
 }
 
-/** mount_setattr(2) with `MOUNT_ATTR_IDMAP`: owners are seen through the mappings of the user namespace. Only on a detached clone. */
+/**
+ * mount_setattr(2) with `MOUNT_ATTR_IDMAP`: owners are seen through the mappings of the user namespace. Only on a detached clone. It takes events of the
+ * mount that it is a clone of and sends it none: unmounting the clone with what is below would unmount that of the original too (mount_namespaces(7)).
+ */
 export function setIdMap(
   mountFd: number,
   userNamespaceFd: number,
   options: { recursive?: boolean } = {},
 ): void {
-  const change = { set: MOUNT_ATTR_IDMAP, userNamespaceFd: BigInt(userNamespaceFd) };
+  const change = { set: MOUNT_ATTR_IDMAP, propagation: MS_SLAVE, userNamespaceFd: BigInt(userNamespaceFd) };
   setAttributes(mountFd, change, options.recursive ?? false);
 }
 

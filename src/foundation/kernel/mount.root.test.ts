@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { spawnSync } from 'node:child_process';
 import {
   chownSync,
   closeSync,
@@ -250,6 +251,27 @@ describe.skipIf(!root)('mounts', () => {
     using _ = mounted(target);
     expect(lstatSync(join(target, 'file'))).toMatchObject({ uid: 200_005, gid: 200_006 });
     expect(lstatSync(join(source, 'file'))).toMatchObject({ uid: 5, gid: 6 });
+  });
+
+  test('unmounting an idmapped clone leaves what is mounted below a shared source', () => {
+    const source = make('shared', 'source');
+    const target = make('shared', 'target');
+    mountTmpfs({ target: source });
+    using _source = mounted(source);
+    expect(spawnSync('mount', ['--make-rshared', source]).status).toBe(0);
+    const below = join(source, 'below');
+    mkdirSync(below);
+    mountTmpfs({ target: below });
+    using _below = mounted(below);
+    const map = [{ insideId: 0, outsideId: 200_000, count: 65_536 }];
+    const namespace = createUserNamespace({ users: map, groups: map });
+    const clone = idmappedClone(source, namespace, { recursive: true });
+    closeDescriptor(namespace);
+    attachMount(clone, target);
+    closeDescriptor(clone);
+    expect(isMountPoint(join(target, 'below'))).toBe(true);
+    unmount(target, { detach: true });
+    expect(isMountPoint(below)).toBe(true);
   });
 
   test('a user namespace is made without leaving a process', () => {

@@ -35,6 +35,8 @@ async function create(context: Context, request: CreateContainer): Promise<Creat
   const record = toRecord(request, program);
   const args = monitorArgs(context, request, program);
   await using undo = new AsyncDisposableStack();
+  // Last of all, when nothing of the attempt runs any more.
+  undo.defer(takeBackNullDevice);
   makeFolder(paths.folder, id);
   undo.defer(() => removeContainer(context, id));
   faultPoint('runtime.create.folder');

@@ -43,6 +43,7 @@ async function exec(
   const program = context.programs.get(container.record.runtimeName);
   const paths = context.layout.exec(id, execId);
   await using undo = new AsyncDisposableStack();
+  undo.defer(takeBackNullDevice);
   mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
   undo.defer(() => removeFolder(paths.folder));
   writeFileSync(paths.process, formatSpec(process), { mode: 0o600 });

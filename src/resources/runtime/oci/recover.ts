@@ -9,6 +9,7 @@ import { settleRecoveredExec } from './execs.ts';
 import { readExit, trackContainer } from './exits.ts';
 import { findMonitor } from './find-monitor.ts';
 import { killMonitor, readPidFile } from './monitor.ts';
+import { takeBackNullDevice } from './null-device.ts';
 import { readRecord } from './record.ts';
 import { startFifo } from './runtime-program.ts';
 
@@ -17,6 +18,7 @@ const idPattern = /^[0-9a-f]{64}$/;
 
 /** Looks at each container's folder once; what was interrupted in the middle of `create` or `delete` comes out as `lost`. */
 export async function recover(context: Context, root: string): Promise<RecoveredContainer[]> {
+  takeBackNullDevice();
   const names = (await readdir(root)).filter((name) => idPattern.test(name)) as ContainerId[];
   const untracked = names.filter((id) => !context.containers.has(id));
   return Promise.all(untracked.map((id) => recoverContainer(context, id)));
