@@ -1,4 +1,4 @@
-import { invalid, type SiloError, toSiloError } from '../../../foundation/base/errors.ts';
+import { internal, invalid, type SiloError, toSiloError } from '../../../foundation/base/errors.ts';
 import { closeDescriptor } from '../../../foundation/kernel/at.ts';
 import { type IdMappings, toOutside } from '../../../foundation/kernel/id-mapping.ts';
 import { idmappedClone, type Place } from '../../../foundation/kernel/mount.ts';
@@ -30,11 +30,19 @@ export function openOwnerShift(mappings: IdMappings): OwnerShift {
     users: withEngine(mappings.users),
     groups: withEngine(mappings.groups),
   });
+  let isOpen = true;
   return {
     mappings,
     root: { uid: rootOf(mappings.users), gid: rootOf(mappings.groups) },
-    clone: (place, options) => idmappedClone(place, namespace, options),
-    [Symbol.dispose]: () => closeDescriptor(namespace),
+    clone(place, options) {
+      // Work that nobody waits for any more (`askHost`) may come here late, when the number is another file's.
+      if (!isOpen) throw internal('the user namespace of this start is closed');
+      return idmappedClone(place, namespace, options);
+    },
+    [Symbol.dispose]() {
+      if (isOpen) closeDescriptor(namespace);
+      isOpen = false;
+    },
   };
 }
 

@@ -32,6 +32,7 @@ export function shareConnection(
 ): AttachedStreams[] {
   let processEnded = false;
   let closed = false;
+  let listening = false;
   let endWatch: Disposable | undefined;
   const members = new Set<Member>();
 
@@ -50,10 +51,12 @@ export function shareConnection(
       if (processEnded || ![...members].some((member) => member.isPaused())) socket.resume();
     },
     listened() {
-      if ([...members].every((member) => member.listens()))
-        socket.onPacket((packet) => {
-          for (const member of members) member.receive(packet);
-        });
+      // Listening again would read on, past who holds it.
+      if (listening || ![...members].every((member) => member.listens())) return;
+      listening = true;
+      socket.onPacket((packet) => {
+        for (const member of members) member.receive(packet);
+      });
     },
     isClosed: () => closed,
     async write(chunk) {
