@@ -88,15 +88,21 @@ function viewOf(root: Root): RootView {
     if (last) closeDescriptor(last.fd);
     last = undefined;
   };
+  let isClosed = false;
+  /** Another file may have its number by then. */
+  const opened = (): Root => {
+    if (isClosed) throw new TypeError('the files of this image are read no more');
+    return root;
+  };
   const directory = (path: string): number => {
     if (last?.path === path) return last.fd;
-    const fd = root.open(toKernelPath(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const fd = opened().open(toKernelPath(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     forget();
     last = { path, fd };
     return fd;
   };
   return {
-    resolve: (path) => findPlace(root, path).slice(1),
+    resolve: (path) => findPlace(opened(), path).slice(1),
     find(path) {
       try {
         const name = path === '' ? '.' : baseOf(path);
@@ -107,7 +113,7 @@ function viewOf(root: Root): RootView {
       }
     },
     names(folder) {
-      const fd = root.open(toKernelPath(folder), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      const fd = opened().open(toKernelPath(folder), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
       try {
         return readNames(fd);
       } finally {
@@ -115,7 +121,7 @@ function viewOf(root: Root): RootView {
       }
     },
     open(path) {
-      const place = root.open(toKernelPath(path), O_PATH | O_NOFOLLOW);
+      const place = opened().open(toKernelPath(path), O_PATH | O_NOFOLLOW);
       try {
         // Merely opening something else may act on it, or wait.
         if (!isRegular(statDescriptor(place)))
@@ -127,7 +133,7 @@ function viewOf(root: Root): RootView {
     },
     readFile(path, limitBytes) {
       try {
-        return root.readFile(path, limitBytes);
+        return opened().readFile(path, limitBytes);
       } catch (error) {
         if (isErrno(error, ...absent)) return undefined;
         throw error;
@@ -135,7 +141,8 @@ function viewOf(root: Root): RootView {
     },
     [Symbol.dispose]() {
       forget();
-      root[Symbol.dispose]();
+      if (!isClosed) root[Symbol.dispose]();
+      isClosed = true;
     },
   };
 }

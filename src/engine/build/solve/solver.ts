@@ -60,6 +60,8 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
   const salt = options.epochMs === undefined ? '' : String(options.epochMs);
   const solved = new Map<VertexId, Promise<Solved>>();
   const asked = new Map<VertexId, PromiseWithResolvers<void>>();
+  /** Others may go on with it when this build has given up, and it reads this build's files. */
+  const begun = new Set<Promise<ImageId>>();
   const vertexOf: VertexOf = (id) => {
     const vertex = graph.vertices.get(id);
     if (!vertex) throw new TypeError(`the graph has no vertex ${id}`);
@@ -116,6 +118,13 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
     return known;
   };
 
+  const keepBegun = (step: Promise<ImageId>): Promise<ImageId> => {
+    begun.add(step);
+    const end = (): void => void begun.delete(step);
+    step.then(end, end);
+    return step;
+  };
+
   const work = async (id: VertexId): Promise<Solved> => {
     throwIfAborted(signal, 'the build');
     const key = await keyOf(id);
@@ -126,25 +135,25 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
     const ready = await inputsOf(id, vertex);
     // A build that looks nothing up does not want what another one is about to find either.
     const name = mayUseCache ? cache.nameOf(key) : `${key} ${alone}`;
-    const image = await shared.join(
-      name,
-      { report: teller.reportOf(id), signal },
-      async ({ report, signal: wanted }) => {
-        using slot = await slots.take({ build: request, order: teller.orderOf(id), signal: wanted });
-        teller.begin(id);
-        faultPoint('build.step.begun');
-        const how = {
-          title: titleOf(id),
-          report: besides(report, slot),
-          signal: wanted,
-          mayUseCache,
-        };
-        const made = await run(ready, how);
-        faultPoint('build.step.done');
-        cache.keep(key, made, { isStep: vertex.kind !== 'meta' });
-        faultPoint('build.step.kept');
-        return made;
-      },
+    const step = async ({ report, signal: wanted }: Pick<How, 'report' | 'signal'>): Promise<ImageId> => {
+      using slot = await slots.take({ build: request, order: teller.orderOf(id), signal: wanted });
+      teller.begin(id);
+      faultPoint('build.step.begun');
+      const how = {
+        title: titleOf(id),
+        report: besides(report, slot),
+        signal: wanted,
+        mayUseCache,
+      };
+      const made = await run(ready, how);
+      faultPoint('build.step.done');
+      cache.keep(key, made, { isStep: vertex.kind !== 'meta' });
+      faultPoint('build.step.kept');
+      return made;
+    };
+    const isOwn = readsSources(vertex);
+    const image = await shared.join(name, { report: teller.reportOf(id), signal }, (flight) =>
+      isOwn ? keepBegun(step(flight)) : step(flight),
     );
     return { image, isCached: false };
   };
@@ -281,6 +290,7 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
     },
     async [Symbol.asyncDispose]() {
       await Promise.allSettled(solved.values());
+      while (begun.size > 0) await Promise.allSettled(begun);
     },
   };
 }
@@ -299,6 +309,9 @@ const mountCopy = (root: VertexId): CopyVertex => ({
   exclude: [],
   unpack: 'never',
 });
+
+/** All but a plain RUN, which stands on an image alone: a build that fails need not wait until others are done with it. */
+const readsSources = (vertex: Vertex): boolean => vertex.kind !== 'exec' || vertex.mounts.length > 0;
 
 /** A vertex with what it stands on. */
 interface Ready {

@@ -4,10 +4,10 @@ import { shortId } from '../../../foundation/base/ids.ts';
 
 /** What a build tells, as the classic builder's text. */
 export interface BuildStream {
-  /** False asks to wait for `drained` of the step. */
+  /** False asks to wait for `drained`. */
   tell: (progress: BuildProgress) => boolean;
-  drained: (step?: number) => Promise<void>;
-  /** Of a build that failed: what was held back, the step that failed last. Nobody waits any more. */
+  drained: () => Promise<void>;
+  /** Of a build that failed: what was held back, the step that failed last. */
   end(): void;
 }
 
@@ -16,7 +16,10 @@ export interface TextOutput {
   drained(): Promise<void>;
 }
 
-/** What of a step whose turn has not come is kept; whoever tells more of it waits. */
+/**
+ * What of a step whose turn has not come is kept. More of it is told out of turn: a step must not wait for those before it, which may wait for what it
+ * holds.
+ */
 const heldBytes = { step: 1 << 20, all: 16 << 20 };
 
 /** Steps may run side by side; the text is in the order of the steps, as if they had run one after the other. */
@@ -26,20 +29,18 @@ export function createBuildStream(output: TextOutput): BuildStream {
   let current = 1;
   let failed: number | undefined;
   let held = 0;
-  let hasEnded = false;
 
   const stateOf = (step: number): StepState => {
     const state = states.get(step) ?? newState();
     states.set(step, state);
     return state;
   };
-  const release = (step: number): void => {
-    const state = states.get(step);
-    if (!state) return;
-    if (state.held !== '') output.write(state.held);
-    held -= state.held.length;
-    state.held = '';
-    state.turn.resolve();
+  const release = (step: number): boolean => {
+    const text = states.get(step)?.held ?? '';
+    if (text === '') return true;
+    held -= text.length;
+    stateOf(step).held = '';
+    return output.write(text);
   };
   const say = (step: number, text: string): boolean => {
     if (text === '') return true;
@@ -47,7 +48,7 @@ export function createBuildStream(output: TextOutput): BuildStream {
     const state = stateOf(step);
     state.held += text;
     held += text.length;
-    return state.held.length <= heldBytes.step && held <= heldBytes.all;
+    return (state.held.length <= heldBytes.step && held <= heldBytes.all) || release(step);
   };
   const finish = (step: number): void => {
     stateOf(step).hasEnded = true;
@@ -103,12 +104,8 @@ export function createBuildStream(output: TextOutput): BuildStream {
           return true;
       }
     },
-    async drained(step = 0) {
-      if (step > current && !hasEnded) await stateOf(step).turn.promise;
-      await output.drained();
-    },
+    drained: () => output.drained(),
     end() {
-      hasEnded = true;
       const rest = [...states.keys()].filter((step) => step !== failed).sort((a, b) => a - b);
       for (const step of [...rest, ...(failed === undefined ? [] : [failed])]) release(step);
     },
@@ -122,8 +119,6 @@ interface StepState {
   /** What is said of its result when it ends. */
   result: string;
   held: string;
-  /** Its text goes out as it comes, or nobody waits for it. */
-  turn: PromiseWithResolvers<void>;
 }
 
 const newState = (): StepState => ({
@@ -132,7 +127,6 @@ const newState = (): StepState => ({
   decoders: { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') },
   result: '',
   held: '',
-  turn: Promise.withResolvers(),
 });
 
 const headOf = (step: BuildStep | undefined): string =>
