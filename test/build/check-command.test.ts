@@ -122,3 +122,10 @@ test('targets, arguments, and files that are not there are told with the nearest
     err: '[Warning] build argument W is declared by no ARG of Dockerfile\n',
   });
 });
+
+test('where nothing is built there is nothing to debug', async () => {
+  for (const word of ['--check', '--call=targets']) {
+    const { code, err } = await silo(['build', 'debug', word, '.']);
+    expect([code, err]).toEqual([1, expect.stringContaining('nothing to debug')]);
+  }
+});

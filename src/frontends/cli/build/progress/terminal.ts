@@ -128,7 +128,7 @@ const plainColours: typeof colours = { red: plain, yellow: plain, blue: plain, f
 
 /** One row of the terminal; what stands behind a tab goes to its right end. */
 function cut(text: string, columns: number): string {
-  const [left = '', right = ''] = text.split('\t');
+  const [left = '', right = ''] = text.replaceAll('\n', ' ').split('\t');
   const characters = Array.from(left);
   const room = Math.max(10, columns - (right === '' ? 0 : right.length + 1));
   const fitting = characters.length > room ? `${characters.slice(0, room - 1).join('')}…` : left;
