@@ -170,6 +170,12 @@ describe.skipIf(reason !== undefined)('a container with ids of its own', () => {
         },
       );
       expect(output).toBe('x0\n');
+      // What a later mount hides does not keep it from starting.
+      mkdirSync(join(place, 'top/hidden'), { recursive: true });
+      mountTmpfs({ target: join(place, 'top/hidden') });
+      mountTmpfs({ target: join(place, 'top') });
+      const seen = await sh('ls /b/top /b/below', { HostConfig });
+      expect(seen.output).toBe('/b/below:\nfile\n\n/b/top:\n');
       await create(engine, 'fails', { Cmd: ['nosuchprogram'], HostConfig });
       expect((await engine.api('POST', '/containers/fails/start')).status).toBe(400);
       await remove(engine, 'fails');

@@ -31,8 +31,15 @@ export interface MountSource {
   /** Of the host. */
   path: string;
   isDirectory: boolean;
-  /** What is mounted below it, each to be named to the runtime: crun 1.8 leaves it out in a user namespace. Relative paths, parents first. */
-  below: readonly string[];
+  /** What is mounted below it, each to be named to the runtime: crun 1.8 leaves it out in a user namespace. Parents first. */
+  below: readonly MountBelow[];
+}
+
+export interface MountBelow {
+  /** Relative to the source. */
+  name: string;
+  /** Of the host: a place of ours, which no rename leads elsewhere. */
+  path: string;
 }
 
 /**
@@ -64,7 +71,9 @@ export async function openSources(
       isDirectory: found?.isDirectory() ?? true,
       below:
         shown !== path && isRecursive(mount)
-          ? mountsBelow(await realpath(path), (mounts ??= mountInfo()))
+          ? await askHost(mount.source, async () =>
+              pinBelow(shown, mountsBelow(await realpath(path), (mounts ??= mountInfo()))),
+            )
           : [],
     });
   }
@@ -82,6 +91,26 @@ function mountsBelow(source: string, mounts: readonly MountInfo[]): string[] {
   return [...new Set(below)]
     .map((target) => target.slice(start.length))
     .toSorted((a, b) => a.split('/').length - b.split('/').length);
+}
+
+/** Looked for inside of what is shown: whoever renames there leads us nowhere else. What a later mount hides is not there. */
+async function pinBelow(shown: string, names: readonly string[]): Promise<MountBelow[]> {
+  const pinned: MountBelow[] = [];
+  for (const [index, name] of names.entries()) {
+    const found = await openPlaceBelow(shown, name).catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+      throw error;
+    });
+    if (found === undefined) continue;
+    const path = `${shown}.${index}`;
+    try {
+      await showAt(found, path);
+    } finally {
+      closeDescriptor(found);
+    }
+    pinned.push({ name, path });
+  }
+  return pinned;
 }
 
 async function sourceOf(

@@ -182,9 +182,9 @@ function userMounts(record: ContainerRecord, sources: MountSources): MountInput[
         destination: mount.destination,
         readonly: mount.readOnly && isShallow ? 'non-recursive' : mount.readOnly,
       },
-      ...(source?.below ?? []).map((name) => ({
+      ...(source?.below ?? []).map(({ name, path: pinned }) => ({
         ...common,
-        source: join(path, name),
+        source: pinned,
         destination: join(mount.destination, name),
         readonly: mount.readOnly && mount.readOnlyNonRecursive !== true ? ('non-recursive' as const) : false,
       })),
