@@ -28,10 +28,11 @@ export const createCommit =
     const omit = emptyMountPoints(mount.upper, mount.lower, bare?.mountPoints ?? []);
     const isSame = await isUnchanged(mount, omit);
     const { author, comment, reference, signal } = request;
-    const whole =
-      bare && bare.latestMtimeSec === undefined && !isSame && omit.size === 0 && !isRunning(record.state)
-        ? await measureWhole(mount.upper)
-        : undefined;
+    const mayMove =
+      bare && bare.latestMtimeSec === undefined && !isSame && omit.size === 0 && !isRunning(record.state);
+    // Whoever waited for the end of the run was told before its root was unmounted: the lock is held until it is.
+    if (mayMove) await context.locks.run(record.id, () => Promise.resolve());
+    const whole = mayMove ? await measureWhole(mount.upper) : undefined;
     const layer = whole
       ? { layer: diffLayer(mount.upper), layerFolder: { path: mount.upper, ...whole } }
       : { layer: readLayer(context, record, { upper: mount.upper, omit, frozen, signal }) };
