@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { conflict, isKind } from '../../foundation/base/errors.ts';
+import { conflict, isKind, toSiloError } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
+import type { ContainerId } from '../../foundation/base/ids.ts';
 import { removeFolder } from '../../foundation/base/remove-folder.ts';
 import { removeDoomed, volumesLeaving } from './anonymous-volumes.ts';
 import { releaseParked } from './attach.ts';
@@ -63,6 +64,7 @@ export async function removeLocked(
   // No file goes before the row has gone for good.
   await context.store.durable();
   faultPoint('container.remove.unrecorded');
+  await releaseIds(context, record.id);
   await context.transfers.end(record.id);
   await context.snapshots.remove(record.id);
   await abandonLog(context, record);
@@ -73,6 +75,17 @@ export async function removeLocked(
   settleWaiters(context, record, ['removed', 'not-running', 'next-exit'], { exitCode: exitCodeOf(current) });
   releaseParked(context, record);
   context.live.forget(record.id);
+}
+
+/** Held still when the last run could not be cleaned up. What cannot be ended keeps them until the engine starts anew. */
+async function releaseIds(context: Context, id: ContainerId): Promise<void> {
+  if (!context.idRanges.of(id)) return;
+  try {
+    await context.driver.containers.delete(id);
+    context.idRanges.release(id);
+  } catch (error) {
+    context.log.warn(`container ${id} keeps its ids: ${toSiloError(error).message}`);
+  }
 }
 
 function refuseWhileAlive({ state, name }: ContainerRecord): void {

@@ -287,16 +287,17 @@ function makeWorkingDirectory(
 export async function cleanUpRun(context: Context, id: ContainerId): Promise<void> {
   await context.loopTurns.take();
   releaseLog(context, id);
-  const results = await Promise.allSettled([
+  const [deleted, released] = await Promise.allSettled([
     context.driver.containers.delete(id),
     context.endpoints.release(id),
   ]);
-  for (const result of results)
+  for (const result of [deleted, released])
     if (result.status === 'rejected')
       context.log.warn(`cleaning up after container ${id}: ${toSiloError(result.reason).message}`);
   await closeSources(context, id);
   await context.volumeMounts.release(id);
   await unmountRootfs(context, id);
   if (context.idRanges.of(id)) takeBackEtcFiles(context, id);
-  context.idRanges.release(id);
+  // Processes that may still be there keep their ids to themselves.
+  if (deleted.status === 'fulfilled') context.idRanges.release(id);
 }
