@@ -173,6 +173,15 @@ RUN stat -c %Y /linked > /times
     expect(await build({ Dockerfile: 'FROM linked:epoch\nRUN cat /times\n' })).toContain('\n1000000000\n');
   }, 90_000);
 
+  test("the build's network counts for a RUN that names none", async () => {
+    const Dockerfile = 'FROM busybox\nRUN [ -e /sys/class/net/eth0 ] && echo is wide || echo is narrow\n';
+    expect(await build({ Dockerfile }, { query: 'networkmode=none' })).toContain('\nis narrow\n');
+    expect(await build({ Dockerfile })).toContain('\nis wide\n');
+    const { length } =
+      (await build({ Dockerfile }, { query: 'networkmode=none' })).match(/Using cache/g) ?? [];
+    expect(length).toBe(1);
+  }, 60_000);
+
   test('the history tells every instruction, and which of them made a layer', async () => {
     const Dockerfile = `FROM busybox AS base
 ARG WHO=world

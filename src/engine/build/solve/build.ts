@@ -4,9 +4,10 @@ import { invalid, isKind } from '../../../foundation/base/errors.ts';
 import type { Platform } from '../../../foundation/oci/descriptor.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
 import { formatPlatform, hostPlatform } from '../../../foundation/oci/platform.ts';
+import type { Graph } from '../graph/graph.ts';
 import { baseImages, lower } from '../graph/lower.ts';
 import type { Lowered } from '../graph/lower.ts';
-import { inputsOf, type VertexId } from '../graph/vertex.ts';
+import { inputsOf, type Vertex, type VertexId } from '../graph/vertex.ts';
 import type { Dockerfile } from '../language/dockerfile.ts';
 import { parseIgnoreFile } from '../language/ignore/ignore.ts';
 import { parseDockerfile } from '../language/parse/parse-dockerfile.ts';
@@ -131,8 +132,9 @@ async function buildTree(deps: BuildDeps, opened: Opened): Promise<BuildResult> 
         return id === undefined ? undefined : deps.images.resolve(id).config.config;
       },
     });
-    const graph = withLabels(lowered, request.labels);
-    refuseUnknown(graph, request);
+    const labelled = withLabels(lowered, request.labels);
+    refuseUnknown(labelled, request);
+    const graph = withNetwork(labelled, request.network);
     mustRun(graph);
     graphs.push({ ...each, graph });
   }
@@ -285,6 +287,15 @@ async function dropIgnored(origins: Origins, dockerfile: string): Promise<void> 
   const matcher = parseIgnoreFile(Buffer.concat(pieces).toString());
   const paths = ['.dockerignore', dockerfile].filter((path) => matcher.ignores(path));
   await origins.leaveOut(new Set(paths.map(toBytes)));
+}
+
+/** The network of the request is that of each RUN which names none, and part of its key. What every build has by itself is named by nobody. */
+function withNetwork<Given extends Graph>(graph: Given, network: string): Given {
+  if (network === '' || network === 'default') return graph;
+  const changed = [...graph.vertices].map(([id, vertex]): [VertexId, Vertex] =>
+    vertex.kind === 'exec' && vertex.network === 'default' ? [id, { ...vertex, network }] : [id, vertex],
+  );
+  return { ...graph, vertices: new Map(changed) };
 }
 
 /** Labels of the request are the image's last word. */

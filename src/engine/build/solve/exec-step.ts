@@ -5,6 +5,7 @@ import type { ExecVertex } from '../graph/vertex.ts';
 import { proxyArguments } from '../language/stages/predefined.ts';
 import { openMounts, type OpenedMounts } from '../mounts/open-mounts.ts';
 import type { OpenMounts } from '../mounts/opening.ts';
+import type { Slot } from './slots.ts';
 import { commitStep, filesOnly, withContainer } from './step.ts';
 import type { BuildDeps, BuildRequest, StepDebug, StepReport } from './types.ts';
 
@@ -13,6 +14,8 @@ export interface ExecStep extends Pick<OpenMounts, 'filesOf'> {
   base: ImageId;
   title: string;
   report: StepReport;
+  /** Around what waits for a person: it keeps no place from other steps. */
+  aside: Slot['aside'];
   signal: AbortSignal | undefined;
 }
 
@@ -52,7 +55,7 @@ export async function runExec(deps: BuildDeps, request: ExecRequest, step: ExecS
     const { debug } = request;
     if (debug && error instanceof SiloError && error.code === 'build-step-failed' && signal?.aborted !== true)
       await withContainer(deps, base, { ...container, command: debug.shell, isInteractive: true }, (id) =>
-        lookInto(deps, id, { debug, opened, signal }),
+        step.aside(() => lookInto(deps, id, { debug, opened, signal })),
       );
     throw error;
   }

@@ -133,15 +133,16 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
     if (found !== undefined) return { image: found, isCached: true };
     const vertex = vertexOf(id);
     const ready = await inputsOf(id, vertex);
-    // A build that looks nothing up does not want what another one is about to find either.
-    const name = mayUseCache ? cache.nameOf(key) : `${key} ${alone}`;
+    // A build that looks nothing up does not want what another one is about to find either; and who looks into a step that fails keeps nobody waiting.
+    const name = mayUseCache && !request.debug ? cache.nameOf(key) : `${key} ${alone}`;
     const step = async ({ report, signal: wanted }: Pick<How, 'report' | 'signal'>): Promise<ImageId> => {
       using slot = await slots.take({ build: request, order: teller.orderOf(id), signal: wanted });
       teller.begin(id);
       faultPoint('build.step.begun');
-      const how = {
+      const how: How = {
         title: titleOf(id),
         report: besides(report, slot),
+        aside: (waiting) => slot.aside(waiting),
         signal: wanted,
         mayUseCache,
       };
@@ -236,6 +237,7 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
           base: baseOf(ready),
           title,
           report,
+          aside: how.aside,
           signal: wanted,
           filesOf: (input, source) => mountedFiles(input, source, title),
         });
@@ -325,6 +327,7 @@ interface How {
   title: string;
   mayUseCache: boolean;
   report: StepReport;
+  aside: Slot['aside'];
   signal: AbortSignal;
 }
 
