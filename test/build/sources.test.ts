@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { spawnSync } from 'node:child_process';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { readFile } from 'node:fs/promises';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join, normalize } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -341,6 +341,52 @@ COPY --from=not /c /to/
       expect(await readFile(join(out, 'arch'), 'utf8')).toBe(`${name}\n`);
     }
     expect(await take('linux/s390x')).toContain('expected "linux/s390x"');
+  }, 60_000);
+
+  test('a stage from a named context has the platform of the build, and its files are as they are', async () => {
+    const folder = join(engine.directory, 'rooted');
+    for (const each of ['full/closed', 'empty']) mkdirSync(join(folder, each), { recursive: true });
+    chmodSync(join(folder, 'full/closed'), 0o1710);
+    writeFileSync(join(folder, 'full/own'), 'own', { mode: 0o4750 });
+    chmodSync(join(folder, 'full/own'), 0o4750);
+    writeFileSync(
+      join(folder, 'Dockerfile'),
+      `FROM full AS replaced
+FROM nothing AS bare
+FROM replaced AS second
+FROM --platform=$BUILDPLATFORM busybox AS look
+COPY --from=second / /to/
+COPY --from=bare / /to/
+RUN cd /to && stat -c '%n %u:%g %a' * > /told
+FROM replaced
+COPY --from=look /told /told
+`,
+    );
+    const out = join(folder, 'out');
+    for (const [target, name] of [
+      ['', 'rooted:told'],
+      ['replaced', 'rooted:replaced'],
+      ['bare', 'rooted:bare'],
+    ] as const) {
+      const built = await engine.silo(
+        'build',
+        '--platform=linux/s390x',
+        `--target=${target}`,
+        `--build-context=full=${join(folder, 'full')}`,
+        `--build-context=nothing=${join(folder, 'empty')}`,
+        '-t',
+        name,
+        '-o',
+        `type=local,dest=${out}`,
+        '-o',
+        'type=docker',
+        folder,
+      );
+      expect(built).toMatchObject({ code: 0 });
+      const { stdout } = await engine.silo('image', 'inspect', '--format', '{{.Architecture}}', name);
+      expect(stdout).toBe('s390x\n');
+    }
+    expect(await readFile(join(out, 'told'), 'utf8')).toBe('closed 0:0 1710\nown 0:0 4750\n');
   }, 60_000);
 
   withGit(

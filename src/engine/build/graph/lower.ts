@@ -14,7 +14,7 @@ import { createGraph } from './graph.ts';
 import type { Graph, GraphBuilder } from './graph.ts';
 import { historyOf } from './history.ts';
 import type { HistoryItem } from './history-item.ts';
-import type { VertexId, VertexPlace } from './vertex.ts';
+import type { CopyVertex, VertexId, VertexPlace } from './vertex.ts';
 
 export interface LowerOptions extends BuildArguments {
   /** The target's, as `formatPlatform` writes it. */
@@ -60,7 +60,8 @@ export function lower(dockerfile: Dockerfile, plan: StagePlan, options: LowerOpt
   }
   const end = ends.get(plan.target);
   if (end === undefined) throw new TypeError('the target is needed by itself');
-  const result = graph.add({ kind: 'meta', root: end.root, config: end.config, history: end.history });
+  const root = rootFrom(end.root, options.targetPlatform, graph);
+  const result = graph.add({ kind: 'meta', root, config: end.config, history: end.history });
   return { vertices: graph.vertices, places: graph.places, result };
 }
 
@@ -128,17 +129,20 @@ function openStage(planned: PlannedStage, around: Around): StageEnd {
   const { dockerfile, plan, options, graph, ends } = around;
   const origin = planned.replacedBy ?? planned.base;
   const base = origin.kind === 'stage' ? ends.get(origin.index) : undefined;
+  const platform = planned.platform ?? options.targetPlatform;
   if (base) {
     const history = [...base.history];
-    return { root: base.root, config: structuredClone(base.config), scope: base.scope.inherit(), history };
+    const root = rootFrom(base.root, platform, graph);
+    return { root, config: structuredClone(base.config), scope: base.scope.inherit(), history };
   }
-  const platform = planned.platform ?? options.targetPlatform;
   const known = origin.kind === 'image' ? options.configOf(origin.reference, platform) : undefined;
   const config = withDefaults(structuredClone(known ?? { WorkingDir: '/' }));
   const { stage } = planned;
   const place = { stage: stage.index, isTrigger: false, span: stage.from.span, title: titleOf(stage.from) };
+  const root = rootOf(origin, platform, graph, place);
   return {
-    root: rootOf(origin, platform, graph, place),
+    // What replaces a stage may be wanted for its files alone.
+    root: planned.replacedBy ? root : rootFrom(root, platform, graph, place),
     config,
     history: [],
     scope: createStageScope(dockerfile, plan.globals, options, environmentOf(config)),
@@ -161,6 +165,23 @@ function rootOf(
     case 'stage':
       throw new TypeError('stages come in the order in which they are needed');
   }
+}
+
+/** What steps stand on has a platform; files of a client have none. */
+function rootFrom(id: VertexId, platform: string, graph: GraphBuilder, place?: VertexPlace): VertexId {
+  if (graph.vertices.get(id)?.kind !== 'context') return id;
+  const vertex: CopyVertex = {
+    kind: 'copy',
+    root: graph.add({ kind: 'scratch', platform }),
+    sources: [{ input: id, path: '/' }],
+    contents: [],
+    destination: '/',
+    link: false,
+    parents: false,
+    exclude: [],
+    unpack: 'never',
+  };
+  return graph.add(vertex, place);
 }
 
 function originOf(
