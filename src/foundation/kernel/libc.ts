@@ -153,6 +153,7 @@ export function addressOf(target: ArrayBufferView | string): bigint {
  */
 export const syscallNumbers = {
   pidfd_send_signal: 424,
+  pidfd_getfd: 438,
   open_tree: 428,
   move_mount: 429,
   fsopen: 430,

@@ -4,6 +4,12 @@ import { EPOLLIN, type Reactor } from './reactor.ts';
 
 const c = {
   pidfd_open: declare<[number, number, number]>('syscall', 'int64', ['int64', 'int64', 'int64']),
+  pidfd_getfd: declare<[number, number, number, number]>('syscall', 'int64', [
+    'int64',
+    'int64',
+    'int64',
+    'int64',
+  ]),
   pidfd_send_signal: declare<[number, number, number, null, number]>('syscall', 'int64', [
     'int64',
     'int64',
@@ -13,6 +19,7 @@ const c = {
   ]),
 };
 const ESRCH = 3;
+const EBADF = 9;
 
 /** pidfd_open(2), close-on-exec: a process, and never another one that was given its number. `undefined` when there is none. */
 export function openPidfd(pid: number): number | undefined {
@@ -28,6 +35,14 @@ export function sendSignal(pidfd: number, signal: number): boolean {
   if (result === 0) return true;
   const errno = lastErrno();
   return errno === ESRCH ? false : fail(errno, 'pidfd_send_signal');
+}
+
+/** pidfd_getfd(2): a descriptor of the other process, as one of ours. Undefined when it, or the process, is gone. */
+export function takeDescriptor(pidfd: number, descriptor: number): number | undefined {
+  const fd = c.pidfd_getfd(syscallNumbers.pidfd_getfd, pidfd, descriptor, 0);
+  if (fd >= 0) return fd;
+  const errno = lastErrno();
+  return errno === ESRCH || errno === EBADF ? undefined : fail(errno, 'pidfd_getfd');
 }
 
 /** Calls back once when the process has ended (a zombie has). The descriptor stays the caller's. */

@@ -5,6 +5,8 @@ import { connectSeqpacket } from '../../../foundation/kernel/seqpacket.ts';
 import { isErrno } from '../../../foundation/kernel/syscall-error.ts';
 import type { AttachedStreams, AttachOptions, Streams, StreamTarget, TerminalSize } from '../runtime.ts';
 import type { Context } from './context.ts';
+import type { MonitorPaths } from './layout.ts';
+import { resizeTerminal } from './terminal-size.ts';
 import { shareConnection, type ConnectionEnd } from './shared-connection.ts';
 
 export function createStreams(context: Context): Streams {
@@ -21,8 +23,7 @@ export function createStreams(context: Context): Streams {
 }
 
 interface Target extends ConnectionEnd {
-  socket: string;
-  controlPipe: string;
+  paths: MonitorPaths;
   terminal: boolean;
 }
 
@@ -34,7 +35,7 @@ async function attach(
   if (clients.length === 0) return [];
   const found = findTarget(context, target);
   try {
-    const socket = await connectSeqpacket(context.reactor, found.socket);
+    const socket = await connectSeqpacket(context.reactor, found.paths.attachSocket);
     return shareConnection(context.reactor, socket, found, clients);
   } catch (cause) {
     if (!isErrno(cause, 'ENOENT', 'ECONNREFUSED')) throw cause;
@@ -49,11 +50,10 @@ function findTarget(context: Context, { id, execId }: StreamTarget): Target {
   if (execId === undefined) {
     const container = context.containers.get(id);
     if (!container) throw notFound(`container ${id} is not known to the runtime`);
-    const { attachSocket, controlPipe } = context.layout.container(id);
+    const paths = context.layout.container(id);
     const { terminal, stdin } = container.record;
     return {
-      socket: attachSocket,
-      controlPipe,
+      paths,
       terminal,
       pid: container.init.pid,
       anyEndClosesInput: stdin === 'once' && !terminal,
@@ -62,10 +62,8 @@ function findTarget(context: Context, { id, execId }: StreamTarget): Target {
   }
   const exec = context.execs.get(execId);
   if (!exec) throw notFound(`exec ${execId} is not known to the runtime`);
-  const { attachSocket, controlPipe } = context.layout.exec(id, execId);
   return {
-    socket: attachSocket,
-    controlPipe,
+    paths: context.layout.exec(id, execId),
     terminal: exec.terminal,
     pid: exec.pid,
     anyEndClosesInput: !exec.terminal,
@@ -75,19 +73,14 @@ function findTarget(context: Context, { id, execId }: StreamTarget): Target {
 
 const largestCells = 1000;
 
-/** ctrl.c: message 1 is a window size; sizes above 1000 are refused by conmon. */
 async function resize(context: Context, target: StreamTarget, size: TerminalSize): Promise<void> {
-  const { controlPipe, terminal } = findTarget(context, target);
+  const { paths, terminal } = findTarget(context, target);
   if (!terminal) return;
   const cells = (count: number): number => Math.max(0, Math.min(largestCells, Math.trunc(count)));
-  try {
-    command(controlPipe, `1 ${cells(size.rows)} ${cells(size.columns)}`);
-  } catch (cause) {
+  if (!resizeTerminal(paths, { rows: cells(size.rows), columns: cells(size.columns) }))
     throw conflict(`container ${target.id} has ended, its terminal cannot be resized`, {
       code: 'already-ended',
-      cause,
     });
-  }
 }
 
 /** conmon's `REOPEN_LOGS_EVENT` (ctrl.c): it makes a new file and renames it over the old, between two writes. */
