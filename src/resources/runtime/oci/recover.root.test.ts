@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toSiloError } from '../../../foundation/base/errors.ts';
@@ -128,6 +137,15 @@ describe.skipIf(cannotRun !== '')('after a crash of the engine', () => {
     for (const container of recovered) await fixture.driver.containers.delete(container.id);
     expect(recovered.length).toBe(fault === 'runtime.delete.removed' ? 0 : 1);
     expect(leftovers(id)).toEqual([]);
+  });
+
+  test('the host’s /dev/null, given away by a start that was killed, is taken back', async () => {
+    chownSync('/dev/null', 1234, 1234);
+    chmodSync('/dev/null', 0o667);
+    await using fixture = await createFixture({ directory: folder });
+    await fixture.driver.containers.recover();
+    const { uid, gid, mode } = statSync('/dev/null');
+    expect([uid, gid, mode & 0o7777]).toEqual([0, 0, 0o666]);
   });
 
   test('a hung runtime fails at its deadline and holds up nobody else', async () => {
