@@ -109,6 +109,40 @@ COPY --from=b /bin/sh /b
     expect(await build(files)).toContain('Using cache');
   }, 90_000);
 
+  test('what a build has done so far stays when somebody prunes meanwhile', async () => {
+    // What other builds left is nobody's.
+    await ask(engine, 'POST', '/build/prune?all=1');
+    await ask(engine, 'POST', '/images/prune');
+    const built = build({
+      Dockerfile: `FROM busybox AS done
+RUN echo kept > /kept
+FROM busybox
+RUN ${waits}; echo other
+COPY --from=done /kept /kept
+RUN cat /kept; echo it is there
+`,
+    });
+    // The files of the first stage say whether the others are known: it is done before they begin.
+    let container: { Id: string; Command: string } | undefined;
+    await eventually(
+      async () =>
+        (container = (await running()).find(({ Command }) => Command.includes('echo other'))) !== undefined,
+      30_000,
+    );
+    if (!container) throw new Error('the second stage does not run');
+    const steps = async (): Promise<number> =>
+      (await ask<unknown[]>(engine, 'GET', '/images/json?all=1')).length;
+    const count = await steps();
+    await ask(engine, 'POST', '/build/prune?all=1');
+    await ask(engine, 'POST', '/images/prune');
+    expect(await steps()).toBe(count);
+    await release(container);
+    expect(await built).toContain('it is there');
+    // Then nothing keeps them.
+    await ask(engine, 'POST', '/build/prune?all=1');
+    expect(await steps()).toBeLessThan(count);
+  }, 90_000);
+
   test('files of a stage count by content: a stage built anew with the same file keeps what is copied from it', async () => {
     const Dockerfile = `FROM busybox AS one
 COPY version /version

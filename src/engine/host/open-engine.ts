@@ -32,6 +32,7 @@ import { sweepPrivateFolders } from '../build/mounts/private-folder.ts';
 import { sweepSteps } from '../build/solve/step.ts';
 import { createEvents } from '../events/bus.ts';
 import { createImageEngine } from '../image/create-image-engine.ts';
+import { createImageHolds } from '../image/image-holds.ts';
 import { createSecurityAudit } from './audit/audit.ts';
 import { gatherHostSubject } from './audit/host-subject.ts';
 import { createCleaner, watchUses } from './cleaning/cleaner.ts';
@@ -157,6 +158,7 @@ export async function openEngine(
   const registries = createRegistries({ transport, settings: registrySettings(settings), log, now });
 
   let containers: ContainerEngine | undefined;
+  const holds = createImageHolds();
   const images = createImageEngine({
     database,
     content,
@@ -169,6 +171,7 @@ export async function openEngine(
     users: {
       usersOf: (id) => containers?.users.usersOf(id) ?? [],
       layersInUse: () => containers?.users.layersInUse() ?? [],
+      isBuilding: (id) => holds.isHeld(id),
     },
     events,
     log,
@@ -260,6 +263,7 @@ export async function openEngine(
   await sweepPrivateFolders(runDirectory);
   const builder = createBuilds({
     caches,
+    holds,
     runDirectory,
     images,
     containers: opened.containers,

@@ -465,10 +465,12 @@ export interface BootstrapProgress {
   total: number;
 }
 
-/** What the container engine tells the image engine about, so that nothing in use is removed. */
+/** What the containers and builds tell the image engine about, so that nothing in use is removed. */
 export interface ImageUsers {
   /** Containers that were created from the image. */
   usersOf(id: ImageId): { containerId: string; running: boolean }[];
+  /** A build that runs uses it. */
+  isBuilding?: (id: ImageId) => boolean;
   /** Chain ids under container snapshots. */
   layersInUse(): Iterable<ChainId>;
 }

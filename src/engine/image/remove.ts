@@ -16,11 +16,11 @@ import type { ImageRecord, RemovedImage } from './image.ts';
 import { bestVariant, canonicalName, findImage, resolveImage, variantsOf } from './resolve.ts';
 import type { ImageName } from './records.ts';
 import { removeUnreached } from './sweep.ts';
-import { manyNames, nameInUse, usedByRunning, usedByStopped } from './texts.ts';
+import { manyNames, nameInUse, usedByBuild, usedByRunning, usedByStopped } from './texts.ts';
 
 /**
  * Docker's `rmi` (its `ImageDelete`): by name, the name goes, and the image with its last name; by id, all names go if they are of one
- * repository or it is forced. A running container keeps the image whatever is forced, a stopped one unless forced. The other platforms of a name
+ * repository or it is forced. A running container or build keeps the image whatever is forced, a stopped one unless forced. The other platforms of a name
  * go with it, unless another name means them or a container uses them.
  * Between the decision and the transaction there is no `await`, so no container can come to use the image meanwhile.
  */
@@ -64,7 +64,7 @@ async function removeWith(context: Context, id: ImageId, gone: Reference): Promi
   const own = names.filter(({ name, repository }) =>
     gone.digest === undefined ? repository === repositoryName(gone) : nameKey(name) === canonicalName(gone),
   );
-  const isUsed = context.users.usersOf(id).length > 0;
+  const isUsed = context.users.usersOf(id).length > 0 || context.users.isBuilding?.(id) === true;
   if (own.length === 0 && (isMeant || isUsed)) return [];
   return execute(context, image, {
     names: own,
@@ -166,6 +166,7 @@ function conflictOf(
   const users = context.users.usersOf(id);
   const running = users.find((user) => user.running);
   if (running) return usedByRunning(id, running.containerId);
+  if (context.users.isBuilding?.(id)) return usedByBuild(id);
   if (force) return undefined;
   if (named) return manyNames(id);
   const [stopped] = users;

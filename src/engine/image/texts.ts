@@ -28,6 +28,15 @@ export function usedByRunning(image: ImageId, containerId: string): SiloError {
   );
 }
 
+export function usedByBuild(image: ImageId): SiloError {
+  return undeletable(
+    image,
+    'cannot be forced',
+    'image is being used by a running build',
+    'wait for the build, or end it',
+  );
+}
+
 export function usedByStopped(image: ImageId, containerId: string): SiloError {
   return undeletable(
     image,

@@ -17,15 +17,20 @@ export interface CacheView extends BuildCache {
 }
 
 /**
- * What a build finds with the help of an imported cache is kept apart, in the domain of what it trusts: others, who do not import it, must not come to stand on
+ * What a build finds is held for it. What it finds with the help of an imported cache is kept apart, in the domain of what it trusts: others, who do not import it, must not come to stand on
  * what a stranger says that a step led to. Results that nobody imported are found in every domain.
  */
-export function viewCache(cache: BuildCache, imported: ImportedCache | undefined): CacheView {
+export function viewCache(
+  cache: BuildCache,
+  imported: ImportedCache | undefined,
+  hold: (image: ImageId) => void = () => undefined,
+): CacheView {
   const apart = (key: Digest): Digest => (imported ? sha256(`${imported.domain} ${key}`) : key);
   const results = new Map<Digest, ImageId>();
   const passed = new Set<Digest>();
   const contents = new Map<Digest, string>();
   const noted = (key: Digest, image: ImageId): ImageId => {
+    hold(image);
     if (cache.isStep(image)) results.set(key, image);
     return image;
   };
@@ -44,6 +49,7 @@ export function viewCache(cache: BuildCache, imported: ImportedCache | undefined
       return undefined;
     },
     keep(key, image, options) {
+      hold(image);
       cache.keep(apart(key), image, options);
       if (options.isStep) results.set(key, image);
     },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { invalid, isKind } from '../../../foundation/base/errors.ts';
 import type { Platform } from '../../../foundation/oci/descriptor.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
+import type { ImageHold } from '../../image/image-holds.ts';
 import { formatPlatform, hostPlatform } from '../../../foundation/oci/platform.ts';
 import type { Graph } from '../graph/graph.ts';
 import { baseImages, lower } from '../graph/lower.ts';
@@ -24,6 +25,7 @@ import type { BuildResult } from '../output/output.ts';
 import { finish, type SolvedPlatform } from '../output/finish.ts';
 import { createOrigins, namedContexts, type Origins } from '../sources/origins.ts';
 import { createContextStore } from '../contexts/context-store.ts';
+import { holdImages } from './hold-images.ts';
 import { createBases, type FindBase } from './bases.ts';
 import { type BuildCache, openBuildCache } from './cache.ts';
 import { mustRun, targetPlatforms } from './platforms.ts';
@@ -39,25 +41,25 @@ import type { Tree } from './tree.ts';
 import type { BuildDeps, BuildRequest, Builds, BuildStep } from './types.ts';
 import { warnOfSecrets } from './warn-of-secrets.ts';
 
-export function createBuilds(deps: BuildDeps): Builds {
-  const cache = openBuildCache(deps.database, deps.images);
+export function createBuilds(given: BuildDeps): Builds {
+  const cache = openBuildCache(given.database, given.images);
   const shared = createSharedSteps();
-  const slots = createSlots(deps.parallelism);
+  const slots = createSlots(given.parallelism);
   return {
     isStep: (id) => cache.isStep(id),
-    contexts: createContextStore({ directory: deps.directory, now: deps.now }),
-    caches: () => deps.caches.list(),
-    pruneCaches: (isWanted) => deps.caches.prune(isWanted),
+    contexts: createContextStore({ directory: given.directory, now: given.now }),
+    caches: () => given.caches.list(),
+    pruneCaches: (isWanted) => given.caches.prune(isWanted),
     async prune(isWanted) {
       const deleted: ImageId[] = [];
       const kept = new Set<ImageId>();
-      for (const { id, tags } of deps.images.list()) {
+      for (const { id, tags } of given.images.list()) {
         if (tags.length > 0 || !cache.isStep(id) || isWanted?.(id) === false) continue;
         try {
-          await deps.images.remove(id, { force: false, prune: false });
+          await given.images.remove(id, { force: false, prune: false });
           deleted.push(id);
         } catch (error) {
-          // A container uses it, or somebody was faster.
+          // A container or a build uses it, or somebody was faster.
           if (!isKind(error, 'conflict') && !isKind(error, 'not-found')) throw error;
           kept.add(id);
         }
@@ -68,10 +70,12 @@ export function createBuilds(deps: BuildDeps): Builds {
     },
     async build(request) {
       checkOutputs(request);
-      const directory = await mkdtemp(join(deps.directory, 'build-'));
+      const directory = await mkdtemp(join(given.directory, 'build-'));
       try {
+        using hold = given.holds.open();
+        const deps = holdImages(given, hold);
         await using origins = createOrigins({ deps, request, directory });
-        return await buildTree(deps, { request, origins, cache, shared, slots });
+        return await buildTree(deps, { request, origins, cache, shared, slots, hold });
       } finally {
         await rm(directory, { recursive: true, force: true });
       }
@@ -86,6 +90,8 @@ interface Opened {
   /** Over all builds. */
   shared: SharedSteps;
   slots: Slots;
+  /** What stays until the build ends. */
+  hold: ImageHold;
 }
 
 async function buildTree(deps: BuildDeps, opened: Opened): Promise<BuildResult> {
@@ -138,7 +144,7 @@ async function buildTree(deps: BuildDeps, opened: Opened): Promise<BuildResult> 
     mustRun(graph);
     graphs.push({ ...each, graph });
   }
-  const cache = viewCache(opened.cache, await openImports(deps, request));
+  const cache = viewCache(opened.cache, await openImports(deps, request), (image) => opened.hold.add(image));
   const results = await solveAll(deps, { ...opened, cache, imageOf: bases }, graphs);
   if (signal?.aborted) signal.throwIfAborted();
   const solved: SolvedPlatform[] = [];

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test';
 import { type ImageId, sha256 } from '../../../foundation/oci/digest.ts';
+import { createImageHolds } from '../../image/image-holds.ts';
 import { createGraph } from '../graph/graph.ts';
 import { createSharedSteps } from './shared-steps.ts';
 import { createSlots } from './slots.ts';
@@ -44,6 +45,7 @@ test('a build whose step another one waits for keeps its files until the step is
       },
       shared,
       slots,
+      hold: createImageHolds().open(),
       request: {} as SolverOptions['request'],
       signal,
       imageOf: unused,

@@ -8,6 +8,7 @@ import { canonical } from '../graph/graph.ts';
 import type { Lowered } from '../graph/lower.ts';
 import type { CopyVertex, Vertex, VertexId } from '../graph/vertex.ts';
 import { isSource, type Origins } from '../sources/origins.ts';
+import type { ImageHold } from '../../image/image-holds.ts';
 import type { CacheView } from '../cache-transfer/view.ts';
 import { rootOfTree, runCopy, runFolder } from './copy-step.ts';
 import type { Source } from './copy-step.ts';
@@ -34,6 +35,8 @@ export interface SolverOptions {
   /** Over all builds. */
   shared: SharedSteps;
   slots: Slots;
+  /** What another build made stays for this one. */
+  hold: ImageHold;
   request: BuildRequest;
   /** Ends with the build, or when a step fails. */
   signal: AbortSignal;
@@ -55,7 +58,7 @@ export interface Solver extends AsyncDisposable {
 
 export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
   const deps = options.epochMs === undefined ? given : atEpoch(given, options.epochMs);
-  const { graph, origins, cache, shared, slots, request, signal, imageOf, teller } = options;
+  const { graph, origins, cache, shared, slots, hold, request, signal, imageOf, teller } = options;
   const alone = randomUUID();
   const salt = options.epochMs === undefined ? '' : String(options.epochMs);
   const solved = new Map<VertexId, Promise<Solved>>();
@@ -156,6 +159,7 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
     const image = await shared.join(name, { report: teller.reportOf(id), signal }, (flight) =>
       isOwn ? keepBegun(step(flight)) : step(flight),
     );
+    hold.add(image);
     return { image, isCached: false };
   };
 

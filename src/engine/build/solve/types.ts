@@ -18,6 +18,7 @@ import type {
   Progress,
   PushProgress,
 } from '../../image/image.ts';
+import type { ImageHolds } from '../../image/image-holds.ts';
 import type { CacheExport, CacheImport } from '../cache-transfer/cache-transfer.ts';
 import type { Attestation, BuildOutput, BuildResult, OutputAnnotation } from '../output/output.ts';
 import type { ContextStore } from '../contexts/context-store.ts';
@@ -190,6 +191,8 @@ export interface BuildDeps {
   changes: ContainerCommit;
   files: ContainerFiles;
   caches: CacheMounts;
+  /** Over all builds. */
+  holds: ImageHolds;
   /** Where the layers of images are, for reading. */
   layers: Pick<LayerStore, 'find'>;
   http: HttpSource;
