@@ -93,7 +93,7 @@ describe.skipIf(skipReason !== undefined)('building by other clients', () => {
     if (!programs.includes('docker')) return;
     const folder = join(engine.directory, 'limited');
     mkdirSync(folder);
-    writeFileSync(join(folder, 'Dockerfile'), 'FROM busybox\nRUN ulimit -n; grep -c db /etc/hosts\n');
+    writeFileSync(join(folder, 'Dockerfile'), 'FROM busybox\nRUN ulimit -n; grep -c ^10.1.2.3 /etc/hosts\n');
     const docker = (...words: string[]) => {
       const { command, env } = engine.client('docker', ...words);
       return run(command, { env: { ...env, DOCKER_BUILDKIT: '0' } });
