@@ -26,15 +26,14 @@ export const createAttach =
     const { openStdin } = record.config;
     const { stdin, output, ...rest } = request;
     const seen = output && countingSink(output);
-    const sinceMs = context.now();
-    const outcome = await pump(connection, {
+    const outcome = await pump(connection.streams, {
       ...rest,
       ...(seen ? { output: seen } : {}),
       ...(stdin && openStdin ? { stdin } : {}),
     });
     if (outcome.reason === 'detached') publish(context, record, 'detach');
     if (outcome.reason === 'ended' && seen?.isUntouched())
-      await replayUnseen(context, record, request, sinceMs);
+      await replayUnseen(context, record, request, connection.sinceMs);
     return outcome;
   };
 
@@ -68,35 +67,43 @@ async function replayUnseen(
   }
 }
 
+interface Connection {
+  streams: AttachedStreams;
+  /** When it was there; of a run that is about to start before its first instruction. */
+  sinceMs: number;
+}
+
 /** Streams of the running container, or of its next run: parked until `start` hands them over. */
 async function connect(
   context: Context,
   record: ContainerRecord,
   request: AttachRequest,
-): Promise<AttachedStreams | undefined> {
-  const connection = await context.locks.run(record.id, async () => {
+): Promise<Connection | undefined> {
+  // Not the promise itself: the lock is not held while the start is waited for.
+  const { connection } = await context.locks.run(record.id, async () => {
     const input = request.stdin !== undefined && record.config.openStdin;
-    if (isRunning(context.store.get(record.id).state))
-      return { streams: await context.driver.streams.attach({ id: record.id }, { input }) };
-    return { parked: park(context, record, { input, signal: request.signal }) };
+    if (!isRunning(context.store.get(record.id).state))
+      return { connection: park(context, record, { input, signal: request.signal }) };
+    const streams = await context.driver.streams.attach({ id: record.id }, { input });
+    return { connection: { streams, sinceMs: context.now() } };
   });
   request.onReady?.();
-  return 'streams' in connection ? connection.streams : connection.parked;
+  return connection;
 }
 
 function park(
   context: Context,
   record: ContainerRecord,
   { input, signal }: { input: boolean; signal: AbortSignal | undefined },
-): Promise<AttachedStreams | undefined> {
+): Promise<Connection | undefined> {
   const { parked } = context.live.of(record.id);
-  const { promise, resolve } = Promise.withResolvers<AttachedStreams | undefined>();
+  const { promise, resolve } = Promise.withResolvers<Connection | undefined>();
   const client: ParkedClient = {
     input,
     settle(streams) {
       parked.delete(client);
       signal?.removeEventListener('abort', onAbort);
-      resolve(streams);
+      resolve(streams && { streams, sinceMs: context.now() });
     },
   };
   const onAbort = (): void => client.settle(undefined);
