@@ -56,11 +56,12 @@ show ./silo top "$name"
 show ./silo logs "$name"
 
 step 'What next?'
-cat <<TEXT
-  ./silo run --rm -it busybox sh     a shell in a container of its own
-  ./silo exec -it $name sh     look around inside of the one that runs
-  ./silo rm -f $name           stop it and remove it
-  ./silo doctor                      what this machine can do, and what it should
-  ./silo help                        everything else
-  DOCKER_HOST=unix:///run/silo/silo.sock docker ps     your Docker tools work too
-TEXT
+next() { printf '  %-34s %s\n' "$@"; }
+next './silo run --rm -it busybox sh' 'a shell in a container of its own' \
+  "./silo exec -it $name sh" 'look around inside of the one that runs' \
+  "./silo rm -f $name" 'stop it and remove it' \
+  './silo doctor' 'what this machine can do, and what it should' \
+  './silo help' 'everything else' \
+  './silo daemon stop' 'stop the engine; containers go on' \
+  'docs/README.md' 'what there is to read'
+echo '  DOCKER_HOST=unix:///run/silo/silo.sock docker ps     your Docker tools work too'

@@ -14,6 +14,7 @@ import {
   parsePublishedPorts,
   parseUserNamespaceDefault,
   readSettingsFile,
+  readStandardFile,
 } from '../engine/host/settings.ts';
 import { createDockerApi } from '../frontends/api/docker-api.ts';
 import { isInChroot, runInOwnRoot } from './own-root.ts';
@@ -29,8 +30,12 @@ const levels = ['debug', 'info', 'warn', 'error'] as const;
 /** Runs the engine until SIGTERM or SIGINT; containers go on. Resolves to the exit code. */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   requestThreadPoolSize(poolThreads);
-  if (isInChroot()) return runInOwnRoot();
+  if (!options.validate && isInChroot()) return runInOwnRoot();
   const { settings, doors, level, metricsAddress, registry } = resolve(options);
+  if (options.validate) {
+    process.stdout.write('configuration OK\n');
+    return 0;
+  }
   const log = createLog((line) => void process.stderr.write(line), level);
   try {
     await using undo = new AsyncDisposableStack();
@@ -110,7 +115,7 @@ interface Resolved {
 
 function resolve(options: DaemonOptions): Resolved {
   refuseUnsupported(options);
-  const file = options.configFile === undefined ? {} : readSettingsFile(options.configFile);
+  const file = options.configFile === undefined ? readStandardFile() : readSettingsFile(options.configFile);
   const { hosts: fileHosts, logLevel: fileLevel, metricsAddress: fileMetrics, registry, ...rest } = file;
   const { own: fileDoors, others: fileSettings } = splitDoors(rest);
   const given: Partial<EngineSettings> = {

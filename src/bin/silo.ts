@@ -63,6 +63,7 @@ async function main(argv: readonly string[]): Promise<number> {
     serveRegistry: async (options) => (await import('./registry.ts')).serveRegistry(options),
     collectRegistry: async (options) => (await import('./registry.ts')).collectRegistry(options),
     startDaemon: async (options) => (await import('./start-daemon.ts')).startDaemon(options),
+    stopDaemon: async (options) => (await import('./stop-daemon.ts')).stopDaemon(options),
   });
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
   return exitCode;

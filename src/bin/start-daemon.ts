@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -38,11 +38,11 @@ export async function startDaemon({
   pipe.destroy();
   child.unref();
   if (ready) return;
-  const reason = lastLine(log.path);
-  if (/code="in-use"/.test(reason) && (await listens(host.replace(/^unix:\/\//, '')))) return;
-  throw unavailable(`the Silo daemon did not start${reason}`, {
+  const reason = readReason(log.path);
+  if (reason.code === 'in-use' && (await listens(host.replace(/^unix:\/\//, '')))) return;
+  throw unavailable(`the Silo daemon did not start: ${reason.message}`, {
     code: 'daemon-start-failed',
-    hint: `its log is ${log.path}; \`silo doctor\` checks this machine`,
+    hint: `${reason.hint === undefined ? '' : `${reason.hint}. `}Its log is ${log.path}; \`silo doctor\` checks this machine`,
   });
 }
 
@@ -58,6 +58,9 @@ function spawnDaemon(log: { fd: number }): ChildProcess {
   return child;
 }
 
+/** A log that is longer is put aside, and what was aside is gone. */
+const logBytes = 10 * 1024 * 1024;
+
 /** The log's usual place, or beside the socket when that cannot be written. */
 function openLog(): { fd: number; path: string } {
   let failure: unknown;
@@ -65,6 +68,7 @@ function openLog(): { fd: number; path: string } {
     const path = join(folder, 'daemon.log');
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > logBytes) renameSync(path, `${path}.1`);
       return { fd: openSync(path, 'a', 0o600), path };
     } catch (error) {
       failure = error;
@@ -76,11 +80,28 @@ function openLog(): { fd: number; path: string } {
   });
 }
 
-/** What the daemon said last, as the reason. */
-function lastLine(path: string): string {
-  const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
-  const last = lines.at(-1) ?? '';
-  return last === '' ? '' : `: ${last.slice(0, 500)}`;
+interface Reason {
+  message: string;
+  code?: string;
+  hint?: string;
+}
+
+/** What the daemon said last: an entry of its log, or what the command line said before there was one. */
+export function readReason(path: string): Reason {
+  const [last = '', before = ''] = readFileSync(path, 'utf8').trimEnd().split('\n').toReversed();
+  const hint = /^Hint: (.*)$/.exec(last)?.[1];
+  if (hint !== undefined) return { message: before.slice(0, 500), hint };
+  const text = '"(?:[^"\\\\]|\\\\.)*"';
+  const entry = new RegExp(`^\\S+ error (.*?)(?: code=(${text}))?(?: hint=(${text}))?$`).exec(
+    last.slice(0, 2000),
+  );
+  if (entry === null) return { message: last.slice(0, 500) || 'it said nothing' };
+  const [, message = '', code, own] = entry;
+  return {
+    message,
+    ...(code === undefined ? {} : { code: String(JSON.parse(code)) }),
+    ...(own === undefined ? {} : { hint: String(JSON.parse(own)) }),
+  };
 }
 
 /** How long another command's daemon may take from its lock to its socket. */

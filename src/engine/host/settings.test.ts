@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { toSiloError } from '../../foundation/base/errors.ts';
 import { registryFacts, registryProxies } from './registry-settings.ts';
-import { defaultSettings, readSettingsFile, registrySettings, type EngineSettings } from './settings.ts';
+import {
+  configurationKeys,
+  defaultSettings,
+  readSettingsFile,
+  registrySettings,
+  type EngineSettings,
+} from './settings.ts';
 
 describe('registries in the configuration file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'silo-settings-'));
@@ -62,5 +68,39 @@ describe('registries in the configuration file', () => {
     const message = refusal(value);
     expect(message).toContain(reason.replace('FILE', path));
     expect(message).not.toContain('sesame');
+  });
+});
+
+describe('the configuration file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'silo-settings-'));
+  const path = join(folder, 'daemon.json');
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('has every key on its page, and the page no other', async () => {
+    const page = await Bun.file(join(import.meta.dir, '../../../docs/configuration.md')).text();
+    const tables = page
+      .slice(0, page.indexOf('## From Docker'))
+      .split('\n')
+      .filter((line) => line.startsWith('| `'));
+    const named = tables.flatMap((line) =>
+      [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ''),
+    );
+    expect(named.toSorted()).toEqual([...configurationKeys].toSorted());
+  });
+
+  test("of Docker's that came along says what to do about its keys; one that is mistyped, what was meant", () => {
+    const hint = (value: unknown): string => {
+      writeFileSync(path, JSON.stringify(value));
+      try {
+        readSettingsFile(path);
+      } catch (error) {
+        return toSiloError(error).hint ?? '';
+      }
+      return 'taken';
+    };
+    expect(hint({ 'live-restore': true })).toContain('leave it out');
+    expect(hint({ 'data-rot': '/x' })).toBe('did you mean "data-root"?');
+    expect(hint({ nonsense: 1 })).toStartWith('known keys: data-root, exec-root');
+    expect(hint({ constructor: 1 })).toStartWith('known keys:');
   });
 });

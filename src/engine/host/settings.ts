@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { PublishedPortsPolicy } from '../../resources/network/host-firewall.ts';
 import {
   parseMirror,
@@ -9,6 +9,7 @@ import { createProxyFor } from '../../resources/distribution/proxy.ts';
 import { type GivenOptions, readRegistryObject } from '../registry/settings.ts';
 import { parseRange } from '../container/userns/area.ts';
 import { invalid } from '../../foundation/base/errors.ts';
+import { hintForUnknownKey } from './unknown-key.ts';
 
 /** What an engine is told; every field has a default. Declared once: flags, file and documentation follow these names. */
 export interface EngineSettings {
@@ -163,6 +164,8 @@ const keys: Record<
   registry: { field: 'registry', type: 'registry' },
 };
 
+export const configurationKeys: readonly string[] = Object.keys(keys);
+
 export type FileSettings = Partial<EngineSettings> & DaemonFileSettings;
 
 /** What the daemon around the engine is told. */
@@ -186,6 +189,13 @@ export interface DoorSettings {
   tlsKeyFile?: string;
 }
 
+/** Read when no file is named, if it is there. */
+export const standardFile = '/etc/silo/daemon.json';
+
+/** What the standard configuration file says; nothing when there is none. */
+export const readStandardFile = (): FileSettings =>
+  existsSync(standardFile) ? readSettingsFile(standardFile) : {};
+
 /** Reads a configuration file (JSON). An unknown or mistyped key is an error that names it: a setting is never silently ignored. */
 export function readSettingsFile(path: string): FileSettings {
   let parsed: unknown;
@@ -203,11 +213,11 @@ export function readSettingsFile(path: string): FileSettings {
 }
 
 function readKey(path: string, key: string, value: unknown): [string, unknown] {
-  const known = keys[key];
+  const known = Object.hasOwn(keys, key) ? keys[key] : undefined;
   if (!known)
     throw invalid(`the configuration file ${path} has an unknown key "${key}"`, {
       code: 'bad-configuration',
-      hint: `known keys: ${Object.keys(keys).join(', ')}`,
+      hint: hintForUnknownKey(key, configurationKeys),
     });
   const wrong = (): Error =>
     invalid(`"${key}" in ${path} must be ${words[known.type]}`, { code: 'bad-configuration' });

@@ -1,4 +1,5 @@
 import type { Client } from '../client/client.ts';
+import type { Choice, Target } from './contexts/target.ts';
 import type { CliDeps } from './deps.ts';
 import type { CliIo } from './io.ts';
 
@@ -23,10 +24,14 @@ export interface Command<Options extends OptionTable = OptionTable> {
   /** Options end at the first argument, because what follows belongs to another program. */
   optionsFirst?: boolean;
   examples?: readonly string[];
+  /** Key of Docker's `config.json` that holds a `--format` for those who give none. */
+  formatPreference?: string;
   /** Shown as a hint when the options are not understood. */
   usageHint?: string;
   /** What the shell should offer for arguments. */
   completion?: CompletionKind;
+  /** For those after the first, when they are something else. */
+  furtherCompletion?: CompletionKind;
   /** Left out of lists of commands. */
   hidden?: boolean;
   /** Resolves to the exit code. */
@@ -40,8 +45,11 @@ export type CompletionKind =
   | 'images'
   | 'networks'
   | 'volumes'
+  | 'contexts'
   | 'objects'
   | 'files'
+  /** Files here, and `NAME:` for those of containers. */
+  | 'container-paths'
   | readonly string[];
 
 /** Words that name an option's type in help; `bool` shows none. */
@@ -102,8 +110,10 @@ export interface Invocation<Options extends OptionTable = OptionTable> {
   deps: CliDeps;
   /** The client of the selected daemon; made at the first call. */
   client: () => Promise<Client>;
-  /** Where the client connects to. */
-  host: string;
+  /** The context or address that the command line and its surroundings name. */
+  choice: Choice;
+  /** Where the client connects to; rejects when there is no such context. */
+  target: () => Promise<Target>;
 }
 
 /** Checks the shape and forgets the option names, so that commands of different options fit in one table. */

@@ -15,6 +15,8 @@ export interface CliDeps {
   collectRegistry?: (options: RegistryCollectOptions) => Promise<number>;
   /** Starts the default daemon in the background and resolves when it listens. */
   startDaemon?: (options: { host: string; report: (line: string) => void }) => Promise<void>;
+  /** Ends the engine that listens there and waits for its end; resolves to its process id. */
+  stopDaemon?: (options: { host: string }) => Promise<number>;
 }
 
 export interface CliVersion {
@@ -28,7 +30,10 @@ export interface DaemonOptions {
   dataRoot?: string;
   execRoot?: string;
   hosts: string[];
+  /** The standard file when absent. */
   configFile?: string;
+  /** Only looks whether the settings are right. */
+  validate: boolean;
   logLevel?: string;
   debug: boolean;
   bridge?: string;

@@ -1,14 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { invalid } from '../../foundation/base/errors.ts';
 import type { TlsOptions } from '../client/connection.ts';
-import { defaultHost } from '../client/host.ts';
 import type { OptionTable, OptionValues } from './command.ts';
 import { readFailure } from './parse/read-file.ts';
 
 /** Options in front of the command. */
 export const globalOptions = {
   config: { kind: 'string', summary: 'Location of client config files' },
+  context: {
+    kind: 'string',
+    short: 'c',
+    summary:
+      'Name of the context to use to connect to the daemon (overrides SILO_HOST and DOCKER_HOST env vars and default context set with "silo context use")',
+    completion: 'contexts',
+  },
   debug: { kind: 'bool', short: 'D', summary: 'Enable debug mode' },
   host: { kind: 'list', short: 'H', summary: 'Daemon socket to connect to' },
   'log-level': {
@@ -25,15 +30,8 @@ export const globalOptions = {
   version: { kind: 'bool', short: 'v', summary: 'Print version information and quit' },
 } as const satisfies OptionTable;
 
-type Globals = OptionValues<typeof globalOptions>;
+export type Globals = OptionValues<typeof globalOptions>;
 type Env = Readonly<Record<string, string | undefined>>;
-
-/** Which daemon to talk to: `-H`, then `SILO_HOST`, then `DOCKER_HOST`, then the default socket. */
-export function selectHost(globals: Globals, env: Env): { host: string; isDefault: boolean } {
-  if (globals.host.length > 1) throw invalid('Please specify only one -H');
-  const host = globals.host[0] || env['SILO_HOST'] || env['DOCKER_HOST'] || undefined;
-  return { host: host ?? defaultHost, isDefault: host === undefined || host === defaultHost };
-}
 
 /** Certificates for `tcp://`, from the options or from Docker's variables and folder; undefined = no TLS. */
 export function selectTls(globals: Globals, env: Env): TlsOptions | undefined {

@@ -11,7 +11,7 @@ import {
 } from '../../foundation/oci/reference.ts';
 import type { DescriptorJson, PlatformJson } from '../../foundation/wire/docker/image.ts';
 import type { RegistryManifestJson } from '../../foundation/wire/silo/manifests.ts';
-import { configPath } from './credentials/config-file.ts';
+import { configPath } from './credentials/config-path.ts';
 import type { CliIo } from './io.ts';
 
 /**

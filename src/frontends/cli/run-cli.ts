@@ -4,7 +4,9 @@ import { findCommand } from './commands/find.ts';
 import { commandGroups } from './commands/index.ts';
 import type { CliDeps } from './deps.ts';
 import { reportError, usageExitCode } from './exit.ts';
-import { globalOptions, selectHost, selectTls } from './globals.ts';
+import { chooseContext, resolveTarget } from './contexts/select.ts';
+import type { Choice, Target } from './contexts/target.ts';
+import { globalOptions } from './globals.ts';
 import type { CliIo } from './io.ts';
 import { formatTableOption } from './output/option-specs.ts';
 import { UsageError, parseOptions } from './options.ts';
@@ -77,8 +79,9 @@ async function explainUnknown(first: string, rest: readonly string[], io: CliIo)
     const { runHelp } = await import('./run-help.ts');
     return await runHelp([first], io);
   }
+  const { similarMembers } = await import('./run-help.ts');
   io.stderr.write(
-    `silo: unknown command: silo ${first} ${second}\n\nUsage:  silo ${first}\n\nRun 'silo ${first} --help' for more information\n`,
+    `silo: unknown command: silo ${first} ${second}\n\nUsage:  silo ${first}\n\nRun 'silo ${first} --help' for more information\n${similarMembers(first, second)}`,
   );
   return 1;
 }
@@ -86,7 +89,8 @@ async function explainUnknown(first: string, rest: readonly string[], io: CliIo)
 interface Surroundings {
   io: CliIo;
   deps: CliDeps;
-  host: string;
+  choice: Choice;
+  target: () => Promise<Target>;
   client: () => Promise<Client>;
 }
 
@@ -109,8 +113,8 @@ async function runCommand(
     return usageExitCode;
   }
   if (parsed.help) {
-    const { formatCommandHelp } = await import('./help.ts');
-    io.stdout.write(formatCommandHelp(command, name, io.stdout.columns ?? 80));
+    const { commandHelp } = await import('./run-help.ts');
+    io.stdout.write(await commandHelp(command, name, io.stdout.columns ?? 80));
     return 0;
   }
   const complaint = checkArguments(command, parsed.args.length);
@@ -120,6 +124,10 @@ async function runCommand(
       `silo: 'silo ${name}' ${complaint.text}\n\n${usageLine(command, name)}\n\n${complaint.verb} 'silo ${name} --help' for more information\n`,
     );
     return 1;
+  }
+  if (command.formatPreference !== undefined || command.options['detach-keys'] !== undefined) {
+    const { applyPreferences } = await import('./preferences.ts');
+    await applyPreferences(command, parsed, io);
   }
   if (command.options['format'] === formatTableOption) {
     // A mistake in the template is told before anything is asked of the daemon.
@@ -152,18 +160,20 @@ function connection(
   io: CliIo,
   deps: CliDeps,
   { revive }: { revive: boolean },
-): Pick<Surroundings, 'host' | 'client'> {
-  const { host, isDefault } = selectHost(globals, io.env);
+): Pick<Surroundings, 'choice' | 'target' | 'client'> {
+  const choice = chooseContext(globals, io.env);
+  const target = (): Promise<Target> => resolveTarget(choice, globals, io.env);
   let client: Promise<Client> | undefined;
   const create = async (): Promise<Client> => {
     const { createClient } = await import('../client/create-client.ts');
-    const tls = host.startsWith('unix:') ? undefined : selectTls(globals, io.env);
+    const { host, isDefault, tls, namedBy } = await target();
     const apiVersion = io.env['DOCKER_API_VERSION'];
     const { startDaemon } = deps;
     return createClient({
       host,
       userAgent: `Silo-Client/${deps.version.version} (linux)`,
       ...(tls ? { tls } : {}),
+      ...(namedBy === undefined ? {} : { namedBy }),
       ...(apiVersion ? { apiVersion } : {}),
       ...(startDaemon && isDefault && revive
         ? {
@@ -175,5 +185,5 @@ function connection(
         : {}),
     });
   };
-  return { host, client: () => (client ??= create()) };
+  return { choice, target, client: () => (client ??= create()) };
 }

@@ -19,11 +19,25 @@ export async function runHelp(words: readonly string[], io: CliIo): Promise<numb
   }
   const command = await commands.get(name)?.();
   if (command === undefined) {
-    io.stderr.write(`unknown help topic: ${name}\n`);
+    const [first = '', second] = words;
+    const near = second === undefined ? similarCommands(first) : similarMembers(first, second);
+    io.stderr.write(`unknown help topic: ${name}\n${near}`);
     return 1;
   }
-  io.stdout.write(formatCommandHelp(command, name, columns));
+  io.stdout.write(await commandHelp(command, name, columns));
   return 0;
+}
+
+/** The command's own help, with the commands that stand below it: `build history`. */
+export async function commandHelp(command: Command, name: string, columns: number): Promise<string> {
+  const names = [...commands.keys()].filter((each) => each.startsWith(`${command.name} `));
+  const loaded = await Promise.all(names.map(async (each) => commands.get(each)?.()));
+  // Aliases are the same command under another name.
+  const below = loaded
+    .filter((each, index) => each?.name === names[index])
+    .filter((each) => each !== undefined);
+  const list = below.length === 0 ? '' : `\nCommands:\n${formatList(below)}`;
+  return `${formatCommandHelp(command, name, columns)}${list}`;
 }
 
 async function formatTopLevel(columns: number): Promise<string> {
@@ -62,11 +76,41 @@ function formatList(entries: readonly Listed[]): string {
   return entries.map(({ name, summary }) => `  ${name.padEnd(width)} ${summary}\n`).join('');
 }
 
+const swarm =
+  'Silo runs one machine, there is no swarm: use Compose, or --restart and systemd (docs/from-docker.md)';
+
+/** What to do about commands of Docker that this program has not. */
+const insteadOfDockers: Readonly<Record<string, string>> = {
+  buildx: '`silo build` does what `docker buildx build` does',
+  checkpoint:
+    'there are no checkpoints; `silo pause` stops a container for a while, `silo commit` keeps its files',
+  compose: 'run Compose itself, asking Silo: DOCKER_HOST=unix:///run/silo/silo.sock docker-compose up',
+  config: swarm,
+  node: swarm,
+  plugin:
+    'there are no plugins: volumes mount NFS, SMB, FUSE and disks, logs go to syslog and the journal (docs/volumes.md, docs/logs.md)',
+  secret: swarm,
+  service: swarm,
+  stack: swarm,
+  swarm,
+  trust: 'there is no content trust: name images by digest, NAME@sha256:…',
+};
+
 /** A line that names commands like the one that was typed; empty when none is near. */
 export function similarCommands(typed: string): string {
+  const instead = Object.hasOwn(insteadOfDockers, typed) ? insteadOfDockers[typed] : undefined;
+  if (instead !== undefined) return `\nHint: ${instead}\n`;
   const names = [...commands.keys(), ...Object.keys(commandGroups)].filter((name) => !name.includes(' '));
-  const near = nearest(typed, names);
-  return near.length === 0
-    ? ''
-    : `\nHint: did you mean ${near.map((name) => `'silo ${name}'`).join(', ')}?\n`;
+  const hint = didYouMean(nearest(typed, names));
+  return hint === '' ? '' : `\n${hint}`;
 }
+
+/** The same for the word behind a group: `silo container lss`; also a command that stands elsewhere: `silo container images`. */
+export function similarMembers(group: string, typed: string): string {
+  const members = commandGroups[group]?.members ?? [];
+  const near = nearest(typed, members).map((name) => `${group} ${name}`);
+  return didYouMean(near.length === 0 && commands.has(typed) ? [typed] : near);
+}
+
+const didYouMean = (names: readonly string[]): string =>
+  names.length === 0 ? '' : `Hint: did you mean ${names.map((name) => `'silo ${name}'`).join(', ')}?\n`;

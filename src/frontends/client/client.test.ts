@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lowerVersion } from './create-client.ts';
+import { errorOfConnection } from './errors.ts';
 import { parseHost } from './host.ts';
 import { checks, runCheck } from './testing/checks.ts';
 
@@ -55,6 +56,12 @@ describe('hosts', () => {
       port: 2376,
     });
     expect(parseHost('tcp://[::1]:99')).toMatchObject({ hostname: '::1', port: 99 });
+    expect(parseHost('ssh://ann@box.example:2222/run/x.sock')).toMatchObject({
+      kind: 'ssh',
+      hostname: 'ann@box.example',
+      port: 2222,
+      path: '/run/x.sock',
+    });
     expect(parseHost('tcp://box')).toMatchObject({ hostname: 'box', port: 2375 });
   });
 
@@ -62,7 +69,10 @@ describe('hosts', () => {
     for (const text of [
       '',
       'unix://x',
-      'ssh://a',
+      'ssh://-oProxyCommand=x',
+      'ssh://a b',
+      'ssh://a/run/$(x)',
+      'ssh://a:x',
       'tcp://a:99999',
       'tcp://a:0',
       'tcp://a/b',
@@ -78,4 +88,15 @@ test('the lower version of the two sides is used', () => {
   expect(lowerVersion('1.60', '1.51')).toBe('1.51');
   expect(lowerVersion('2.0', '1.51')).toBe('1.51');
   expect(lowerVersion('', '1.51')).toBe('1.24');
+});
+
+test('who is not let in, or finds nobody, is told what to do and what chose the address', () => {
+  const failure = (code: string) => Object.assign(new Error(code), { code });
+  const host = { text: 'unix:///run/x.sock' };
+  expect(errorOfConnection(host, failure('EACCES')).hint).toContain('usermod -aG silo');
+  expect(errorOfConnection(host, failure('ENOENT')).hint).toContain('with -H or SILO_HOST');
+  const named = { ...host, namedBy: 'DOCKER_HOST' };
+  expect(errorOfConnection(named, failure('ECONNREFUSED')).hint).toEndWith(
+    '; DOCKER_HOST chose this address',
+  );
 });

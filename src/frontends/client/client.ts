@@ -80,8 +80,10 @@ export interface Client extends Disposable {
 }
 
 export interface ClientOptions {
-  /** `unix:///path` or `tcp://host:port`. */
+  /** `unix:///path`, `tcp://host:port` or `ssh://[user@]host`. */
   host?: string;
+  /** The variable or context that named the host, for messages. */
+  namedBy?: string;
   tls?: TlsOptions;
   /** Pins the API's version, as `DOCKER_API_VERSION` does; otherwise the daemon is asked once, before the first call. */
   apiVersion?: string;

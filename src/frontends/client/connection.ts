@@ -67,7 +67,8 @@ export function createConnectionPool(host: Host, tls: TlsOptions | undefined): C
   };
 }
 
-async function openSocket(
+/** A connection that nobody speaks on yet. */
+export async function openSocket(
   host: Host,
   tls: TlsOptions | undefined,
   signal: AbortSignal | undefined,
@@ -82,7 +83,7 @@ async function openSocket(
     const onError = (error: Error): void => {
       settle();
       socket.destroy();
-      reject(errorOfConnection(host.text, error));
+      reject(errorOfConnection(host, error));
     };
     const onAbort = (): void => {
       settle();
@@ -103,6 +104,7 @@ async function startConnecting(
   host: Host,
   tls: TlsOptions | undefined,
 ): Promise<[Connection['socket'], 'connect' | 'secureConnect']> {
+  if (host.kind === 'ssh') return [(await import('./ssh.ts')).dialOverSsh(host), 'connect'];
   if (host.kind === 'unix') return [connect({ path: host.path, allowHalfOpen: true }), 'connect'];
   if (tls === undefined) {
     const socket = connect({ host: host.hostname, port: host.port, allowHalfOpen: true });

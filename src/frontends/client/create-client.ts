@@ -14,7 +14,10 @@ import { createVolumeCalls } from './volumes.ts';
 export const clientApiVersion = '1.51';
 
 export function createClient(options: ClientOptions = {}): Client {
-  const host = parseHost(options.host ?? defaultHost);
+  const host = {
+    ...parseHost(options.host ?? defaultHost),
+    ...(options.namedBy === undefined ? {} : { namedBy: options.namedBy }),
+  };
   let negotiated: Promise<string> | undefined;
 
   /** Asked once; a failure (nobody listens) is forgotten, so that a later call asks again. */

@@ -1,5 +1,6 @@
 import { SiloError, canceled, forbidden, unavailable } from '../../foundation/base/errors.ts';
 import type { ErrorKind } from '../../foundation/base/errors.ts';
+import type { Host } from './host.ts';
 
 /** What `cause` of an error holds when the daemon answered it. */
 interface ResponseCause {
@@ -65,21 +66,31 @@ function readErrorBody(body: string): { message?: string; hint?: string } {
 export const unreachableCode = 'daemon-unreachable';
 
 /** What a failed connection means. */
-export function errorOfConnection(host: string, cause: unknown): SiloError {
+export function errorOfConnection(
+  { text: host, namedBy }: Pick<Host, 'text' | 'namedBy'>,
+  cause: unknown,
+): SiloError {
   const code = errnoOf(cause);
+  const otherwise =
+    namedBy === undefined
+      ? ', or select another one with -H or SILO_HOST'
+      : `; ${namedBy} chose this address`;
   if (code === 'EACCES' || code === 'EPERM')
     return forbidden(`permission denied while trying to connect to the Silo daemon socket at ${host}`, {
       cause,
-      hint: 'run the command as root, or select another daemon with -H or SILO_HOST',
+      hint: `use sudo; or let a group in, as root: groupadd --system silo; usermod -aG silo YOU; silo daemon stop; then log in again${otherwise}`,
     });
   if (code === 'ENOENT' || code === 'ECONNREFUSED')
     return unavailable(`Cannot connect to the Silo daemon at ${host}. Is the silo daemon running?`, {
       code: unreachableCode,
       cause,
-      hint: 'start it with `silo daemon`, or select another one with -H or SILO_HOST',
+      hint: `start it with \`silo daemon\`${otherwise}`,
     });
   const why = cause instanceof Error ? cause.message : String(cause);
-  return unavailable(`error during connect to ${host}: ${why}`, { cause });
+  return unavailable(`error during connect to ${host}: ${why}`, {
+    cause,
+    ...(namedBy === undefined ? {} : { hint: `${namedBy} chose this address` }),
+  });
 }
 
 /** What a connection that broke in the middle means. */

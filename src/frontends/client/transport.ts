@@ -74,7 +74,7 @@ export function createTransport(options: TransportOptions): Transport {
   }
 
   async function headerFields(call: Call, body: Buffer | undefined): Promise<[string, string][]> {
-    const fields: [string, string][] = [['Host', host.kind === 'unix' ? 'silo' : host.hostname]];
+    const fields: [string, string][] = [['Host', host.kind === 'tcp' ? host.hostname : 'silo']];
     fields.push(...Object.entries(options.headers), ...Object.entries(call.headers ?? {}));
     if (call.upload) fields.push(['Content-Type', call.upload.type], ['Transfer-Encoding', 'chunked']);
     else if (body) fields.push(['Content-Type', 'application/json'], ['Content-Length', String(body.length)]);

@@ -61,6 +61,7 @@ export const buildOptions = {
     summary: 'Name of the Dockerfile (default "PATH/Dockerfile")',
     completion: 'files',
   },
+  'disable-content-trust': { kind: 'bool', default: true, summary: 'Skip image verification', hidden: true },
   'force-rm': { kind: 'bool', summary: 'Without effect: containers are always removed', hidden: true },
   format: {
     kind: 'string',

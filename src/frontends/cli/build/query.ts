@@ -6,6 +6,8 @@ import type { Destinations } from './destinations.ts';
 
 interface Surroundings {
   env: Readonly<Record<string, string | undefined>>;
+  /** Arguments that hold unless the command line says other ones. */
+  proxies: Readonly<Record<string, string>>;
   /** Of the Dockerfile, in the context. */
   dockerfile: string;
   destinations: Destinations;
@@ -14,7 +16,7 @@ interface Surroundings {
 /** The parameters of `POST /build` that the options mean; those that were not given are left out. */
 export function buildQuery(
   options: BuildOptionValues,
-  { env, dockerfile, destinations }: Surroundings,
+  { env, proxies, dockerfile, destinations }: Surroundings,
 ): string {
   const query = new URLSearchParams();
   const text = (name: string, value: string): void => {
@@ -28,7 +30,8 @@ export function buildQuery(
 
   query.set('dockerfile', dockerfile);
   for (const tag of options.tag) query.append('t', tag);
-  json('buildargs', Object.fromEntries(withEpoch(readArguments(options['build-arg'], env), env)));
+  const given = Object.fromEntries(withEpoch(readArguments(options['build-arg'], env), env));
+  json('buildargs', { ...proxies, ...given });
   json('labels', Object.fromEntries(options.label.map(readLabel)));
   text('target', options.target);
   flag('nocache', options['no-cache']);

@@ -6,7 +6,9 @@ import type { BuildResult } from '../../client/build-session.ts';
 import type { Client } from '../../client/client.ts';
 import { allCredentials } from '../credentials/all.ts';
 import { exitCodes, reportError } from '../exit.ts';
+import type { Target } from '../contexts/target.ts';
 import type { CliIo } from '../io.ts';
+import { proxyVariables } from '../preferences.ts';
 import { attachShell } from './attach-shell.ts';
 import { machineName, offerContexts, readNamedContexts } from './contexts.ts';
 import { checkDestinations, offerDestinations, readDestinations } from './destinations.ts';
@@ -22,7 +24,17 @@ import { offerSecrets, readAgents, readSecrets } from './secrets.ts';
 export async function runBuild(
   context: string,
   options: BuildOptionValues,
-  { io, client, debug }: { io: CliIo; client: () => Promise<Client>; debug?: readonly string[] },
+  {
+    io,
+    client,
+    target,
+    debug,
+  }: {
+    io: CliIo;
+    client: () => Promise<Client>;
+    target: () => Promise<Target>;
+    debug?: readonly string[];
+  },
 ): Promise<number> {
   const destinations = readDestinations(options);
   await checkDestinations(destinations, io);
@@ -36,7 +48,12 @@ export async function runBuild(
   const { contexts, offers } = offerContexts(main, named, (message) => view.note(`WARNING: ${message}`));
   const request: BuildSessionRequestJson = {
     machine: await machineName(),
-    query: buildQuery(options, { env: io.env, dockerfile: main.dockerfile, destinations }),
+    query: buildQuery(options, {
+      env: io.env,
+      proxies: await proxyVariables(io, (await target()).host),
+      dockerfile: main.dockerfile,
+      destinations,
+    }),
     contexts,
     auths: await allCredentials(io),
     secrets: [...secrets.keys()],

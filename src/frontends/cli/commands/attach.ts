@@ -18,6 +18,7 @@ export const command = defineCommand({
   },
   args: { min: 1, max: 1 },
   completion: 'running-containers',
+  examples: ['silo attach web', 'silo attach --detach-keys ctrl-x web'],
   async run({ options, args, io, client: connect }) {
     using cleanup = new DisposableStack();
     const client = await connect();

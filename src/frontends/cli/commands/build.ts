@@ -17,7 +17,7 @@ export const command = defineCommand({
     'silo build --secret id=npmrc,src=$HOME/.npmrc --ssh default --progress=plain .',
     'silo build --check --format json . | jq .warnings',
   ],
-  async run({ options, args: [context = '.'], io, client }) {
+  async run({ options, args: [context = '.'], io, client, target }) {
     if (options.call === 'targets') {
       const { listTargets } = await import('../build/check.ts');
       return await listTargets(context, options, io);
@@ -27,6 +27,6 @@ export const command = defineCommand({
       return await runCheck(context, options, io);
     }
     const { runBuild } = await import('../build/run-build.ts');
-    return await runBuild(context, options, { io, client });
+    return await runBuild(context, options, { io, client, target });
   },
 });

@@ -35,7 +35,7 @@ export const containerOptions = {
   cgroupns: {
     kind: 'string',
     summary:
-      "Cgroup namespace to use (host|private)\n'host':    Run the container in the Docker host's cgroup namespace\n'private': Run the container in its own private cgroup namespace\n'':        Use the cgroup namespace as configured by the\n           default-cgroupns-mode option on the daemon (default)",
+      "Cgroup namespace to use (host|private)\n'host':    Run the container in the host's cgroup namespace\n'private': Run the container in its own private cgroup namespace\n'':        Use the cgroup namespace as configured by the\n           default-cgroupns-mode option on the daemon (default)",
   },
   'cpu-count': { kind: 'int', summary: 'CPU count (Windows only)' },
   'cpu-percent': { kind: 'int', summary: 'CPU percent (Windows only)' },

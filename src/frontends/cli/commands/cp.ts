@@ -39,7 +39,7 @@ export const command = defineCommand({
     'silo cp ./site/. web:/usr/share/nginx/html',
     'silo cp web:/var/log - | tar -t',
   ],
-  completion: 'files',
+  completion: 'container-paths',
   async run({ options, given, args, io, client }) {
     const [from = '', to = ''] = args;
     if (from === '') throw invalid('source can not be empty');

@@ -10,7 +10,9 @@ import type {
   ResourcesJson,
 } from '../../../foundation/wire/docker/container-config.ts';
 import type { OptionValues } from '../command.ts';
+import type { Target } from '../contexts/target.ts';
 import type { CliIo } from '../io.ts';
+import { proxyVariables } from '../preferences.ts';
 import { collectCapabilities } from '../parse/capabilities.ts';
 import { parseDevice, parseThrottle, parseWeightDevice } from '../parse/device.ts';
 import { collectEnv, collectLabels } from '../parse/env.ts';
@@ -34,6 +36,7 @@ export interface CreateInput {
   /** Image, command, arguments. */
   args: readonly string[];
   io: CliIo;
+  target: () => Promise<Target>;
   detached: boolean;
 }
 
@@ -88,7 +91,14 @@ function checkMode(flag: string, name: string, mode: string, isValid: (mode: str
   if (mode !== '' && !isValid(mode)) throw invalid(`${flag}: invalid ${name} mode`);
 }
 
-async function configPart({ options, given, args, io, detached }: CreateInput): Promise<ContainerConfigJson> {
+async function configPart({
+  options,
+  given,
+  args,
+  io,
+  target,
+  detached,
+}: CreateInput): Promise<ContainerConfigJson> {
   const [image = '', ...command] = args;
   const streams = options.attach.map((stream) => stream.toLowerCase());
   const wants = (stream: string): boolean => !detached && (streams.length === 0 || streams.includes(stream));
@@ -105,7 +115,10 @@ async function configPart({ options, given, args, io, detached }: CreateInput): 
     Tty: options.tty,
     OpenStdin: options.interactive,
     StdinOnce: options.interactive && attachStdin,
-    Env: await collectEnv(options['env-file'], options.env, io.env),
+    Env: withProxies(
+      await collectEnv(options['env-file'], options.env, io.env),
+      await proxyVariables(io, (await target()).host),
+    ),
     Cmd: command.length > 0 ? command : null,
     Image: image,
     WorkingDir: options.workdir,
@@ -115,6 +128,13 @@ async function configPart({ options, given, args, io, detached }: CreateInput): 
     ...(given.has('stop-timeout') ? { StopTimeout: options['stop-timeout'] } : {}),
     ...(health ? { Healthcheck: health } : {}),
   };
+}
+
+/** What was said of a variable, also that it is not wanted, goes before what proxies say. */
+function withProxies(given: readonly string[], proxies: Record<string, string>): string[] {
+  const named = new Set(given.map((pair) => pair.split('=')[0]));
+  const added = Object.entries(proxies).filter(([name]) => !named.has(name));
+  return [...given, ...added.map(([name, value]) => `${name}=${value}`)];
 }
 
 const healthOptions = [

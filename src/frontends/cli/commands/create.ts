@@ -19,6 +19,7 @@ export const command = defineCommand({
   args: { min: 1 },
   optionsFirst: true,
   completion: 'images',
+  examples: ['silo create --name once -i busybox cat', 'silo create --name web -p 8080:80 busybox httpd -f'],
   async run(invocation) {
     const { io, options } = invocation;
     const client = await invocation.client();

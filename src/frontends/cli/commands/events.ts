@@ -20,6 +20,10 @@ export const command = defineCommand({
     until: { kind: 'string', summary: 'Stream events until this timestamp' },
   },
   args: { min: 0, max: 0 },
+  examples: [
+    'silo events',
+    'silo events --since 10m --filter type=container --filter event=die --format json',
+  ],
   async run({ options, io, client }) {
     const format = eventFormat(options.format);
     const now = io.now();

@@ -1,6 +1,6 @@
 import { invalid } from '../../../foundation/base/errors.ts';
 import { defineCommand } from '../command.ts';
-import { checkOutput, pour, writeWhole } from '../output/archive-file.ts';
+import { checkOutput, pour, saveWhole } from '../output/archive-file.ts';
 
 export const command = defineCommand({
   name: 'export',
@@ -20,7 +20,7 @@ export const command = defineCommand({
     if (options.output !== '') await checkOutput(options.output, 'failed to export container');
     const archive = await (await client()).containers.export(container);
     if (options.output === '') await pour(archive, io.stdout);
-    else await writeWhole(archive, options.output);
+    else await saveWhole(archive, options.output, { io, header: 'Exporting' });
     return 0;
   },
 });

@@ -38,6 +38,7 @@ export const command = defineCommand({
   },
   args: { min: 1, max: 1 },
   completion: 'images',
+  examples: ['silo history app:v1', "silo history --no-trunc --format '{{.Size}}\\t{{.CreatedBy}}' app:v1"],
   async run({ options, args, given, io, client }) {
     const platform = options.platform === '' ? {} : { platform: options.platform };
     const entries = await (await client()).images.history(args[0] ?? '', platform);

@@ -41,7 +41,9 @@ export const command = defineCommand({
     tree: { kind: 'bool', summary: 'List multi-platform images as a tree (EXPERIMENTAL)' },
   },
   args: { min: 0, max: 1 },
+  formatPreference: 'imagesFormat',
   completion: 'images',
+  examples: ['silo images', 'silo images --filter dangling=true -q', 'silo images --tree'],
   async run({ options, args, given, io, client }) {
     const filters = collectFilters(options.filter);
     const [name] = args;

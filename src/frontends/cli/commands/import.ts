@@ -17,6 +17,10 @@ export const command = defineCommand({
   },
   args: { min: 1 },
   completion: 'files',
+  examples: [
+    'silo import rootfs.tar.gz base:1',
+    'silo export web | silo import -c \'CMD ["sh"]\' - web:flat',
+  ],
   async run({ options, args, io, client }) {
     const [source = '', name] = args;
     const isUrl = /^https?:\/\//.test(source);

@@ -14,8 +14,9 @@ export const command = defineCommand({
     format: formatShortOption,
   },
   args: { min: 0, max: 0 },
-  async run({ options, io, deps, client }) {
-    const about = { Version: deps.version.version, Context: 'default', Debug: false };
+  examples: ['silo info', "silo info --format '{{.ServerVersion}} {{.Driver}}'"],
+  async run({ options, io, deps, client, choice: { context } }) {
+    const about = { Version: deps.version.version, Context: context, Debug: false };
     if (options.format !== '') {
       const info = await (await client()).system.info();
       io.stdout.write(`${formatObject({ ...info, ClientInfo: about }, options.format)}\n`);

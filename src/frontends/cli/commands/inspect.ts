@@ -20,7 +20,7 @@ const finders: Record<string, Finder> = {
 
 export const command = defineCommand({
   name: 'inspect',
-  summary: 'Return low-level information on Docker objects',
+  summary: 'Return low-level information on containers, images, networks and volumes',
   usage: 'NAME|ID [NAME|ID...]',
   options: {
     format: formatShortOption,

@@ -11,6 +11,7 @@ export const command = defineCommand({
   },
   args: { min: 1 },
   completion: 'running-containers',
+  examples: ['silo kill web', 'silo kill -s HUP web'],
   run: (invocation) =>
     forEachTarget(
       invocation,

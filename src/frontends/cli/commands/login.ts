@@ -2,7 +2,8 @@ import { invalid } from '../../../foundation/base/errors.ts';
 import type { AuthConfigJson } from '../../../foundation/wire/docker/image.ts';
 import { defineCommand, type Invocation } from '../command.ts';
 import { ask, readSecret } from '../credentials/ask.ts';
-import { configPath, readClientConfig } from '../credentials/config-file.ts';
+import { configPath } from '../credentials/config-path.ts';
+import { readClientConfig } from '../credentials/config-file.ts';
 import { findCredentials, hostOf, serverOf, storeCredentials } from '../credentials/credentials.ts';
 import type { CliIo } from '../io.ts';
 

@@ -1,5 +1,6 @@
 import { defineCommand } from '../command.ts';
-import { configPath, readClientConfig } from '../credentials/config-file.ts';
+import { configPath } from '../credentials/config-path.ts';
+import { readClientConfig } from '../credentials/config-file.ts';
 import { eraseCredentials, hostOf, serverOf } from '../credentials/credentials.ts';
 
 export const command = defineCommand({

@@ -32,6 +32,7 @@ export const command = defineCommand({
   },
   args: { min: 1, max: 1 },
   completion: 'containers',
+  examples: ['silo logs -f web', 'silo logs --since 10m --tail 100 -t web'],
   async run({ options, args, io, client: connect }) {
     const client = await connect();
     const container = await client.containers.inspect(args[0] ?? '');

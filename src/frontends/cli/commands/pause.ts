@@ -9,5 +9,6 @@ export const command = defineCommand({
   options: {},
   args: { min: 1 },
   completion: 'running-containers',
+  examples: ['silo pause web'],
   run: (invocation) => forEachTarget(invocation, (client, id) => client.containers.pause(id)),
 });

@@ -10,6 +10,8 @@ export const command = defineCommand({
   options: {},
   args: { min: 1, max: 2 },
   completion: 'running-containers',
+  furtherCompletion: [],
+  examples: ['silo port web', 'silo port web 80/tcp'],
   async run({ args, client, io }) {
     const [container = '', wanted] = args;
     const { NetworkSettings: network } = await (await client()).containers.inspect(container);

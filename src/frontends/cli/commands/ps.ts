@@ -49,6 +49,12 @@ export const command = defineCommand({
     size: { kind: 'bool', short: 's', summary: 'Display total file sizes' },
   },
   args: { min: 0, max: 0 },
+  formatPreference: 'psFormat',
+  examples: [
+    'silo ps',
+    'silo ps -a --filter status=exited',
+    "silo ps --format 'table {{.Names}}\\t{{.Status}}\\t{{.Ports}}'",
+  ],
   async run({ options, given, io, client }) {
     const last = options.latest ? 1 : options.last;
     // The size costs a walk over each container's files, so it is asked for only when shown.

@@ -10,6 +10,8 @@ export const command = defineCommand({
   options: {},
   args: { min: 2, max: 2 },
   completion: 'containers',
+  furtherCompletion: [],
+  examples: ['silo rename web web-old'],
   async run({ args, client, io }) {
     const [container = '', name = ''] = args.map((word) => word.trim());
     if (container === '' || name === '') throw invalid('Error: Neither old nor new names may be empty');

@@ -13,6 +13,7 @@ export const command = defineCommand({
   },
   args: { min: 1 },
   completion: 'containers',
+  examples: ['silo restart web', 'silo restart -t 30 web'],
   run: (invocation) => {
     const { options, given } = invocation;
     const how = {

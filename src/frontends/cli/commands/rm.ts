@@ -15,6 +15,7 @@ export const command = defineCommand({
   },
   args: { min: 1 },
   completion: 'containers',
+  examples: ['silo rm web', 'silo rm -f -v web', 'silo rm $(silo ps -aq --filter status=exited)'],
   run: (invocation) => {
     const { force, link, volumes } = invocation.options;
     return forEachTarget(

@@ -18,6 +18,7 @@ export const command = defineCommand({
   },
   args: { min: 1 },
   completion: 'images',
+  examples: ['silo rmi app:v1', 'silo rmi --platform linux/arm64 app:v1'],
   async run({ options, args, io, client: connect }) {
     const client = await connect();
     let exitCode = 0;

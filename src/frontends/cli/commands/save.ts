@@ -1,6 +1,6 @@
 import { invalid } from '../../../foundation/base/errors.ts';
 import { defineCommand } from '../command.ts';
-import { checkOutput, pour, writeWhole } from '../output/archive-file.ts';
+import { checkOutput, pour, saveWhole } from '../output/archive-file.ts';
 
 export const command = defineCommand({
   name: 'save',
@@ -31,7 +31,7 @@ export const command = defineCommand({
       await client()
     ).images.save(args, options.platform === '' ? {} : { platform: options.platform });
     if (options.output === '') await pour(archive, io.stdout);
-    else await writeWhole(archive, options.output);
+    else await saveWhole(archive, options.output, { io, header: 'Saving' });
     return 0;
   },
 });

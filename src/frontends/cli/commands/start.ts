@@ -1,5 +1,5 @@
 import type { Client } from '../../client/client.ts';
-import { invalid } from '../../../foundation/base/errors.ts';
+import { invalid, unsupported } from '../../../foundation/base/errors.ts';
 import { defineCommand } from '../command.ts';
 import type { Invocation } from '../command.ts';
 import { errorText, hintText } from '../exit.ts';
@@ -13,6 +13,7 @@ import { followSize, forwardSignals } from '../streams/terminal.ts';
 const options = {
   attach: { kind: 'bool', short: 'a', summary: 'Attach STDOUT/STDERR and forward signals' },
   checkpoint: { kind: 'string', summary: 'Restore from this checkpoint', hidden: true },
+  'checkpoint-dir': { kind: 'string', summary: 'Use a custom checkpoint storage directory', hidden: true },
   'detach-keys': { kind: 'string', summary: 'Override the key sequence for detaching a container' },
   interactive: { kind: 'bool', short: 'i', summary: "Attach container's STDIN" },
 } as const;
@@ -27,7 +28,12 @@ export const command = defineCommand({
   options,
   args: { min: 1 },
   completion: 'stopped-containers',
+  examples: ['silo start web', 'echo hello | silo start -ai once'],
   async run(invocation) {
+    if (invocation.given.has('checkpoint') || invocation.given.has('checkpoint-dir'))
+      throw unsupported('checkpoints are not supported', {
+        hint: '`silo pause` stops a container for a while, `silo commit` keeps its files',
+      });
     const { options, args, io } = invocation;
     const client = await invocation.client();
     if (options.attach || options.interactive) {

@@ -23,6 +23,7 @@ export const command = defineCommand({
   aliases: ['container stats', 'stats'],
   options,
   args: { min: 0 },
+  formatPreference: 'statsFormat',
   examples: [
     'silo stats',
     'silo stats --no-stream web db',

@@ -13,6 +13,7 @@ export const command = defineCommand({
   },
   args: { min: 1 },
   completion: 'running-containers',
+  examples: ['silo stop web', 'silo stop -t 30 web db', 'silo stop $(silo ps -q)'],
   run: (invocation) => {
     const { options, given } = invocation;
     const how = {

@@ -11,6 +11,8 @@ export const command = defineCommand({
   options: {},
   args: { min: 2, max: 2 },
   completion: 'images',
+  furtherCompletion: [],
+  examples: ['silo tag app:v1 registry.example/team/app:v1'],
   async run({ args, client }) {
     const [source = '', target = ''] = args;
     const reference = parseTarget(target);

@@ -11,6 +11,7 @@ export const command = defineCommand({
   args: { min: 1 },
   optionsFirst: true,
   completion: 'running-containers',
+  examples: ['silo top web', 'silo top web -eo pid,rss,args --sort=-rss'],
   async run({ args, client, io }) {
     const [container = '', ...psArgs] = args;
     const answer = await (

@@ -13,7 +13,8 @@ export const command = defineCommand({
     format: formatShortOption,
   },
   args: { min: 0, max: 0 },
-  async run({ options, io, deps, client: connect }) {
+  examples: ['silo version', "silo version --format '{{.Server.Version}}'"],
+  async run({ options, io, deps, client: connect, choice }) {
     let server: VersionJson | undefined;
     let failure: unknown;
     let apiVersion = '1.51';
@@ -24,7 +25,7 @@ export const command = defineCommand({
     } catch (error) {
       failure = error;
     }
-    const client = clientVersion(deps, apiVersion);
+    const client = clientVersion(deps, apiVersion, choice.context);
     if (options.format !== '')
       io.stdout.write(`${formatObject({ Client: client, Server: server ?? null }, options.format)}\n`);
     else io.stdout.write(formatClient(client) + (server ? formatServer(server) : ''));
@@ -42,7 +43,7 @@ interface ClientVersion {
   Context: string;
 }
 
-function clientVersion({ version }: CliDeps, apiVersion: string): ClientVersion {
+function clientVersion({ version }: CliDeps, apiVersion: string, context: string): ClientVersion {
   return {
     Version: version.version,
     ApiVersion: apiVersion,
@@ -50,7 +51,7 @@ function clientVersion({ version }: CliDeps, apiVersion: string): ClientVersion 
     BuildTime: version.buildTime,
     Os: process.platform,
     Arch: process.arch === 'x64' ? 'amd64' : process.arch,
-    Context: 'default',
+    Context: context,
   };
 }
 

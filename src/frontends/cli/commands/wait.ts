@@ -10,6 +10,7 @@ export const command = defineCommand({
   options: {},
   args: { min: 1 },
   completion: 'running-containers',
+  examples: ['silo wait job', 'code=$(silo wait job)'],
   run: (invocation) =>
     forEachTarget(invocation, async (client, id) => {
       const { exit } = await client.containers.wait(id);

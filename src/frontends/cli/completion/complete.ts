@@ -1,9 +1,10 @@
 import type { Client } from '../../client/client.ts';
-import type { Command, CompletionKind, OptionTable } from '../command.ts';
+import type { Command, CompletionKind, OptionSpec, OptionTable } from '../command.ts';
 import { findCommand } from '../commands/find.ts';
 import { commandGroups, commands, plainCommands, commonCommands } from '../commands/index.ts';
 import { globalOptions } from '../globals.ts';
 import type { CliIo } from '../io.ts';
+import { parseOptions } from '../options.ts';
 
 /** The daemon gets this long; a shell must not hang because of it. */
 const daemonMs = 1000;
@@ -19,7 +20,8 @@ export async function runComplete(
   { io, client }: { io: CliIo; client: () => Promise<Client> },
 ): Promise<number> {
   const current = words.at(-1) ?? '';
-  const candidates = await findCandidates(words.slice(0, -1), current, client).catch(() => []);
+  const sources = { client, env: io.env };
+  const candidates = await findCandidates(words.slice(0, -1), current, sources).catch(() => []);
   const fitting = candidates.filter(({ text }) => text === ':files' || text.startsWith(current));
   io.stdout.write(
     fitting.map(({ text, about }) => `${text}${about === undefined ? '' : `\t${about}`}\n`).join(''),
@@ -27,12 +29,19 @@ export async function runComplete(
   return 0;
 }
 
+/** What names of things are asked of. */
+interface Sources {
+  client: () => Promise<Client>;
+  env: CliIo['env'];
+}
+
 async function findCandidates(
   before: readonly string[],
   current: string,
-  client: () => Promise<Client>,
+  sources: Sources,
 ): Promise<Candidate[]> {
   const start = skipGlobals(before);
+  if (start > before.length) return await offerValue(optionOf(globalOptions, before.at(-1) ?? ''), sources);
   const [first, second] = before.slice(start);
   if (first === undefined)
     return current.startsWith('-') ? optionCandidates(globalOptions) : await topLevel();
@@ -42,7 +51,7 @@ async function findCandidates(
   if (found === undefined) return [];
   // Of `build` files, and the commands that stand below it.
   const below = found.words.length === 0 ? await belowCommand([first, ...words].join(' ')) : [];
-  return [...below, ...(await inCommand(await found.load(), found.words, current, client))];
+  return [...below, ...(await inCommand(await found.load(), found.words, current, sources))];
 }
 
 /** How many of the words are options before the command. */
@@ -95,27 +104,53 @@ async function inCommand(
   command: Command,
   before: readonly string[],
   current: string,
-  client: () => Promise<Client>,
+  sources: Sources,
 ): Promise<Candidate[]> {
+  const given = countArguments(command, before);
+  // What follows belongs to another program.
+  if (command.optionsFirst === true && given > 0) return [];
   const last = before.at(-1);
   const pending =
     last?.startsWith('-') === true && !last.includes('=') ? optionOf(command.options, last) : undefined;
-  if (pending && pending.kind !== 'bool')
-    return pending.completion === undefined ? [] : await offer(pending.completion, client);
+  if (pending && pending.kind !== 'bool') return await offerValue(pending, sources);
   if (current.startsWith('-')) return optionCandidates(command.options);
-  return command.completion === undefined ? [] : await offer(command.completion, client);
+  if (given >= (command.args.max ?? Infinity)) return [];
+  const kind = given > 0 ? (command.furtherCompletion ?? command.completion) : command.completion;
+  return kind === undefined ? [] : await offer(kind, sources);
 }
 
-async function offer(kind: CompletionKind, connect: () => Promise<Client>): Promise<Candidate[]> {
+/** None while an option waits for its value. */
+function countArguments(command: Command, words: readonly string[]): number {
+  try {
+    return parseOptions(words, command.options, { optionsFirst: command.optionsFirst ?? false }).args.length;
+  } catch {
+    return 0;
+  }
+}
+
+const offerValue = async (option: OptionSpec | undefined, sources: Sources): Promise<Candidate[]> =>
+  option?.completion === undefined ? [] : await offer(option.completion, sources);
+
+async function offer(kind: CompletionKind, { client: connect, env }: Sources): Promise<Candidate[]> {
   if (typeof kind !== 'string') return kind.map((text) => ({ text }));
   if (kind === 'files') return [{ text: ':files' }];
-  const client = await connect();
-  return await namesOf(client, kind, AbortSignal.timeout(daemonMs));
+  if (kind === 'contexts') {
+    const { createContextStore } = await import('../contexts/store.ts');
+    const documents = await createContextStore(env).list();
+    return [{ text: 'default' }, ...documents.map(({ Name }) => ({ text: Name }))];
+  }
+  const signal = AbortSignal.timeout(daemonMs);
+  if (kind !== 'container-paths') return await namesOf(await connect(), kind, signal);
+  // Files are offered whether or not the daemon answers.
+  const containers = await connect()
+    .then((client) => namesOf(client, 'containers', signal))
+    .catch(() => []);
+  return [{ text: ':files' }, ...containers.map(({ text }) => ({ text: `${text}:` }))];
 }
 
 async function namesOf(
   client: Client,
-  kind: Exclude<CompletionKind, readonly string[]>,
+  kind: Exclude<CompletionKind, readonly string[] | 'contexts' | 'container-paths'>,
   signal: AbortSignal,
 ): Promise<Candidate[]> {
   switch (kind) {
@@ -132,7 +167,7 @@ async function namesOf(
     }
     case 'images':
       return (await client.images.list({ signal })).flatMap((image) =>
-        (image.RepoTags ?? []).map((text) => ({ text })),
+        (image.RepoTags ?? []).filter((tag) => tag !== '<none>:<none>').map((text) => ({ text })),
       );
     case 'networks':
       return (await client.networks.list({ signal })).map((network) => ({

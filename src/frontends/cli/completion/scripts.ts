@@ -23,6 +23,8 @@ _silo() {
       COMPREPLY+=("$line")
     fi
   done < <("\${words[0]}" __complete "\${words[@]:1}" 2>/dev/null)
+  # What follows the colon of \`cp NAME:\` belongs to the same word.
+  if [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == *: ]]; then compopt -o nospace 2>/dev/null; fi
 }
 complete -F _silo silo
 `,

@@ -1,7 +1,8 @@
 import { toSiloError } from '../../../foundation/base/errors.ts';
 import type { AuthConfigJson } from '../../../foundation/wire/docker/image.ts';
 import type { CliIo } from '../io.ts';
-import { configPath, readClientConfig } from './config-file.ts';
+import { configPath } from './config-path.ts';
+import { readClientConfig } from './config-file.ts';
 import { findCredentials, hostOf, serverOf } from './credentials.ts';
 
 /** What `silo login` keeps, by registry host: a build does not know before which it will want. As with Docker's CLI, what fails is told and does not stop it. */

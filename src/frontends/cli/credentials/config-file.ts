@@ -1,5 +1,5 @@
 import { mkdir, open, realpath } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { writeFileAtomic } from '../../../foundation/base/atomic-file.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
 import { fileReason } from '../parse/read-file.ts';
@@ -25,11 +25,6 @@ export interface AuthEntry {
 }
 
 const limitBytes = 4 * 1024 * 1024;
-
-/** `--config` is `DOCKER_CONFIG` here (`run-cli.ts`). */
-export function configPath(env: Readonly<Record<string, string | undefined>>): string {
-  return join(env['DOCKER_CONFIG'] || join(env['HOME'] || '/root', '.docker'), 'config.json');
-}
 
 /** An absent or empty file is an empty configuration; one that is no JSON object is refused, so that it is not overwritten. */
 export async function readClientConfig(path: string): Promise<ClientConfig> {

@@ -1,7 +1,8 @@
 import { SiloError, toSiloError } from '../../../foundation/base/errors.ts';
 import type { AuthConfigJson } from '../../../foundation/wire/docker/image.ts';
 import type { CliIo } from '../io.ts';
-import { type AuthEntry, type ClientConfig, configPath, readClientConfig, writeAuth } from './config-file.ts';
+import { configPath } from './config-path.ts';
+import { type AuthEntry, type ClientConfig, readClientConfig, writeAuth } from './config-file.ts';
 import { getFromHelper, runHelper } from './helper.ts';
 
 type Process = Pick<CliIo, 'env' | 'stderr'>;

@@ -7,7 +7,7 @@ import { parseTemplate } from '../template/parser.ts';
 import { alignTabs } from './tabs.ts';
 
 /** One line of a list: a value for each word of `--format`; methods (`.Label "x"`) are functions. */
-export type Row = Record<string, string | ((...args: unknown[]) => unknown)>;
+export type Row = Record<string, string | boolean | ((...args: unknown[]) => unknown)>;
 
 export interface RowFormat {
   /** The title of each word. */

@@ -15,13 +15,13 @@ export const command = defineCommand({
   args: { min: 1, max: 1 },
   completion: 'files',
   examples: ['silo build debug .', 'silo build debug --shell /bin/bash --target test .'],
-  async run({ options, args: [context = '.'], io, client }) {
+  async run({ options, args: [context = '.'], io, client, target }) {
     if (options.check || options.call !== 'build')
       throw invalid('--check and --call build nothing, so there is nothing to debug', {
         code: 'bad-option',
         hint: 'use them with silo build',
       });
     const { runBuild } = await import('../../build/run-build.ts');
-    return await runBuild(context, options, { io, client, debug: [options.shell] });
+    return await runBuild(context, options, { io, client, target, debug: [options.shell] });
   },
 });

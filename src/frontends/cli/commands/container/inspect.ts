@@ -12,6 +12,10 @@ export const command = defineCommand({
   },
   args: { min: 1 },
   completion: 'containers',
+  examples: [
+    'silo container inspect web',
+    "silo container inspect -f '{{.State.Status}} {{.State.ExitCode}}' web",
+  ],
   run: (invocation) =>
     inspectAll(invocation, (client, name) =>
       client.containers.inspect(name, { size: invocation.options.size }),

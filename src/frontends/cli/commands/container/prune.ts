@@ -12,6 +12,7 @@ export const command = defineCommand({
     force: { kind: 'bool', short: 'f', summary: 'Do not prompt for confirmation' },
   },
   args: { min: 0, max: 0 },
+  examples: ['silo container prune', 'silo container prune -f --filter until=24h'],
   async run({ options, io, client }) {
     const question = `WARNING! This will remove all stopped containers.\nAre you sure you want to continue?`;
     if (!options.force && !(await confirm(io, question))) return 0;

@@ -16,6 +16,7 @@ export const command = defineCommand({
   },
   args: { min: 1 },
   completion: 'images',
+  examples: ['silo image inspect app:v1', "silo image inspect -f '{{json .Config.Env}}' app:v1"],
   run: (invocation) =>
     inspectAll(invocation, (client, name) =>
       client.images.inspect(

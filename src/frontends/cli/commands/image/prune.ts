@@ -13,6 +13,7 @@ export const command = defineCommand({
     force: { kind: 'bool', short: 'f', summary: 'Do not prompt for confirmation' },
   },
   args: { min: 0, max: 0 },
+  examples: ['silo image prune', 'silo image prune --all --filter until=240h'],
   async run({ options, io, client }) {
     const question = `WARNING! This will remove ${options.all ? 'all images without at least one container associated to them' : 'all dangling images'}.\nAre you sure you want to continue?`;
     if (!options.force && !(await confirm(io, question))) return 0;

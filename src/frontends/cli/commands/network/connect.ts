@@ -22,6 +22,7 @@ export const command = defineCommand({
   args: { min: 2, max: 2 },
   examples: ['silo network connect --alias db backend postgres'],
   completion: 'networks',
+  furtherCompletion: 'running-containers',
   async run({ options, args, client }) {
     const [network = '', container = ''] = args;
     const priority = options['gw-priority'];

@@ -30,6 +30,11 @@ export const command = defineCommand({
   usage: 'NETWORK',
   options: createOptions,
   args: { min: 1, max: 1 },
+  examples: [
+    'silo network create back',
+    'silo network create --subnet 10.9.0.0/24 --gateway 10.9.0.1 --ipv6=false office',
+    'silo network create --internal vault',
+  ],
   async run({ options, args, given, io, client }) {
     const created = await (
       await client()

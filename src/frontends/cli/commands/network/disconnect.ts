@@ -9,6 +9,8 @@ export const command = defineCommand({
   },
   args: { min: 2, max: 2 },
   completion: 'networks',
+  furtherCompletion: 'running-containers',
+  examples: ['silo network disconnect back web'],
   async run({ options, args, client }) {
     const [network = '', container = ''] = args;
     await (await client()).networks.disconnect(network, { Container: container, Force: options.force });

@@ -12,6 +12,10 @@ export const command = defineCommand({
   },
   args: { min: 1 },
   completion: 'networks',
+  examples: [
+    'silo network inspect back',
+    "silo network inspect -f '{{range .Containers}}{{.Name}} {{.IPv4Address}}{{println}}{{end}}' back",
+  ],
   run: (invocation) =>
     inspectAll(invocation, (client, name) =>
       client.networks.inspect(name, { verbose: invocation.options.verbose }),

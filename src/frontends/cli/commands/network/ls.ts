@@ -29,6 +29,8 @@ export const command = defineCommand({
     quiet: { kind: 'bool', short: 'q', summary: 'Only display network IDs' },
   },
   args: { min: 0, max: 0 },
+  formatPreference: 'networksFormat',
+  examples: ['silo network ls', "silo network ls --filter driver=bridge --format '{{.Name}}'"],
   async run({ options, given, io, client }) {
     const networks = await (await client()).networks.list({ filters: collectFilters(options.filter) });
     networks.sort((a, b) => naturalOrder(a.Name, b.Name));

@@ -12,6 +12,7 @@ export const command = defineCommand({
   },
   args: { min: 1 },
   completion: 'networks',
+  examples: ['silo network rm back'],
   run: (invocation) =>
     forEachTarget(invocation, (client, name) =>
       client.networks.remove(name).catch((error: unknown) => {

@@ -21,13 +21,14 @@ const table = '{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimabl
 
 export const command = defineCommand({
   name: 'system df',
-  summary: 'Show docker disk usage',
+  summary: 'Show how much of the disk is used',
   usage: '',
   options: {
     format: formatTableOption,
     verbose: { kind: 'bool', short: 'v', summary: 'Show detailed information on space usage' },
   },
   args: { min: 0, max: 0 },
+  examples: ['silo system df', 'silo system df -v'],
   async run({ options, io, client }) {
     if (options.verbose && options.format !== '')
       throw invalid('the verbose and the format options conflict');

@@ -12,6 +12,10 @@ export const command = defineCommand({
     opt: { kind: 'map', short: 'o', summary: 'Set driver specific options' },
   },
   args: { min: 0, max: 1 },
+  examples: [
+    'silo volume create data',
+    'silo volume create -o type=nfs -o device=:/export -o o=addr=nas.example,vers=4.1 share',
+  ],
   async run({ options, args, io, client }) {
     const volume = await (
       await client()

@@ -1,5 +1,7 @@
 import { invalid } from '../../../../foundation/base/errors.ts';
+import { createCopyProgress } from '../../copy/progress.ts';
 import { defineCommand } from '../../command.ts';
+import type { CliIo } from '../../io.ts';
 import { openArchive } from '../../parse/read-file.ts';
 
 export const command = defineCommand({
@@ -19,8 +21,17 @@ export const command = defineCommand({
         hint: 'name the archive, or redirect it: silo volume import data < data.tar',
       });
     const archive: AsyncIterable<Uint8Array> = file === '-' ? io.stdin : await openArchive(file);
-    const { Name } = await (await client()).volumes.import(volume, archive);
+    const { volumes } = await client();
+    const { Name } = await showImport(io, (count) => volumes.import(volume, count(archive)));
     io.stdout.write(`${Name}\n`);
     return 0;
   },
 });
+
+async function showImport<T>(
+  io: CliIo,
+  work: (count: ReturnType<typeof createCopyProgress>['count']) => Promise<T>,
+): Promise<T> {
+  using progress = createCopyProgress(io.stderr, { header: 'Importing', quiet: false, now: () => io.now() });
+  return await work((archive) => progress.count(archive));
+}

@@ -11,5 +11,6 @@ export const command = defineCommand({
   },
   args: { min: 1 },
   completion: 'volumes',
+  examples: ['silo volume inspect data', "silo volume inspect -f '{{.Mountpoint}}' data"],
   run: (invocation) => inspectAll(invocation, (client, name) => client.volumes.inspect(name)),
 });

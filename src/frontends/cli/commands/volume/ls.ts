@@ -35,6 +35,8 @@ export const command = defineCommand({
     quiet: { kind: 'bool', short: 'q', summary: 'Only display volume names' },
   },
   args: { min: 0, max: 0 },
+  formatPreference: 'volumesFormat',
+  examples: ['silo volume ls', 'silo volume ls --filter dangling=true -q'],
   async run({ options, given, io, client }) {
     const { Volumes: volumes } = await (
       await client()

@@ -13,6 +13,7 @@ export const command = defineCommand({
     force: { kind: 'bool', short: 'f', summary: 'Do not prompt for confirmation' },
   },
   args: { min: 0, max: 0 },
+  examples: ['silo volume prune', 'silo volume prune --all --filter label!=keep'],
   async run({ options, io, client }) {
     const question = `WARNING! This will remove ${options.all ? 'all' : 'anonymous'} local volumes not used by at least one container.\nAre you sure you want to continue?`;
     if (!options.force && !(await confirm(io, question))) return 0;

@@ -13,6 +13,7 @@ export const command = defineCommand({
   },
   args: { min: 1 },
   completion: 'volumes',
+  examples: ['silo volume rm data'],
   run: (invocation) =>
     forEachTarget(invocation, (client, name) =>
       client.volumes.remove(name, { force: invocation.options.force }).catch((error: unknown) => {
