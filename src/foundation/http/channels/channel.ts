@@ -21,7 +21,7 @@ export interface ChannelPort {
 export interface ChannelEnd {
   duplex: Duplex;
   take(kind: Exclude<FrameKind, 'open' | 'reset'>, payload: Buffer): void;
-  /** The other side gave up, or the connection is gone. */
+  /** The other side gave up, or the connection is gone. What it sent whole before can be read nevertheless. */
   fail(error: SiloError): void;
 }
 
@@ -140,7 +140,11 @@ export function createChannel(port: ChannelPort): ChannelEnd {
     fail(error) {
       isOver = true;
       port.gone();
-      duplex.destroy(error);
+      // All that the other side had to say is here: whoever reads gets it first.
+      if (!hasTheirEnd || duplex.readableEnded) return void duplex.destroy(error);
+      duplex.once('end', () => duplex.destroy(error));
+      wake?.();
+      deliver();
     },
   };
 }

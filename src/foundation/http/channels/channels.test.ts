@@ -88,6 +88,28 @@ test('who does not read stops its own channel after a window, and no other', asy
   await fill;
 });
 
+test('what a side said before it closed the connection is read to its end, however much waits and however late', async () => {
+  const { there, back, side } = connect();
+  const client = side('client', back, there);
+  const channel = client.channels.open('build');
+  const said = Buffer.alloc(10 * (1 << 16), 'event\n');
+  for (let at = 0; at < said.length; at += 1 << 16)
+    back.write(formatFrame('data', 1, said.subarray(at, at + (1 << 16))));
+  back.write(formatFrame('end', 1));
+  back.end();
+  expect(await client.channels.ended).toBeUndefined();
+  expect((await whole(channel)).equals(said)).toBe(true);
+});
+
+test('a channel of which the end is missing fails when the connection closes', async () => {
+  const { there, back, side } = connect();
+  const client = side('client', back, there);
+  const failed = once(client.channels.open('build'), 'error');
+  back.write(formatFrame('data', 1, Buffer.alloc(1 << 16)));
+  back.end();
+  expect(toSiloError((await failed)[0]).code).toBe('channel-closed');
+});
+
 test('an error of one side is the error of the other, in the same words', async () => {
   const [client] = pair((words) => {
     if (words === 'bad') throw invalid('no such thing', { code: 'nothing', hint: 'ask for another' });
