@@ -24,3 +24,19 @@ test.each<[string, (out: PassThrough) => BuildView]>([
   out.end();
   expect(await text(out)).not.toContain(evil);
 });
+
+test('layers without end fill neither the memory nor the picture', async () => {
+  const out = new PassThrough();
+  const view = createTerminalView(Object.assign(out, { rows: 5000, columns: 80 }), {
+    now: () => 0,
+    env: { NO_COLOR: '1' },
+  });
+  for (let index = 0; index < 3000; index++)
+    view.event({ kind: 'pulling', reference: 'a', layer: { id: `layer ${index}`, phase: 'waiting' } });
+  view.note('drawn');
+  view.end('done');
+  out.end();
+  const lines = (await text(out)).split('\n').filter((line) => line.includes('waiting'));
+  expect(lines.length).toBeLessThan(300);
+  expect(lines.at(-1)).toContain('layer 2999');
+});

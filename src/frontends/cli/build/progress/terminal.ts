@@ -10,6 +10,8 @@ import type { BuildView } from './view.ts';
 const redrawMs = 100;
 /** Lines of output below a step that runs. */
 const shownLines = 6;
+/** Layers on their way that are kept for the picture: more than any screen shows. */
+const mostLayers = 200;
 
 /**
  * A picture that is drawn over while the build runs: steps that are done in one line each, steps that run with the last lines of their output. When it does not fit the screen,
@@ -143,12 +145,19 @@ function showLayer(
 ): void {
   const { layer, reference } = event;
   const name = visible(familiar(reference));
-  if (layer === undefined) return void layers.set(reference, `${event.kind} ${name}`);
+  if (layer === undefined) return keep(layers, reference, `${event.kind} ${name}`);
   const { id, phase, currentBytes, totalBytes } = layer;
   const size =
     currentBytes === undefined
       ? ''
       : ` ${formatSize(currentBytes)}${totalBytes === undefined ? '' : `/${formatSize(totalBytes)}`}`;
   if (phase === 'complete' || phase === 'exists' || phase === 'pushed') layers.delete(id);
-  else layers.set(id, visible(`${id.slice(0, 12)} ${phase}${size}`));
+  else keep(layers, id, visible(`${id.slice(0, 12)} ${phase}${size}`));
+}
+
+/** The one that began first makes room. */
+function keep(layers: Map<string, string>, id: string, text: string): void {
+  layers.set(id, text);
+  const [first] = layers.keys();
+  if (layers.size > mostLayers && first !== undefined) layers.delete(first);
 }
