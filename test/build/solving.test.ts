@@ -161,6 +161,24 @@ RUN cat /first
     expect((await build({ Dockerfile, version: 'axy\n' })).match(/Using cache/g)).toHaveLength(4);
   }, 90_000);
 
+  test('a stage that was gone and holds another file when it is made again costs no later build a step', async () => {
+    const Dockerfile = `FROM busybox AS made
+RUN cat /proc/sys/kernel/random/uuid > /id
+FROM busybox
+COPY --from=made /id /id
+RUN cat /id
+`;
+    await build({ Dockerfile });
+    await ask(engine, 'POST', '/images/prune');
+    const again = await build({ Dockerfile });
+    expect(again.match(/Running in/g)).toHaveLength(2);
+    const [, id = ''] = /\n([0-9a-f-]{36})\n/.exec(again) ?? [];
+    expect(id).not.toBe('');
+    const third = await build({ Dockerfile: `${Dockerfile}RUN echo is $(cat /id)` });
+    expect(third.match(/Using cache/g)).toHaveLength(3);
+    expect(third).toContain(`is ${id}\n`);
+  }, 90_000);
+
   test('a linked copy is made once and put upon whatever is below', async () => {
     const Dockerfile = 'FROM busybox\nCOPY b /b\nCOPY --link a /x/a\nRUN cat /b /x/a\n';
     expect(await build({ Dockerfile, a: 'a\n', b: 'one\n' })).toContain('one\na\n');

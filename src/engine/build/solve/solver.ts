@@ -62,6 +62,7 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
   const alone = randomUUID();
   const salt = options.epochMs === undefined ? '' : String(options.epochMs);
   const solved = new Map<VertexId, Promise<Solved>>();
+  const made = new Set<VertexId>();
   const asked = new Map<VertexId, PromiseWithResolvers<void>>();
   /** Others may go on with it when this build has given up, and it reads this build's files. */
   const begun = new Set<Promise<ImageId>>();
@@ -95,12 +96,13 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
     const isKept = vertex.kind === 'copy' && vertex.unpack === 'local' && place.tree.isFetched === true;
     return isKept ? sha256(canonical({ fetched: files })) : files;
   };
-  const keyOf = createKeys({
+  const keys = createKeys({
     vertexOf,
     cache,
     contentOf,
     imageOf: async (id) => (await solve(id)).image,
     mayUseCache: options.mayUseCache,
+    wasMade: (id) => made.has(id),
     salt,
     guard: (id, search) => teller.guard(id, search),
     async resolve(id, name) {
@@ -130,12 +132,15 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
 
   const work = async (id: VertexId): Promise<Solved> => {
     throwIfAborted(signal, 'the build');
-    const key = await keyOf(id);
+    const wanted = await keys.find(id);
     const mayUseCache = options.mayUseCache(id);
-    const found = find(id, key) ?? (mayUseCache ? await cache.bring(key, signal) : undefined);
+    const found = find(id, wanted) ?? (mayUseCache ? await cache.bring(wanted, signal) : undefined);
     if (found !== undefined) return { image: found, isCached: true };
     const vertex = vertexOf(id);
     const ready = await inputsOf(id, vertex);
+    const key = await keys.settle(id);
+    const same = key === wanted ? undefined : find(id, key);
+    if (same !== undefined) return { image: same, isCached: true };
     // A build that looks nothing up does not want what another one is about to find either; and who looks into a step that fails keeps nobody waiting.
     const name = mayUseCache && !request.debug ? cache.nameOf(key) : `${key} ${alone}`;
     const step = async ({ report, signal: wanted }: Pick<How, 'report' | 'signal'>): Promise<ImageId> => {
@@ -149,17 +154,18 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
         signal: wanted,
         mayUseCache,
       };
-      const made = await run(ready, how);
+      const result = await run(ready, how);
       faultPoint('build.step.done');
-      cache.keep(key, made, { isStep: vertex.kind !== 'meta' });
+      cache.keep(key, result, { isStep: vertex.kind !== 'meta' });
       faultPoint('build.step.kept');
-      return made;
+      return result;
     };
     const isOwn = readsSources(vertex);
     const image = await shared.join(name, { report: teller.reportOf(id), signal }, (flight) =>
       isOwn ? keepBegun(step(flight)) : step(flight),
     );
     hold.add(image);
+    made.add(id);
     return { image, isCached: false };
   };
 
@@ -285,7 +291,7 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
   return {
     solve,
     async observe(id, end) {
-      const key = await keyOf(id);
+      const key = await keys.find(id);
       const found = solved.has(id) ? undefined : find(id, key);
       if (found !== undefined) {
         teller.begin(id);
