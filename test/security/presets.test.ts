@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ReachJson, SecurityReportJson } from '../../src/foundation/wire/silo/security.ts';
 import { findLeftovers } from '../crash/whole.ts';
@@ -330,6 +330,32 @@ os.read(ready, 1); os.kill(child, signal.SIGTERM); print(os.waitpid(child, 0)[1]
     const missing = await engine.silo('run', '--security-opt', 'seccomp=/no/such/file', servicesImage);
     expect(missing.stderr).toContain('opening seccomp profile (/no/such/file) failed');
     expect((await engine.api('GET', '/_ping')).status).toBe(200);
+  });
+
+  test('an engine gives a preset to containers that name none, tells it, and builds as ever', async () => {
+    const refused = await engine.silo('daemon', '--security', 'system');
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringContaining('security must be "default", "hardened" or "restricted"'),
+    ]);
+    await engine.stop();
+    await engine.start({ args: ['--security', 'hardened'] });
+    expect((await engine.silo('info', '-f', '{{.SecurityOptions}}')).stdout).toContain(
+      'name=silo,profile=hardened',
+    );
+    const [walled, open] = ['CapBnd:\t00000000000004eb\n', 'CapBnd:\t00000000a80425fb\n'];
+    expect(await shell(status)).toStartWith(walled);
+    expect(await shell(status, preset('default'))).toStartWith(open);
+    expect(await shell(status, { Privileged: true })).not.toContain('04eb');
+    await create(engine, 'shown', { Image: servicesImage });
+    expect((await inspected('shown')).HostConfig.SecurityOpt).toContain('silo=hardened');
+    const context = join(engine.directory, 'context');
+    mkdirSync(context);
+    writeFileSync(join(context, 'Dockerfile'), `FROM ${servicesImage}\nRUN grep CapBnd /proc/self/status\n`);
+    const built = await engine.silo('build', '--progress', 'plain', context);
+    expect(built.stdout + built.stderr).toContain(open.trim());
+    await engine.stop();
+    await engine.start();
   });
 
   test('an engine has a default profile of its own, which a container may leave', async () => {

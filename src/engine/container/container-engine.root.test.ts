@@ -107,7 +107,7 @@ beforeAll(async () => {
         log: { driver: 'local', options: {} },
         defaultNetwork: 'bridge',
         host: { architecture: 'amd64', kernelRelease: '6.1.0', cgroupVersion: 1, swapLimit: false },
-        security: { seccomp: 'default', appArmor: false, seLinux: false },
+        security: { preset: 'default', seccomp: 'default', appArmor: false, seLinux: false },
         openFilesLimit: 20_000,
         lowestOomScore: 0,
         userNamespaces: { mode: 'host', area: [] },

@@ -37,8 +37,8 @@ export interface ContainerRecord {
   runtimeName: string;
   /** Resolved mounts, as reserved at create. */
   mounts: ResolvedMount[];
-  /** Which ids the present or last run has; those of the host for the reason, which ends the sentence "because …". */
-  userNamespace?: { kind: 'own' } | { kind: 'host'; reason: string };
+  /** Which ids the present or last run has, when it is known; those of the host for the reason, which ends the sentence "because …". */
+  userNamespace?: { kind: 'own' } | { kind: 'host'; reason: string } | undefined;
   /** A commit froze it and will thaw it; a commit that died left that to the next start of the engine. */
   frozenForCommit?: boolean;
 }

@@ -27,7 +27,7 @@ import { applyPreset } from './security-preset.ts';
 import { socketWarnings } from './engine-sockets.ts';
 import { seedVolumes } from './seed-volumes.ts';
 import { parseSignal } from './signals.ts';
-import { userNamespaceWarnings } from './userns/choose.ts';
+import { uncommonOwners, userNamespaceWarnings } from './userns/choose.ts';
 
 /**
  * Makes a container: files first, then the row in the database, which is the moment from which it exists. A crash before leaves files that the sweep at
@@ -95,7 +95,7 @@ async function create(context: Context, request: CreateRequest): ReturnType<Cont
     runtimeName: config.runtimeName ?? context.settings.defaultRuntime,
     mounts,
   };
-  warnings.push(...userNamespaceWarnings(context, record));
+  warnings.push(...userNamespaceWarnings(context, record), ...(await uncommonOwners(context, record)));
   await seedVolumes(context, record);
   context.store.insert(record);
   undo.defer(() => context.store.remove(id));
@@ -130,7 +130,10 @@ function settle(
   image: ImageRecord,
   id: ContainerId,
 ): { config: ContainerConfig; warnings: string[] } {
-  const merged = applyPreset(mergeImage(request.config, image.config.config ?? {}));
+  const merged = applyPreset(
+    mergeImage(request.config, image.config.config ?? {}),
+    context.settings.security.preset,
+  );
   if (merged.stopSignal !== undefined) parseSignal(merged.stopSignal);
   if (merged.workingDir !== '' && !merged.workingDir.startsWith('/'))
     throw invalid(

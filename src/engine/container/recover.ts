@@ -23,6 +23,7 @@ import { unmountRootfs } from './rootfs.ts';
 import { beginningOf, cleanUpRun, startContainer } from './start.ts';
 import { isRunning } from './state.ts';
 import { finishUpdate } from './update.ts';
+import { recordOfFound } from './userns/choose.ts';
 
 type Status = RecoveredContainer['status'];
 /** Docker's code for a container whose end nobody saw. */
@@ -132,6 +133,7 @@ function adopt(context: Context, record: ContainerRecord, status: Status | undef
   const started = context.store.update(record.id, {
     state: { status: 'running', pid: status.pid, startedAtMs: context.now() },
     error: '',
+    userNamespace: recordOfFound(context, record),
     ...beginningOf(record),
   });
   publish(context, started, 'start');
@@ -155,6 +157,8 @@ async function settleStopped(
       state: { status: 'running', pid: 0, startedAtMs: finishedAtMs },
       error: '',
       stopRequested: false,
+      // Nobody is left to tell.
+      userNamespace: undefined,
     });
     await recordExit(context, record.id, status.exit);
     return;

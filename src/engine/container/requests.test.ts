@@ -84,7 +84,7 @@ test('published ports, with -P the exposed ones that have none', () => {
 
 test('security options', () => {
   const secure = (options: string[]) => resolveSecurity({ ...empty.security, options }, defaults);
-  const defaults = { seccomp: 'default', appArmor: false, seLinux: false } as const;
+  const defaults = { preset: 'default', seccomp: 'default', appArmor: false, seLinux: false } as const;
   expect(secure(['no-new-privileges'])).toMatchObject({ noNewPrivileges: true });
   expect(secure(['no-new-privileges:true', 'seccomp=unconfined'])).toMatchObject({
     noNewPrivileges: true,

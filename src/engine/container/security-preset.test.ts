@@ -8,7 +8,7 @@ const asked = (options: string[], more: Partial<ReturnType<typeof plainConfig>['
   options,
   ...more,
 });
-const none = { seccomp: 'default', appArmor: false, seLinux: false } as const;
+const none = { preset: 'default', seccomp: 'default', appArmor: false, seLinux: false } as const;
 
 test('without a preset, or with the default one, a request stays as it is', () => {
   const config = plainConfig('x');
@@ -37,10 +37,18 @@ test('adding all capabilities beats what a preset drops', () => {
 });
 
 test('an engine with AppArmor gives its profile, a container may leave it, and a privileged one has none', () => {
-  const defaults = { ...none, appArmor: true, apparmorProfile: 'silo-default' };
+  const defaults = {
+    ...none,
+    appArmor: true,
+    apparmorProfiles: { default: 'silo-default', hardened: 'silo-hardened' },
+  };
   const profile = (options: string[], privileged = false) =>
     resolveSecurity(asked(options, { privileged }), defaults).apparmorProfile;
   expect(profile([])).toBe('silo-default');
+  expect(profile(['silo=system'])).toBe('silo-default');
+  expect(profile(['silo=hardened'])).toBe('silo-hardened');
+  expect(profile(['silo=restricted'])).toBe('silo-hardened');
+  expect(profile(['silo=restricted', 'apparmor=mine'])).toBe('mine');
   expect(profile(['apparmor=mine'])).toBe('mine');
   expect(profile(['apparmor=unconfined'])).toBeUndefined();
   expect(profile([], true)).toBeUndefined();
@@ -67,4 +75,13 @@ test('the default profile of an engine holds for those who name none, and not fo
   expect(seccomp(['seccomp=builtin'])).toBe('default');
   expect(seccomp(['seccomp=hardened'])).toBe('hardened');
   expect(seccomp([], true)).toBe('default');
+});
+
+test('the preset of an engine is that of containers that name none, written out, and not of privileged ones', () => {
+  const config = (options: string[], more = {}) => ({ ...plainConfig('x'), security: asked(options, more) });
+  expect(applyPreset(config([]), 'hardened')).toEqual(applyPreset(config(['silo=hardened'])));
+  expect(applyPreset(config(['silo=default']), 'hardened').security.capDrop).toEqual([]);
+  expect(applyPreset(config(['silo=restricted']), 'hardened').security.readOnlyRootfs).toBe(true);
+  const privileged = config([], { privileged: true });
+  expect(applyPreset(privileged, 'restricted')).toBe(privileged);
 });

@@ -73,9 +73,10 @@ const initPlaces = { '/run': 'exec,mode=755', '/run/lock': 'mode=1777', '/tmp': 
 
 /**
  * Writes a preset out into the request, which keeps its word: what holds is read in `inspect` like anything that was asked for. What the request
- * says itself wins.
+ * says itself wins. One that names none gets the engine's, unless it is privileged.
  */
-export function applyPreset(config: ContainerConfig): ContainerConfig {
+export function applyPreset(given: ContainerConfig, ofEngine: SecurityPreset = 'default'): ContainerConfig {
+  const config = ofEngine === 'default' ? given : withPreset(given, ofEngine);
   const preset = presetOf(config.security);
   if (preset === 'default') return config;
   if (config.security.privileged)
@@ -94,6 +95,12 @@ export function applyPreset(config: ContainerConfig): ContainerConfig {
     case 'system':
       return systemContainer(config);
   }
+}
+
+function withPreset(config: ContainerConfig, preset: SecurityPreset): ContainerConfig {
+  const { security } = config;
+  if (security.privileged || security.options.some((option) => presetWord.test(option))) return config;
+  return { ...config, security: { ...security, options: [`silo=${preset}`, ...security.options] } };
 }
 
 function tighten(security: SecurityRequest, drop: readonly string[]): SecurityRequest {

@@ -1,21 +1,30 @@
 import { invalid } from '../../foundation/base/errors.ts';
 import type { SeccompChoice, SecurityInput } from '../../resources/spec/spec.ts';
 import type { SecurityRequest } from './config.ts';
-import { parsePreset } from './security-preset.ts';
+import { parsePreset, presetOf, type SecurityPreset } from './security-preset.ts';
 
 /** What holds where a container asks for nothing, and what the host's kernel enforces. */
 export interface SecurityDefaults {
+  /** Of those who name none. */
+  preset: SecurityPreset;
   seccomp: SeccompChoice;
   /** Loaded into the kernel; absent where it has no AppArmor. */
-  apparmorProfile?: string;
+  apparmorProfiles?: AppArmorProfiles;
   appArmor: boolean;
   seLinux: boolean;
+}
+
+/** Names under which the kernel knows them. */
+export interface AppArmorProfiles {
+  default: string;
+  /** Of the presets `hardened` and `restricted`. */
+  hardened: string;
 }
 
 /** `--security-opt` words and capabilities, settled; Docker's texts when wrong. */
 export function resolveSecurity(request: SecurityRequest, defaults: SecurityDefaults): SecurityInput {
   const { privileged } = request;
-  const profile = privileged ? undefined : defaults.apparmorProfile;
+  const profile = privileged ? undefined : appArmorProfileOf(request, defaults);
   let input: SecurityInput = {
     privileged,
     capabilitiesAdd: request.capAdd,
@@ -29,6 +38,14 @@ export function resolveSecurity(request: SecurityRequest, defaults: SecurityDefa
   for (const option of request.options) input = withOption(input, option, defaults);
   const label = defaults.seLinux ? seLinuxLabel(request.options) : undefined;
   return label === undefined ? input : { ...input, selinuxLabel: label };
+}
+
+function appArmorProfileOf(
+  request: SecurityRequest,
+  { apparmorProfiles }: SecurityDefaults,
+): string | undefined {
+  const preset = presetOf(request);
+  return apparmorProfiles?.[preset === 'hardened' || preset === 'restricted' ? 'hardened' : 'default'];
 }
 
 function withOption(input: SecurityInput, option: string, defaults: SecurityDefaults): SecurityInput {

@@ -26,7 +26,7 @@ import { scheduleRestart } from './restart.ts';
 import { shouldRestart } from './restart-policy.ts';
 import { refuseSystemPlaces } from './system-places.ts';
 import { type ContainerState, isRunning, next } from './state.ts';
-import { chooseUserNamespace, type UserNamespaceChoice } from './userns/choose.ts';
+import { chooseUserNamespace, recordOf, type UserNamespaceChoice } from './userns/choose.ts';
 import { openOwnerShift, type OwnerShift, reasonForHostIds } from './userns/owner-shift.ts';
 import { settleWaiters } from './wait.ts';
 import { failureExitCode } from './start-failure.ts';
@@ -223,7 +223,7 @@ async function attempt(
   const started = context.store.updateRunning(id, {
     state,
     error: '',
-    userNamespace: choice.kind === 'host' ? { kind: 'host', reason: choice.reason } : { kind: 'own' },
+    userNamespace: recordOf(choice),
     ...beginningOf(record),
   });
   faultPoint('container.start.recorded');

@@ -99,6 +99,8 @@ export interface HostFacts {
   proxies: { http: string; https: string; exceptions: string };
   /** As set: `builtin`, `unconfined`, a path. */
   seccompProfile: string;
+  /** The preset of containers that name none. */
+  securityPreset: string;
   /** Containers get ids of their own unless they say otherwise. */
   userNamespaces: boolean;
   /** Containers get a profile of AppArmor. */

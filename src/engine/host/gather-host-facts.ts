@@ -48,6 +48,7 @@ export async function gatherHostFacts(
     initBinary,
     ...registryFacts(settings),
     seccompProfile: settings.seccompProfile,
+    securityPreset: settings.security,
     appArmor,
     userNamespaces: userNamespaces.mode === 'auto' && userNamespaces.unavailable === undefined,
     cdiSpecDirs: settings.cdiSpecDirs,

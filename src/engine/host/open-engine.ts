@@ -243,7 +243,7 @@ export async function openEngine(
     programs,
     initBinary,
     cgroupVersion,
-    appArmor: security.apparmorProfile !== undefined,
+    appArmor: security.apparmorProfiles !== undefined,
     userNamespaces,
     now,
   });
@@ -318,7 +318,7 @@ export async function openEngine(
       engineFolders: [dataRoot, execRoot],
       host: () =>
         gatherHostSubject(settings, {
-          appArmor: security.apparmorProfile !== undefined,
+          appArmor: security.apparmorProfiles !== undefined,
           kernelRelease: host.kernelVersion,
           userNamespaces: host.userNamespaces ? 'on' : 'off',
         }),

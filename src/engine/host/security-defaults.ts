@@ -4,19 +4,20 @@ import type { Log } from '../../foundation/base/log.ts';
 import { readSeccompProfile } from '../../resources/spec/seccomp-profile.ts';
 import type { SeccompChoice } from '../../resources/spec/spec.ts';
 import type { SecurityDefaults } from '../container/security.ts';
-import { loadAppArmorProfile } from './apparmor.ts';
+import { loadAppArmorProfiles } from './apparmor.ts';
 import type { EngineSettings } from './settings.ts';
 
 /** Settled at start: a malformed profile keeps the engine from starting, not every container afterwards. */
 export async function securityDefaults(
-  settings: Pick<EngineSettings, 'seccompProfile'>,
+  settings: Pick<EngineSettings, 'seccompProfile' | 'security'>,
   log: Log,
 ): Promise<SecurityDefaults> {
   const appArmor = hasAppArmor();
-  const profile = appArmor ? await loadAppArmorProfile(log) : undefined;
+  const profiles = appArmor ? await loadAppArmorProfiles(log) : undefined;
   return {
+    preset: settings.security,
     seccomp: seccompDefault(settings.seccompProfile),
-    ...(profile === undefined ? {} : { apparmorProfile: profile }),
+    ...(profiles === undefined ? {} : { apparmorProfiles: profiles }),
     appArmor,
     seLinux: existsSync('/sys/fs/selinux/enforce'),
   };

@@ -7,6 +7,7 @@ import { registryFacts, registryProxies } from './registry-settings.ts';
 import {
   configurationKeys,
   defaultSettings,
+  parseSecurityDefault,
   readSettingsFile,
   registrySettings,
   type EngineSettings,
@@ -103,4 +104,12 @@ describe('the configuration file', () => {
     expect(hint({ nonsense: 1 })).toStartWith('known keys: data-root, exec-root');
     expect(hint({ constructor: 1 })).toStartWith('known keys:');
   });
+});
+
+test('the preset of an engine is one that suits every container', () => {
+  expect(parseSecurityDefault('restricted')).toBe('restricted');
+  for (const wrong of ['system', 'Hardened', '', 1, undefined])
+    expect(() => parseSecurityDefault(wrong)).toThrow(
+      'security must be "default", "hardened" or "restricted"',
+    );
 });

@@ -60,6 +60,8 @@ export interface EngineSettings {
   journalSocket: string;
   /** Of containers that name none: `builtin`, `hardened`, `unconfined`, or the path of a profile. */
   seccompProfile: string;
+  /** What a container without `--security` starts from. */
+  security: SecurityDefault;
   /** What a container without `--userns` gets: ids of its own, or the host's. */
   userns: UserNamespaceDefault;
   /** Ids of the host for containers, `FIRST:COUNT`; looked up in /etc/subuid when absent. */
@@ -69,6 +71,9 @@ export interface EngineSettings {
 }
 
 export type UserNamespaceDefault = 'auto' | 'host';
+/** `system` is for single containers: it wants an init in the image. */
+const securityDefaults = ['default', 'hardened', 'restricted'] as const;
+export type SecurityDefault = (typeof securityDefaults)[number];
 
 export interface ProxySettings {
   'http-proxy'?: string;
@@ -99,6 +104,7 @@ export const defaultSettings: EngineSettings = {
   logOptions: {},
   journalSocket: '/run/systemd/journal/socket',
   seccompProfile: 'builtin',
+  security: 'default',
   userns: 'auto',
 };
 
@@ -110,6 +116,7 @@ const keys: Record<
     type:
       | 'string'
       | 'policy'
+      | 'preset'
       | 'userns'
       | 'range'
       | 'strings'
@@ -149,6 +156,7 @@ const keys: Record<
   'log-opts': { field: 'logOptions', type: 'texts' },
   'journal-socket': { field: 'journalSocket', type: 'string' },
   'seccomp-profile': { field: 'seccompProfile', type: 'string' },
+  security: { field: 'security', type: 'preset' },
   userns: { field: 'userns', type: 'userns' },
   'userns-range': { field: 'usernsRange', type: 'range' },
   'init-path': { field: 'initPath', type: 'string' },
@@ -161,6 +169,7 @@ const keys: Record<
   tlscacert: { field: 'tlsCaFile', type: 'string' },
   tlscert: { field: 'tlsCertFile', type: 'string' },
   tlskey: { field: 'tlsKeyFile', type: 'string' },
+  tlscrl: { field: 'tlsCrlFile', type: 'string' },
   registry: { field: 'registry', type: 'registry' },
 };
 
@@ -187,6 +196,7 @@ export interface DoorSettings {
   tlsCaFile?: string;
   tlsCertFile?: string;
   tlsKeyFile?: string;
+  tlsCrlFile?: string;
 }
 
 /** Read when no file is named, if it is there. */
@@ -227,6 +237,8 @@ function readKey(path: string, key: string, value: unknown): [string, unknown] {
       return [known.field, value];
     case 'policy':
       return [known.field, parsePublishedPorts(value)];
+    case 'preset':
+      return [known.field, parseSecurityDefault(value)];
     case 'userns':
       return [known.field, parseUserNamespaceDefault(value)];
     case 'range':
@@ -299,6 +311,17 @@ export function parsePublishedPorts(value: unknown): PublishedPortsPolicy {
   throw invalid(`published-ports must be ${words.policy}`, { code: 'bad-configuration' });
 }
 
+export function parseSecurityDefault(value: unknown): SecurityDefault {
+  const known = securityDefaults.find((name) => name === value);
+  if (known !== undefined) return known;
+  throw invalid(`security must be ${words.preset}`, {
+    code: 'bad-configuration',
+    ...(value === 'system'
+      ? { hint: 'the preset system is for containers with an init: silo run --security system' }
+      : {}),
+  });
+}
+
 export function parseUserNamespaceDefault(value: unknown): UserNamespaceDefault {
   if (value === 'auto' || value === 'host') return value;
   throw invalid(`userns must be ${words.userns}`, { code: 'bad-configuration' });
@@ -306,6 +329,7 @@ export function parseUserNamespaceDefault(value: unknown): UserNamespaceDefault 
 
 const words = {
   string: 'text',
+  preset: '"default", "hardened" or "restricted"',
   userns: '"auto" or "host"',
   range: 'text, FIRST:COUNT',
   policy: '"host-firewall" or "docker"',

@@ -88,7 +88,7 @@ function takingFolder(
       isGiven = true;
       await using staged = await layers.stage(layer.chainId);
       await staged.take(folder.path);
-      const { chainId, sizeBytes } = await staged.commit({ sizeBytes: folder.sizeBytes });
+      const { chainId, sizeBytes } = await staged.commit(folder);
       return { chainId, sizeBytes };
     },
   };

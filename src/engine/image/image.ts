@@ -295,7 +295,7 @@ export interface ComposeRequest {
   /** No file of `layer` is younger: its archive is changed so. */
   latestMtimeSec?: number;
   /** Holds just what `layer` does, and is given away: it becomes the layer's folder, unless the layer is there already. */
-  layerFolder?: { path: string; sizeBytes: number };
+  layerFolder?: { path: string; sizeBytes: number; highestId: number };
   /** The layers of this image, uncompressed as `compose` makes them, go on top. */
   above?: ImageId;
   /** The whole run configuration; the base's is not joined. */

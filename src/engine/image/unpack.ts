@@ -18,7 +18,7 @@ export async function unpackInto(
   const { chainId, diffId } = layer;
   await using staged = await context.layers.stage(chainId);
   faultPoint('image.layer.staged');
-  const { sizeBytes } = await context.unpack({
+  const { sizeBytes, highestId } = await context.unpack({
     source,
     target: staged.path,
     expectedDiffId: diffId,
@@ -26,7 +26,7 @@ export async function unpackInto(
   });
   faultPoint('image.layer.unpacked');
   await options.isGenuine;
-  const committed = await staged.commit({ sizeBytes });
+  const committed = await staged.commit({ sizeBytes, highestId });
   faultPoint('image.layer.committed');
   return { chainId, sizeBytes: committed.sizeBytes };
 }

@@ -37,6 +37,8 @@ export interface AppliedLayer {
   /** Sum of the sizes of regular files. */
   sizeBytes: number;
   entries: number;
+  /** Of the users and groups that own its files. */
+  highestId: number;
 }
 
 /**
@@ -56,6 +58,7 @@ interface ApplyState {
   readonly directoryTimes: Map<string, FileTimes>;
   sizeBytes: number;
   entries: number;
+  highestId: number;
   madeParents: number;
   /** A whiteout gave way to a parent that is being made. */
   hidesLower: boolean;
@@ -86,6 +89,7 @@ export function createLayerApplier(rootPath: string, limits: TarLimits = default
     directoryTimes: new Map(),
     sizeBytes: 0,
     entries: 0,
+    highestId: 0,
     madeParents: 0,
     hidesLower: false,
     file: createEntryFile(layerDress),
@@ -97,7 +101,8 @@ export function createLayerApplier(rootPath: string, limits: TarLimits = default
     end: () => state.file.end(state.current),
     finish() {
       setDirectoryTimes(state);
-      return { sizeBytes: state.sizeBytes, entries: state.entries };
+      const { sizeBytes, entries, highestId } = state;
+      return { sizeBytes, entries, highestId };
     },
   };
   return {
@@ -112,6 +117,7 @@ export function createLayerApplier(rootPath: string, limits: TarLimits = default
 function onEntry(state: ApplyState, entry: TarEntry): void {
   state.current = entry;
   state.entries++;
+  state.highestId = Math.max(state.highestId, entry.uid, entry.gid);
   const place = classify(entry.name, entry.offset);
   switch (place.kind) {
     case 'ignored':

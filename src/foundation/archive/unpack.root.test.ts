@@ -55,6 +55,7 @@ describe.skipIf(!isRoot)('the unpacker', () => {
         diffId,
         sizeBytes: 100_000,
         entries: 3,
+        highestId: 0,
         compressedDigest: sha256(data),
         compressedBytes: data.length,
       });

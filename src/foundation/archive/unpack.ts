@@ -30,6 +30,8 @@ export interface UnpackResult {
   /** Sum of the sizes of regular files. */
   sizeBytes: number;
   entries: number;
+  /** Of the users and groups that own its files. */
+  highestId: number;
   /** sha256 and length of the bytes as they came in. */
   compressedDigest: Digest;
   compressedBytes: number;

@@ -14,14 +14,17 @@ const smallEntries = 4000;
 const smallBytes = 16 << 20;
 
 /**
- * The sum of the files' sizes when an overlay upper folder is small and holds just what its archive would unpack to, so that it may become the layer's
+ * The sum of the files' sizes, and the highest id of their owners, when an overlay upper folder is small and holds just what its archive would unpack to, so that it may become the layer's
  * folder itself. Undefined for others: sockets, names that mean deletions, attributes that no layer carries. Nothing may write to it.
  */
-export async function measureWhole(upper: string): Promise<{ sizeBytes: number } | undefined> {
+export async function measureWhole(
+  upper: string,
+): Promise<{ sizeBytes: number; highestId: number } | undefined> {
   const pace = createPace(1.5);
   const counted = new Set<bigint>();
   let entries = 0;
   let sizeBytes = 0;
+  let highestId = 0;
   for (const node of walkUpper(upper)) {
     const turn = pace();
     if (turn) await turn;
@@ -29,6 +32,7 @@ export async function measureWhole(upper: string): Promise<{ sizeBytes: number }
     if (node.name.startsWith(whiteoutPrefix)) return undefined;
     if (node.kind === 'whiteout') continue;
     if (tarTypeOf(node.status) === undefined || !hasLayerXattrs(node)) return undefined;
+    highestId = Math.max(highestId, node.status.uid, node.status.gid);
     if (!isRegular(node.status)) continue;
     if (node.status.nlink > 1) {
       if (counted.has(node.status.ino)) continue;
@@ -36,7 +40,7 @@ export async function measureWhole(upper: string): Promise<{ sizeBytes: number }
     }
     sizeBytes += node.status.sizeBytes;
   }
-  return { sizeBytes };
+  return { sizeBytes, highestId };
 }
 
 /** Attributes of links, devices and the like are in no archive. Those of overlayfs that stay tell of the file's origin and do no harm below others. */

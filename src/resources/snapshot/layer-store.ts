@@ -12,6 +12,8 @@ import type { LayerInfo, LayerStore, StagedLayer } from './snapshot.ts';
 import type { Trash } from './trash.ts';
 
 const stagingPrefix = '.staging-';
+/** What 16 bits hold. */
+const commonIds = 0xffff;
 
 interface Store {
   directory: string;
@@ -21,7 +23,7 @@ interface Store {
   sync: () => Promise<void>;
 }
 
-/** Layers in `directory/<chain hex>/{fs,size}`. What an earlier run staged and did not publish is discarded. */
+/** Layers in `directory/<chain hex>/{fs,size}`, and `highest-id` for those of uncommon owners. What an earlier run staged and did not publish is discarded. */
 export async function openLayerStore(options: { directory: string; trash: Trash }): Promise<LayerStore> {
   const { directory, trash } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -68,7 +70,13 @@ function find(store: Store, chainId: ChainId): LayerInfo | undefined {
     throw corrupt(`layer ${chainId} has no readable size`, {
       hint: `remove the images that use it and pull them again`,
     });
-  const info: LayerInfo = { chainId, path: join(path, 'fs'), sizeBytes: Number(size) };
+  const highestId = Number(readIfThere(join(path, 'highest-id')));
+  const info: LayerInfo = {
+    chainId,
+    path: join(path, 'fs'),
+    sizeBytes: Number(size),
+    ...(Number.isInteger(highestId) ? { highestId } : {}),
+  };
   store.known.set(chainId, info);
   return info;
 }
@@ -118,9 +126,11 @@ async function stage(store: Store, chainId: ChainId): Promise<StagedLayer> {
       await rename(folder, path);
       faultPoint('snapshot.layer.taken');
     },
-    async commit({ sizeBytes }) {
+    async commit({ sizeBytes, highestId = 0 }) {
       if (settled) throw conflict(`layer ${chainId} was committed or discarded already`);
       settled = true;
+      if (highestId > commonIds)
+        await writeFile(join(place, 'highest-id'), String(highestId), { mode: 0o600 });
       return publish(store, chainId, place, sizeBytes);
     },
     async [Symbol.asyncDispose]() {

@@ -28,6 +28,8 @@ export interface LayerInfo {
   path: string;
   /** Sum of the sizes of regular files, as counted at unpacking. */
   sizeBytes: number;
+  /** Of the users and groups that own its files, when it is one that 16 bits do not hold and was counted at unpacking. */
+  highestId?: number;
 }
 
 export interface StagedLayer extends AsyncDisposable {
@@ -36,7 +38,7 @@ export interface StagedLayer extends AsyncDisposable {
   /** Fills it at once: the folder, which is on the same file system and whole, becomes it by a rename. */
   take(folder: string): Promise<void>;
   /** Publishes. Another publisher of the same chain id may have won: then ours is discarded and theirs returned. */
-  commit(info: { sizeBytes: number }): Promise<LayerInfo>;
+  commit(info: { sizeBytes: number; highestId?: number }): Promise<LayerInfo>;
 }
 
 export interface ContainerSnapshots {

@@ -113,7 +113,11 @@ const configOf = (image: ImageId, step: Step): ContainerConfig =>
       ? { deviceRequests: [{ driver: 'cdi', count: 0, ids: [...step.devices] }] }
       : {}),
     ...(step.isInteractive ? { terminal: true, openStdin: true, stdinOnce: true, attachStdin: true } : {}),
-    ...(step.privileged ? { security: { ...plainConfig('').security, privileged: true } } : {}),
+    // Package managers want Docker's capabilities, whatever the engine gives to containers.
+    security: {
+      ...plainConfig('').security,
+      ...(step.privileged ? { privileged: true } : { options: ['silo=default'] }),
+    },
     resources: { ...step.limits?.resources },
     ...(step.limits?.shmSizeBytes ? { shmSizeBytes: step.limits.shmSizeBytes } : {}),
     ...(step.limits?.cgroupParent ? { cgroupParent: step.limits.cgroupParent } : {}),

@@ -4,7 +4,7 @@ import type { ContainerConfig } from '../config.ts';
 import type { ContainerRecord, ResolvedMount } from '../container.ts';
 import type { Context } from '../context.ts';
 import { isRunning } from '../state.ts';
-import { parseUserNamespaceMode } from './mode.ts';
+import { idsPerContainer, parseUserNamespaceMode } from './mode.ts';
 
 /** What a run gets. */
 export type UserNamespaceChoice =
@@ -48,6 +48,27 @@ export function chooseUserNamespace(
   return { kind: 'own', ...(mode.kind === 'keep-id' ? { keep: { uid: mode.uid, gid: mode.gid } } : {}) };
 }
 
+/** How a run's ids are told in its record. */
+export function recordOf(choice: UserNamespaceChoice): NonNullable<ContainerRecord['userNamespace']> {
+  return choice.kind === 'host' ? { kind: 'host', reason: choice.reason } : { kind: 'own' };
+}
+
+/** The same for a run that is found without its record: its processes tell whose ids it has, and the configuration why they are the host's. */
+export function recordOfFound(
+  context: Pick<Context, 'settings' | 'store' | 'idRanges'>,
+  record: ContainerRecord,
+): NonNullable<ContainerRecord['userNamespace']> {
+  if (context.idRanges.of(record.id)) return { kind: 'own' };
+  const unknown = { kind: 'host', reason: 'its start found that it could have no others' } as const;
+  try {
+    const choice = chooseUserNamespace(context, record);
+    return choice.kind === 'host' ? recordOf(choice) : unknown;
+  } catch {
+    // The container whose ids it should have shared has ended since.
+    return unknown;
+  }
+}
+
 /** Why a container with this configuration cannot have ids of its own, whatever the engine's default; undefined when it can. Pure. */
 export function whyHost(
   config: Pick<
@@ -89,6 +110,26 @@ export function userNamespaceWarnings(
   return reason === undefined
     ? []
     : [`--userns=${user} is not possible, and the ids are the host's: ${reason}.`];
+}
+
+/**
+ * Tells of files of the image that belong to nobody in the container. An image must not lower the wall by its owners alone, so that this is no reason for the
+ * host's ids.
+ */
+export async function uncommonOwners(
+  { settings, layers }: Pick<Context, 'settings' | 'layers'>,
+  { config, mounts, layers: ids }: Pick<ContainerRecord, 'config' | 'mounts' | 'layers'>,
+): Promise<string[]> {
+  const { userNamespaces } = settings;
+  const { kind } = parseUserNamespaceMode(config.namespaces.user);
+  const isHost = kind === 'host' || (kind === 'default' && userNamespaces.mode === 'host');
+  if (isHost || userNamespaces.unavailable !== undefined || whyHost(config, mounts) !== undefined) return [];
+  const found = await Promise.all(ids.map((id) => layers.find(id)));
+  const highest = Math.max(...found.map((layer) => layer?.highestId ?? 0), 0);
+  if (highest < idsPerContainer) return [];
+  return [
+    `The image has files whose owners are above ${idsPerContainer - 1} (up to ${highest}): in the container they are nobody's and cannot be changed. --userns=host shows them as they are.`,
+  ];
 }
 
 function donorsOf(

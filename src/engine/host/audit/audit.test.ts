@@ -119,6 +119,7 @@ const host: HostSubject = {
   tcp: [],
   insecureRegistries: ['127.0.0.1:5000'],
   seccompProfile: 'builtin',
+  securityPreset: 'default',
   userNamespaces: 'on',
   appArmor: true,
   folders: [{ path: '/var/lib/silo', mode: 0o40710, owner: 0 }],

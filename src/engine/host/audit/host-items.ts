@@ -10,6 +10,8 @@ export interface HostSubject {
   tcp: { address: string; port: number; answersStrangers: boolean }[];
   insecureRegistries: string[];
   seccompProfile: string;
+  /** Of containers that name none. */
+  securityPreset: string;
   /** What a container without `--userns` gets. */
   userNamespaces: 'on' | 'off';
   appArmor: boolean;
@@ -78,11 +80,13 @@ export const hostItems: readonly Item<HostSubject>[] = [
     if (userNamespaces === 'on') return pass('Each its own, unless it asks for none.');
     return warn("Root in a container is the host's root.", 'silo daemon without --userns=host');
   }),
-  item('2.14', 'No new privileges by default', () =>
-    note(
-      'As with Docker set-user-id programs work unless the container is told otherwise.',
-      'silo run --security hardened',
-    ),
+  item('2.14', 'No new privileges by default', ({ securityPreset }) =>
+    securityPreset === 'default'
+      ? note(
+          'As with Docker set-user-id programs work unless the container is told otherwise.',
+          'silo run --security hardened, or for all: silo daemon --security hardened',
+        )
+      : pass(`Containers start from the preset ${securityPreset}.`),
   ),
   item('2.15', 'Containers outlive the engine', () => pass('Always.')),
   item('2.16', 'Userland proxy', () => pass('The kernel does.')),
@@ -131,7 +135,7 @@ export const hostItems: readonly Item<HostSubject>[] = [
   }),
   item('5.2', 'AppArmor of the host', ({ appArmor }) =>
     appArmor
-      ? pass('Containers get the profile silo-default.')
+      ? pass('Containers get the profile silo-default, hardened ones silo-hardened.')
       : note('It has none: capabilities, seccomp, namespaces and masked paths hold alone.'),
   ),
 ];

@@ -8,7 +8,7 @@ import type { HostSubject } from './host-items.ts';
 
 type AuditedSettings = Pick<
   EngineSettings,
-  'dataRoot' | 'execRoot' | 'insecureRegistries' | 'seccompProfile'
+  'dataRoot' | 'execRoot' | 'insecureRegistries' | 'seccompProfile' | 'security'
 >;
 
 /** Asks the machine; what is not there is left out. */
@@ -48,6 +48,7 @@ export async function gatherHostSubject(
     tcp,
     insecureRegistries: settings.insecureRegistries,
     seccompProfile: settings.seccompProfile,
+    securityPreset: settings.security,
     folders: [dataRoot, execRoot].flatMap((path) => {
       const stats = find(path);
       return stats ? [{ path, mode: stats.mode, owner: stats.uid }] : [];

@@ -95,6 +95,7 @@ export const sampleHost: HostFacts = {
   osVersion: '12',
   architecture: 'x86_64',
   seccompProfile: 'builtin',
+  securityPreset: 'default',
   userNamespaces: false,
   appArmor: false,
   cpuList: '0-63',

@@ -140,6 +140,8 @@ export function toInfoJson(
         `name=seccomp,profile=${host.seccompProfile}`,
         ...(host.userNamespaces ? ['name=userns'] : []),
         ...(host.cgroupVersion === '2' ? ['name=cgroupns'] : []),
+        // The word of Docker's that its client shows.
+        ...(host.securityPreset === 'default' ? [] : [`name=silo,profile=${host.securityPreset}`]),
       ],
       minor,
     ),

@@ -177,7 +177,8 @@ export const containerOptions = {
   security: {
     kind: 'string',
     default: 'default',
-    summary: 'Security preset to start from: default, hardened, restricted, system',
+    summary:
+      'Security preset to start from: default, hardened, restricted, system; the engine may have another default',
     completion: ['default', 'hardened', 'restricted', 'system'],
   },
   'security-opt': { kind: 'list', summary: 'Security Options' },
