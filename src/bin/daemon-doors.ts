@@ -5,6 +5,7 @@ import { forbidden, invalid } from '../foundation/base/errors.ts';
 import type { Log } from '../foundation/base/log.ts';
 import type { HttpServer, ListenAddress, TlsIdentity } from '../foundation/http/http.ts';
 import { isLoopback, parseListenAddress } from '../foundation/http/listen.ts';
+import { readRevocationLists } from '../foundation/x509/revocation-list.ts';
 import {
   createRenewal,
   readTlsIdentity,
@@ -12,7 +13,7 @@ import {
   troubleOfDates,
 } from '../foundation/http/tls-files.ts';
 
-import { standardFolder } from '../frontends/cli/tls/options.ts';
+import { revocationFile, standardFolder } from '../frontends/cli/tls/options.ts';
 
 export interface Doors extends DoorSettings {
   hosts: string[];
@@ -32,8 +33,8 @@ const standardGroups = ['silo', 'docker'];
 export function splitDoors<T extends DoorSettings>(
   given: T,
 ): { own: DoorSettings; others: Omit<T, keyof DoorSettings> } {
-  const { group, tls, tlsVerify, tlsCaFile, tlsCertFile, tlsKeyFile, ...others } = given;
-  const all = { group, tls, tlsVerify, tlsCaFile, tlsCertFile, tlsKeyFile };
+  const { group, tls, tlsVerify, tlsCaFile, tlsCertFile, tlsKeyFile, tlsCrlFile, ...others } = given;
+  const all = { group, tls, tlsVerify, tlsCaFile, tlsCertFile, tlsKeyFile, tlsCrlFile };
   const own = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   return { own, others };
 }
@@ -79,16 +80,22 @@ function tlsFiles(doors: Doors): Required<TlsFiles> | undefined {
         code: 'tls-without-clients',
         hint: 'use --tlsverify, which asks clients for a certificate; `silo tls init` makes them',
       });
-    const named = doors.tlsCaFile ?? doors.tlsCertFile ?? doors.tlsKeyFile;
+    const named = doors.tlsCaFile ?? doors.tlsCertFile ?? doors.tlsKeyFile ?? doors.tlsCrlFile;
     if (named !== undefined && doors.tls !== false && doors.tlsVerify !== false)
-      throw invalid(`${named} is named as a certificate or key, but TLS is not asked for`, {
+      throw invalid(`${named} is named as a certificate, key or list, but TLS is not asked for`, {
         code: 'tls-not-asked',
         hint: 'add --tlsverify; --tls=false says that you want it without',
       });
     return undefined;
   }
+  const clientCa = doors.tlsCaFile ?? join(standardFolder, 'ca.pem');
   return {
-    clientCa: doors.tlsCaFile ?? join(standardFolder, 'ca.pem'),
+    clientCa,
+    // Whoever revokes for the first time need not start the daemon anew.
+    revoked: {
+      path: doors.tlsCrlFile ?? join(dirname(clientCa), revocationFile),
+      mayBeAbsent: doors.tlsCrlFile === undefined,
+    },
     cert: doors.tlsCertFile ?? join(standardFolder, 'server-cert.pem'),
     key: doors.tlsKeyFile ?? join(standardFolder, 'server-key.pem'),
   };
@@ -120,6 +127,10 @@ function tellDates(files: Required<TlsFiles>, identity: TlsIdentity, log: Log): 
     const trouble = pem && readDates(file, pem);
     if (trouble) log.warn('a certificate needs attention: clients will refuse it', { file, trouble });
   }
+  const { revoked = '', clientCa = '' } = identity;
+  const lists = revoked === '' ? [] : readRevocationLists(revoked, clientCa);
+  if (lists.some(({ to }) => to !== undefined && to.getTime() < Date.now()))
+    log.warn('the list of revoked certificates is out of date: make a new one', { file: files.revoked.path });
 }
 
 function readDates(file: string, pem: string): string | undefined {

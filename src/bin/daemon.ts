@@ -12,6 +12,7 @@ import {
   type EngineSettings,
   parseMirrors,
   parsePublishedPorts,
+  parseSecurityDefault,
   parseUserNamespaceDefault,
   readSettingsFile,
   readStandardFile,
@@ -130,6 +131,7 @@ function resolve(options: DaemonOptions): Resolved {
     ...(options.userns === undefined ? {} : { userns: parseUserNamespaceDefault(options.userns) }),
     ...(options.usernsRange === undefined ? {} : { usernsRange: options.usernsRange }),
     ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
+    ...(options.security === undefined ? {} : { security: parseSecurityDefault(options.security) }),
     ...(options.seccompProfile === undefined ? {} : { seccompProfile: options.seccompProfile }),
     ...(options.initPath === undefined ? {} : { initPath: options.initPath }),
     ...(options.maxConcurrentDownloads === undefined

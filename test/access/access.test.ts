@@ -124,6 +124,32 @@ describe.skipIf(skipReason !== undefined)('an engine that others may ask', () =>
     expect((await ask('silo')).stdout).toBe('linux\n');
   });
 
+  test('refuses a certificate that was revoked once it is told by SIGHUP', async () => {
+    const gone = (await silo('tls', 'client', 'gone', pki)).stdout.trim();
+    expect((await ask('silo', { certificates: gone })).stdout).toBe('linux\n');
+    const revoked = await silo('tls', 'revoke', 'gone', pki);
+    expect([revoked.code, revoked.stdout]).toEqual([
+      0,
+      expect.stringContaining(`is revoked in ${pki}/crl.pem`),
+    ]);
+    expect((await silo('tls', 'show', pki)).stdout).toMatch(/clients\/gone\/cert\.pem +gone +- +revoked/);
+    process.kill(engine.pid(), 'SIGHUP');
+    expect(
+      await eventually(async () => (await ask('silo', { certificates: gone })).stdout !== 'linux\n'),
+    ).toBe(true);
+    expect(engine.log()).toContain('the certificate of the client was revoked');
+    expect((await ask('silo')).stdout).toBe('linux\n');
+    for (const [name, reason] of [
+      ['gone', 'is revoked already'],
+      ['nobody', 'is not there'],
+      ['./server-cert.pem', 'is not there'],
+      [join(pki, 'ca.pem'), 'did not make the certificate'],
+    ] as const) {
+      const refused = await silo('tls', 'revoke', name, pki);
+      expect([name, refused.code, refused.stderr]).toEqual([name, 1, expect.stringContaining(reason)]);
+    }
+  });
+
   test('lets the group of the socket in, and nobody else', async () => {
     const socket = engine.socket;
     expect([statSync(socket).gid, statSync(socket).mode & 0o777]).toEqual([group, 0o660]);
@@ -169,6 +195,19 @@ describe.skipIf(skipReason !== undefined)('an engine that others may ask', () =>
     ['TLS that asks nobody who he is', ['-H', 'tcp://127.0.0.1:1', '--tls'], 'would let everybody in'],
     ['certificates that nobody asks for', ['--tlscert', '/a/cert.pem'], 'TLS is not asked for'],
     ['a group that is not there', ['--group', 'no-such-group'], 'group no-such-group not found'],
+    [
+      'a list of revoked certificates that is not there',
+      [
+        '-H',
+        'tcp://127.0.0.1:1',
+        '--tlsverify',
+        '--tlscacert',
+        '/nowhere/ca.pem',
+        '--tlscrl',
+        '/nowhere/crl.pem',
+      ],
+      '/nowhere/crl.pem',
+    ],
     [
       'certificates that are not there',
       ['-H', 'tcp://127.0.0.1:1', '--tlsverify', '--tlscert', '/nowhere/cert.pem'],

@@ -108,4 +108,6 @@ export interface TlsIdentity {
   key: string;
   /** Clients must have a certificate of one of these authorities. */
   clientCa?: string;
+  /** Certificates of these authorities that are no longer believed: lists that they signed. */
+  revoked?: string;
 }

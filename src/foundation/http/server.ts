@@ -31,7 +31,7 @@ export function createHttpServer(
       const server = createOne(guarded, log, upgraded);
       server.on('request', (_, response) => unanswered.add(response));
       if (identity !== undefined && address.kind === 'tcp') {
-        const door = createTlsDoor(server, identity, { idleMs, log });
+        const door = createTlsDoor(server, identity, { idleMs, log, headMs: headTimeoutMs });
         const mayBeAnywhere = audience === 'anybody' || identity.clientCa !== undefined;
         const bound = await listenOn(door.server, address, mayBeAnywhere ? 'anybody' : 'engine');
         doors.add(door);

@@ -2,6 +2,8 @@ import type { Server as HttpServer } from 'node:http';
 import { type Server, type TLSSocket, createServer } from 'node:tls';
 import { invalid, toSiloError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { readRevocationLists, revocationName, revokedNames } from '../x509/revocation-list.ts';
+import { limitHeads } from './head-limit.ts';
 import type { TlsIdentity } from './http.ts';
 
 /** Listens for TLS and hands the decrypted connections to a server that does not listen itself: so the identity can change while it listens. */
@@ -18,6 +20,8 @@ export interface TlsDoorOptions {
   log: Log;
   /** From the connection to the end of the handshake. */
   handshakeMs?: number;
+  /** From the first byte of a request to the end of its head. */
+  headMs: number;
 }
 
 const handshakeTimeoutMs = 20_000;
@@ -30,8 +34,10 @@ const loggedRefusals = { count: 20, perMs: 60_000 };
 export function createTlsDoor(
   inside: HttpServer,
   identity: TlsIdentity,
-  { idleMs = 0, log, handshakeMs = handshakeTimeoutMs }: TlsDoorOptions,
+  { idleMs = 0, log, handshakeMs = handshakeTimeoutMs, headMs }: TlsDoorOptions,
 ): TlsDoor {
+  let isRevoked = revocationOf(identity);
+  const heads = limitHeads(inside, headMs);
   const strangers = new Set<TLSSocket>();
   const open = new Set<TLSSocket>();
   const refuse = createRefusals(log);
@@ -48,12 +54,19 @@ export function createTlsDoor(
   });
   server.on('secureConnection', (socket) => {
     strangers.delete(socket);
+    // Here and not in the handshake, which knows nothing of lists that come later, and takes up sessions of former connections.
+    if (isRevoked(socket)) {
+      refuse(revokedError(), socket.remoteAddress);
+      socket.destroy();
+      return;
+    }
     open.add(socket);
     socket.once('close', () => open.delete(socket));
     socket.on('error', () => undefined);
     // A client whose machine is gone says nothing any more, and what runs for it would run for ever.
     socket.setKeepAlive(true, keepAliveMs);
     if (idleMs > 0) socket.setTimeout(idleMs, () => socket.destroy());
+    heads.watch(socket);
     inside.emit('connection', socket);
   });
   server.on('tlsClientError', (error, socket) => {
@@ -62,7 +75,12 @@ export function createTlsDoor(
   });
   return {
     server,
-    renew: (next) => orInvalid(() => server.setSecureContext(contextOf(next))),
+    renew(next) {
+      const revoked = revocationOf(next);
+      orInvalid(() => server.setSecureContext(contextOf(next)));
+      isRevoked = revoked;
+      for (const socket of open) if (isRevoked(socket)) socket.destroy();
+    },
     cut() {
       for (const socket of [...open, ...strangers]) socket.destroy();
     },
@@ -86,10 +104,27 @@ function createRefusals(log: Log): (error: NodeJS.ErrnoException, address: strin
   };
 }
 
+/** Whether the certificate that a client showed is called back. One that cannot be asked for counts as if it were. */
+function revocationOf({ clientCa, revoked }: TlsIdentity): (socket: TLSSocket) => boolean {
+  if (clientCa === undefined || revoked === undefined) return () => false;
+  const names = revokedNames(readRevocationLists(revoked, clientCa));
+  return (socket) => {
+    try {
+      return names.has(revocationName(socket.getPeerCertificate().raw));
+    } catch {
+      return true;
+    }
+  };
+}
+
+const revokedError = (): NodeJS.ErrnoException =>
+  Object.assign(new Error('certificate revoked'), { code: 'CERT_REVOKED' });
+
 /** OpenSSL's codes in words, for those that users meet. */
 const reasons: Record<string, string> = {
   ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'the client showed no certificate',
   CERT_HAS_EXPIRED: 'the certificate of the client has expired',
+  CERT_REVOKED: 'the certificate of the client was revoked',
   CERT_NOT_YET_VALID: 'the certificate of the client is not valid yet',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate of the client is signed by itself',
   SELF_SIGNED_CERT_IN_CHAIN: 'the certificate of the client is of another authority',

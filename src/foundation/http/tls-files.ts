@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { invalid, toSiloError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -9,20 +10,27 @@ export interface TlsFiles {
   cert: string;
   key: string;
   clientCa?: string;
+  /** Lists of revoked certificates of clients. */
+  revoked?: { path: string; mayBeAbsent: boolean };
 }
 
 const soonMs = 30 * 24 * 3600 * 1000;
 
 /** Kind `invalid`, naming the file, when one cannot be read. */
-export async function readTlsIdentity({ cert, key, clientCa }: TlsFiles): Promise<TlsIdentity> {
+export async function readTlsIdentity({ cert, key, clientCa, revoked }: TlsFiles): Promise<TlsIdentity> {
   const read = (path: string): Promise<string> =>
     readFile(path, 'utf8').catch((cause: unknown) => {
       throw invalid(`cannot read ${path}: ${toSiloError(cause).message}`, { cause });
     });
+  const list =
+    revoked === undefined || (revoked.mayBeAbsent && !existsSync(revoked.path))
+      ? undefined
+      : await read(revoked.path);
   return {
     cert: await read(cert),
     key: await read(key),
     ...(clientCa === undefined ? {} : { clientCa: await read(clientCa) }),
+    ...(list === undefined ? {} : { revoked: list }),
   };
 }
 

@@ -1,10 +1,13 @@
 import { afterAll, describe, expect, test } from 'bun:test';
+import { X509Certificate } from 'node:crypto';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
 import { createLog } from '../base/log.ts';
 import { issueCertificate, type Issued, type Purpose } from '../x509/certificate.ts';
-import { createTlsDoor } from './tls-door.ts';
+import { issueRevocationList } from '../x509/revocation-list.ts';
+import type { TlsIdentity } from './http.ts';
+import { createTlsDoor, type TlsDoor } from './tls-door.ts';
 import { troubleOfDates } from './tls-files.ts';
 
 const day = 86_400_000;
@@ -27,24 +30,31 @@ describe('a door for those with a certificate', () => {
   const undo = new AsyncDisposableStack();
   afterAll(() => undo.disposeAsync());
 
-  const open = async (handshakeMs?: number): Promise<{ port: number; log: () => string }> => {
+  const open = async ({
+    handshakeMs,
+    headMs = 60_000,
+    identity = { ...server, clientCa: authority.cert },
+  }: { handshakeMs?: number; headMs?: number; identity?: TlsIdentity } = {}): Promise<{
+    port: number;
+    log: () => string;
+    door: TlsDoor;
+  }> => {
     let log = '';
-    const inside = createServer((_, response) => void response.end('hello'));
+    const inside = createServer((request, response) => {
+      request.resume().once('end', () => response.end('hello'));
+    });
     inside.on('clientError', (_, socket) => socket.destroy());
-    const door = createTlsDoor(
-      inside,
-      { ...server, clientCa: authority.cert },
-      {
-        log: createLog((line) => (log += line)),
-        ...(handshakeMs === undefined ? {} : { handshakeMs }),
-      },
-    );
+    const door = createTlsDoor(inside, identity, {
+      log: createLog((line) => (log += line)),
+      ...(handshakeMs === undefined ? {} : { handshakeMs }),
+      headMs,
+    });
     await new Promise<void>((resolve) => door.server.listen(0, '127.0.0.1', resolve));
     undo.defer(() => {
       door.cut();
       door.server.close();
     });
-    return { port: (door.server.address() as AddressInfo).port, log: () => log };
+    return { port: (door.server.address() as AddressInfo).port, log: () => log, door };
   };
   /** What is answered to a request until the connection closes. */
   const ask = (
@@ -93,7 +103,7 @@ describe('a door for those with a certificate', () => {
   });
 
   test('is not held up by those who connect and say nothing, nor by those who speak no TLS', async () => {
-    const { port, log } = await open(300);
+    const { port, log } = await open({ handshakeMs: 300 });
     const silent = await Promise.all(Array.from({ length: 20 }, () => stranger(port)));
     const half = await stranger(port);
     half.write(Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01]));
@@ -126,10 +136,90 @@ describe('a door for those with a certificate', () => {
     expect(await ask(port, friend)).toContain('200 OK');
   });
 
+  /** A connection of the friend's that stays open; what came over it, and its end. */
+  const connection = async (port: number, options: ConnectionOptions = friend) => {
+    let text = '';
+    const socket = connect({ port, host: '127.0.0.1', ca: authority.cert, ...options });
+    const ended = closed(socket);
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    await new Promise((resolve) => socket.once('secureConnect', resolve));
+    const answers = async (count: number): Promise<void> => {
+      while ((text.match(/hello/g)?.length ?? 0) < count)
+        await new Promise((resolve) => socket.once('data', resolve));
+    };
+    return { socket, ended, answers };
+  };
+  const get = 'GET / HTTP/1.1\r\nHost: h\r\n\r\n';
+
+  test('cuts a friend that sends a head slowly, the first or a later one, and no other', async () => {
+    const { port } = await open({ headMs: 400 });
+    const [slow, again, patient] = await Promise.all([connection(port), connection(port), connection(port)]);
+    slow.socket.write('GET / HT');
+    again.socket.write(get);
+    await again.answers(1);
+    again.socket.write('GET /again');
+    // One that is silent, then takes longer for a body than for a head, and asks again.
+    const both = Promise.all([slow.ended, again.ended]);
+    await both;
+    patient.socket.write('POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\na');
+    const other = await connection(port);
+    other.socket.write('GET / HT');
+    await other.ended;
+    patient.socket.write('bc');
+    await patient.answers(1);
+    patient.socket.write(get);
+    await patient.answers(2);
+    expect(patient.socket.destroyed).toBe(false);
+    patient.socket.destroy();
+  });
+
+  test('refuses a certificate that was revoked from the next list on, and ends its connections', async () => {
+    const lost = issue({ kind: 'client' }, authority);
+    const listOf = (...certificates: Issued[]): string =>
+      issueRevocationList(
+        {
+          revoked: certificates.map(({ cert }) => ({
+            serial: new X509Certificate(cert).serialNumber,
+            at: new Date(),
+          })),
+          from: new Date(),
+          to: undefined,
+        },
+        authority,
+      );
+    const identity = { ...server, clientCa: authority.cert };
+    const { port, log, door } = await open({ identity: { ...identity, revoked: listOf() } });
+    expect(await ask(port, lost)).toContain('200 OK');
+    const [theirs, ours] = [await connection(port, lost), await connection(port)];
+    let session: Buffer | undefined;
+    theirs.socket.on('session', (found: Buffer) => (session = found));
+    for (const { socket, answers } of [theirs, ours]) {
+      socket.write(get);
+      await answers(1);
+    }
+    door.renew({ ...identity, revoked: listOf(lost) });
+    await theirs.ended;
+    expect(await ask(port, lost)).toBe('');
+    expect(await ask(port, { ...lost, ...(session ? { session } : {}) })).toBe('');
+    expect(log()).toContain('the certificate of the client was revoked');
+    ours.socket.write(get);
+    await ours.answers(2);
+    ours.socket.destroy();
+    // One that cannot be used changes nothing.
+    for (const revoked of ['x', listOf().replace(/[A-Z]{4}/, 'AAAA')])
+      expect(() => door.renew({ ...identity, revoked })).toThrow('the list of revoked certificates');
+    expect(await ask(port, lost)).toBe('');
+    expect(await ask(port, friend)).toContain('200 OK');
+  });
+
   test('an authority of clients that is none is refused: it would mean those that the system trusts', () => {
     for (const clientCa of ['', 'x'])
       expect(() =>
-        createTlsDoor(createServer(), { ...server, clientCa }, { log: createLog(() => undefined) }),
+        createTlsDoor(
+          createServer(),
+          { ...server, clientCa },
+          { log: createLog(() => undefined), headMs: 60_000 },
+        ),
       ).toThrow('not usable');
   });
 });

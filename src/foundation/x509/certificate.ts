@@ -47,7 +47,8 @@ const ids = {
 
 const maximumName = 64;
 const curve = 'prime256v1';
-const signature = der.sequence(der.objectId(ids.ecdsaWithSha256));
+/** How all that is made here is signed. */
+export const signature = der.sequence(der.objectId(ids.ecdsaWithSha256));
 
 /**
  * Makes a key (P-256) and a certificate for it, X.509 version 3 as RFC 5280 has it. Without `issuer` it signs itself. Kind `invalid` when a name or
@@ -151,7 +152,7 @@ function alternativeName(host: string): Buffer {
 }
 
 /** Subject and key identifier are taken as they stand in the issuer's certificate. */
-function readIssuer({ cert, key }: Issued): { name: Buffer; key: KeyObject; keyId: Buffer } {
+export function readIssuer({ cert, key }: Issued): { name: Buffer; key: KeyObject; keyId: Buffer } {
   const { certificate, privateKey } = readPair(cert, key);
   if (!certificate.ca)
     throw invalid('the certificate that should sign is not one of an authority', { code: 'bad-authority' });
@@ -196,7 +197,7 @@ function readPair(cert: string, key: string): { certificate: X509Certificate; pr
 // oxlint-disable-next-line no-control-regex -- these are what must not be there
 const hasControls = (text: string): boolean => /[\u0000-\u001f\u007f]/.test(text);
 
-function pem(label: string, bytes: Buffer): string {
+export function pem(label: string, bytes: Buffer): string {
   const lines = bytes.toString('base64').match(/.{1,64}/g) ?? [];
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n');
 }

@@ -59,6 +59,7 @@ export interface DaemonOptions {
   maxConcurrentDownloads?: number;
   shutdownTimeoutSeconds?: number;
   seccompProfile?: string;
+  security?: string;
   userns?: string;
   usernsRange?: string;
   usernsRemap?: string;
@@ -73,6 +74,7 @@ export interface DaemonOptions {
   tlsCaFile?: string;
   tlsCertFile?: string;
   tlsKeyFile?: string;
+  tlsCrlFile?: string;
 }
 
 export interface DoctorOptions {

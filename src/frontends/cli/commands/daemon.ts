@@ -77,6 +77,11 @@ const options = {
     summary: 'Path to TLS certificate file (default "/etc/silo/tls/server-cert.pem")',
     completion: 'files',
   },
+  tlscrl: {
+    kind: 'string',
+    summary: 'Certificates of clients that are revoked (default "crl.pem" beside the CA, when it is there)',
+    completion: 'files',
+  },
   tlskey: {
     kind: 'string',
     summary: 'Path to TLS key file (default "/etc/silo/tls/server-key.pem")',
@@ -87,6 +92,11 @@ const options = {
     kind: 'string',
     summary: 'Path to seccomp profile; "builtin", "hardened" or "unconfined" for one that the engine has',
     completion: 'files',
+  },
+  security: {
+    kind: 'string',
+    summary: 'Preset of containers without --security: "default", "hardened" or "restricted"',
+    completion: ['default', 'hardened', 'restricted'],
   },
   userns: {
     kind: 'string',
@@ -169,6 +179,7 @@ const textFields = {
   initPath: 'init-path',
   cgroupParent: 'cgroup-parent',
   seccompProfile: 'seccomp-profile',
+  security: 'security',
   logDriver: 'log-driver',
   userns: 'userns',
   usernsRange: 'userns-range',
@@ -179,6 +190,7 @@ const textFields = {
   tlsCaFile: 'tlscacert',
   tlsCertFile: 'tlscert',
   tlsKeyFile: 'tlskey',
+  tlsCrlFile: 'tlscrl',
 } as const satisfies Partial<Record<keyof DaemonOptions, keyof typeof options>>;
 
 const numberFields = {

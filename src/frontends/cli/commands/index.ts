@@ -101,6 +101,7 @@ const loaders = {
   'system prune': from(() => import('./system/prune.ts')),
   'tls client': from(() => import('./tls/client.ts')),
   'tls init': from(() => import('./tls/init.ts')),
+  'tls revoke': from(() => import('./tls/revoke.ts')),
   'tls show': from(() => import('./tls/show.ts')),
   'volume clone': from(() => import('./volume/clone.ts')),
   'volume create': from(() => import('./volume/create.ts')),

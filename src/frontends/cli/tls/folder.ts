@@ -1,9 +1,18 @@
 import { X509Certificate } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../../foundation/base/atomic-file.ts';
 import { conflict, invalid, notFound } from '../../../foundation/base/errors.ts';
 import { type Issued, issueCertificate, type Purpose } from '../../../foundation/x509/certificate.ts';
+import {
+  canonicalSerial,
+  issueRevocationList,
+  readRevocationLists,
+  revocationName,
+  type Revoked,
+  revokedNames,
+} from '../../../foundation/x509/revocation-list.ts';
+import { revocationFile } from './options.ts';
 
 /*
  * A folder of certificates: an authority, a server's pair, and one folder for each client, which holds what Docker's `DOCKER_CERT_PATH` wants. All of
@@ -51,6 +60,8 @@ export async function makeServer(
   const server = issue({ name, purpose: { kind: 'server', hosts } }, life, authority);
   if (!keepAuthority) await writePair(folder, authorityFiles, authority);
   await writePair(folder, serverFiles, server);
+  // What the old authority revoked is worth nothing any more; before this an engine would refuse the list.
+  if (!keepAuthority) await rm(join(folder, revocationFile), { force: true });
 }
 
 /** Makes a client's folder; resolves to it. */
@@ -72,9 +83,52 @@ export async function makeClient(
   return target;
 }
 
+/** Adds a certificate to the list of the authority: that of a client by its name, or the one of a file. Resolves to it; kind `conflict` when it is there already. */
+export async function revokeClient(
+  folder: string,
+  { client, now }: { client: string; now: number },
+): Promise<X509Certificate> {
+  const authority = await readAuthority(folder);
+  const isPath = client.includes('/') || client.endsWith('.pem');
+  const path = isPath ? client : join(folder, 'clients', client, clientFiles.cert);
+  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ENOENT') throw cause;
+    throw notFound(`${path} is not there`, {
+      hint: '`silo tls show` lists the clients of the folder; a certificate from elsewhere is named by its file',
+    });
+  });
+  const certificate = parse(path, text);
+  if (!certificate.checkIssued(new X509Certificate(authority.cert)) || certificate.ca)
+    throw invalid(`the authority of ${folder} did not make the certificate in ${path}`, {
+      code: 'foreign-certificate',
+    });
+  const before = await readRevoked(folder, authority.cert);
+  const serial = canonicalSerial(certificate.serialNumber);
+  if (before.some((each) => each.serial === serial))
+    throw conflict(`the certificate in ${path} is revoked already, and nothing was changed`);
+  const list = issueRevocationList(
+    {
+      revoked: [...before, { serial, at: new Date(now) }],
+      from: new Date(now),
+      to: new X509Certificate(authority.cert).validToDate,
+    },
+    authority,
+  );
+  await writeFileAtomic(join(folder, revocationFile), list, { mode: 0o600 });
+  return certificate;
+}
+
+async function readRevoked(folder: string, authority: string): Promise<Revoked[]> {
+  const text = await readFile(join(folder, revocationFile), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  return text === undefined ? [] : readRevocationLists(text, authority).flatMap(({ revoked }) => revoked);
+}
+
 export interface Listed {
   file: string;
   certificate: X509Certificate;
+  isRevoked: boolean;
 }
 
 /** Every certificate of the folder. Kind `not-found` when there is none. */
@@ -87,10 +141,19 @@ export async function listCertificates(folder: string): Promise<Listed[]> {
       .sort((one, other) => (one < other ? -1 : 1))
       .map((name) => join('clients', name, clientFiles.cert)),
   ];
+  const textOf = (file: string): Promise<string | undefined> =>
+    readFile(join(folder, file), 'utf8').catch(() => undefined);
+  const [list, authority] = await Promise.all([textOf(revocationFile), textOf(authorityFiles.cert)]);
+  const revoked =
+    list === undefined || authority === undefined
+      ? new Set<string>()
+      : revokedNames(readRevocationLists(list, authority));
   const found = await Promise.all(
     files.map(async (file) => {
-      const text = await readFile(join(folder, file), 'utf8').catch(() => undefined);
-      return text === undefined ? [] : [{ file, certificate: parse(join(folder, file), text) }];
+      const text = await textOf(file);
+      if (text === undefined) return [];
+      const certificate = parse(join(folder, file), text);
+      return [{ file, certificate, isRevoked: revoked.has(revocationName(certificate.raw)) }];
     }),
   );
   if (found.flat().length === 0) throw noAuthority(folder);

@@ -4,6 +4,9 @@ import type { OptionSpec } from '../command.ts';
 /** Where certificates are when nothing is said. */
 export const standardFolder = '/etc/silo/tls';
 
+/** Beside the authority: the certificates of its that are revoked. */
+export const revocationFile = 'crl.pem';
+
 const maximumDays = 3650;
 
 /** How long a certificate of an engine or a client is good. */

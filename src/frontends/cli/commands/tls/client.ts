@@ -6,7 +6,7 @@ export const command = defineCommand({
   name: 'tls client',
   summary: 'Make the certificate of a client',
   description:
-    'Make a folder clients/NAME with what a client needs: the authority, a certificate and its key. Whoever has it is root on the machine of the engine. A certificate cannot be called back: give it few days, or make a new authority.',
+    'Make a folder clients/NAME with what a client needs: the authority, a certificate and its key. Whoever has it is root on the machine of the engine. Give it few days; `silo tls revoke` calls it back.',
   usage: 'NAME [DIR]',
   options: {
     days: daysOption,

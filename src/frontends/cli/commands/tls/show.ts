@@ -17,11 +17,11 @@ export const command = defineCommand({
   async run({ args, io }) {
     const { listCertificates } = await import('../../tls/folder.ts');
     const listed = await listCertificates(resolve(io.cwd, folderOf(args[0])));
-    const rows = listed.map(({ file, certificate }) => [
+    const rows = listed.map(({ file, certificate, isRevoked }) => [
       file,
       certificate.subject.replace(/^CN=/, ''),
       certificate.subjectAltName?.replace(/(DNS|IP Address):/g, '') ?? '-',
-      expiry(certificate.validToDate.getTime(), io.now()),
+      isRevoked ? 'revoked' : expiry(certificate.validToDate.getTime(), io.now()),
       certificate.fingerprint256.replaceAll(':', '').slice(0, 16).toLowerCase(),
     ]);
     const table = [['FILE', 'NAME', 'HOSTS', 'EXPIRES', 'FINGERPRINT'], ...rows];
