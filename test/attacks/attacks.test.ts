@@ -14,8 +14,11 @@ import { copyFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { archive as tar, member } from '../../src/foundation/archive/tar-fixtures.ts';
+import { isMountPoint } from '../../src/foundation/kernel/mount-info.ts';
+import { mountTmpfs, unmount } from '../../src/foundation/kernel/mount.ts';
 import { findLeftovers } from '../crash/whole.ts';
 import { skipReason, upload } from '../crash/world.ts';
 import { siloCommand, startEngine, type TestEngine } from '../e2e/harness.ts';
@@ -35,6 +38,7 @@ import { run } from '../e2e/run.ts';
 import { put } from '../files/ask.ts';
 import { importServiceImage } from '../e2e/service-images.ts';
 import { escapes, gifts, type Level, levels } from './escapes.ts';
+import { elfOf, oldCalls, oldSockets } from './ia32.ts';
 
 if (skipReason) console.log(`skipped: attacks on a container’s walls: ${skipReason}`);
 const runtimes = ['crun', ...(existsSync('/usr/sbin/runc') || existsSync('/usr/bin/runc') ? ['runc'] : [])];
@@ -147,6 +151,133 @@ describe.skipIf(skipReason !== undefined)('an attacker', () => {
     expect(code).toBe(0);
     expectWalls('default', verdicts(stdout));
   });
+
+  const has32Bits = process.arch === 'x64' && runs32Bits();
+  if (!has32Bits) console.log('skipped: system calls of 32-bit x86: this kernel has none');
+  test.skipIf(!has32Bits)(
+    'gets no further by 32-bit system calls, from programs of either kind',
+    async () => {
+      await imageOf('old', [], (root) => {
+        mkdirSync(join(root, 'try'));
+        for (const call of [...oldCalls, ...oldSockets])
+          for (const bits of [32, 64] as const)
+            writeFileSync(join(root, `try/${call.name}.${bits}`), elfOf(call, bits), { mode: 0o755 });
+      });
+      const outcomes = async (
+        Runtime: string,
+        ...words: string[]
+      ): Promise<[name: string, code: number][]> => {
+        const Cmd = ['sh', '-c', 'cd /try; for f in *; do ./$f 2>/dev/null; echo $f $?; done'];
+        const HostConfig = { ...quick, Runtime, SecurityOpt: words };
+        const { output } = await runOnce(engine, 'old', { Image: 'old:1', Cmd, HostConfig });
+        return output
+          .trim()
+          .split('\n')
+          .map((line): [string, number] => [line.split(' ')[0] ?? '', Number(line.split(' ')[1])]);
+      };
+      const isOf = (list: readonly { name: string }[], file: string): boolean =>
+        list.some(({ name }) => file === `${name}.32` || file === `${name}.64`);
+      for (const Runtime of runtimes) {
+        const found = await outcomes(Runtime);
+        expect(found).toHaveLength(2 * (oldCalls.length + oldSockets.length));
+        const through = found.filter(
+          ([name, code]) => isOf(oldCalls, name) && code !== EPERM && code !== ENOSYS,
+        );
+        expect(through).toEqual([
+          ['getpid.32', 0],
+          ['getpid.64', 0],
+        ]);
+        // As with Docker: see docs/security.md.
+        expect(found.filter(([name]) => name.startsWith('inet'))).toEqual([
+          ['inet.32', 0],
+          ['inet.64', 0],
+        ]);
+        // Killed by SIGSYS, whatever they call.
+        const hardened = await outcomes(Runtime, 'silo=hardened');
+        expect(new Set(hardened.map(([, code]) => code))).toEqual(new Set([128 + constants.signals.SIGSYS]));
+      }
+      // It is the filter that refuses: these ask for no capability.
+      const open = await outcomes('crun', 'seccomp=unconfined');
+      for (const name of ['unshare', 'keyctl', 'add_key', 'clone'])
+        for (const bits of [32, 64])
+          expect([name, bits, open.find(([each]) => each === `${name}.${bits}`)?.[1]]).not.toEqual([
+            name,
+            bits,
+            EPERM,
+          ]);
+    },
+  );
+
+  test.each(runtimes)(
+    'gets nothing outside by an upload into a container that %s starts meanwhile',
+    async (Runtime) => {
+      const links = ['dev', 'proc', 'sys', 'etc/hosts', 'etc/resolv.conf', 'data', 'run'].map((name) =>
+        member({ type: 'symlink', name, linkName: name.startsWith('etc') ? canary : outside }),
+      );
+      const planted = ['dev', 'proc', 'data', 'run'].map((name) =>
+        member({ name: `${name}/planted`, content: 'planted' }),
+      );
+      // The upload is at another place of the start each time.
+      for (const [round, kib] of [0, 1, 64, 512, 2048, 8192].entries()) {
+        const filler = member({ name: 'filler', content: 'x'.repeat(kib << 10) });
+        const HostConfig = { ...quick, Runtime, Binds: [`given-${Runtime}:/data`], Tmpfs: { '/run': '' } };
+        const id = await create(engine, 'victim', {
+          Cmd: ['sh', '-c', 'echo x >/dev/null; echo x >/data/x'],
+          HostConfig,
+        });
+        const upload = put(
+          engine,
+          id,
+          '/',
+          tar(filler, ...links.slice(round), ...links.slice(0, round), ...planted),
+        );
+        const start = engine.api('POST', `/containers/${id}/start`);
+        const [uploaded, started] = await Promise.all([upload, start]);
+        expect([200, 400, 403, 404, 409, 500]).toContain(uploaded.status);
+        expect([204, 400, 404, 409, 500]).toContain(started.status);
+        await remove(engine, id);
+        expect(readFileSync(canary, 'utf8')).toBe('alive');
+        expect(readdirSync(outside)).toEqual(['canary']);
+      }
+    },
+  );
+
+  test.each(runtimes)(
+    'is led by a rename on the way to a mount below a bind nowhere else while %s starts it',
+    async (Runtime) => {
+      const base = mkdtempSync(join(tmpdir(), 'silo-renames-'));
+      const below = join(base, 'src/a/below');
+      mkdirSync(below, { recursive: true });
+      mkdirSync(join(base, 'secret/below'), { recursive: true });
+      writeFileSync(join(base, 'secret/below/file'), 'secret');
+      symlinkSync(join(base, 'secret'), join(base, 'src/link'));
+      mountTmpfs({ target: below });
+      writeFileSync(join(below, 'file'), 'own');
+      const swapping = `cd ${base}/src; while :; do mv -T a kept; mv -T link a; mv -T a link; mv -T kept a; done`;
+      const racer = spawn('sh', ['-c', swapping], { stdio: 'ignore' });
+      const gone = once(racer, 'exit');
+      try {
+        for (let round = 0; round < 8; round++) {
+          const look = 'cat /b/a/below/file /b/kept/below/file /b/link/below/file 2>/dev/null; true';
+          const HostConfig = { ...quick, Runtime, Binds: [`${base}/src:/b`] };
+          await create(engine, 'victim', { Cmd: ['sh', '-c', look], HostConfig });
+          const { status } = await engine.api('POST', '/containers/victim/start');
+          if (status === 204) {
+            await wait(engine, 'victim');
+            expect(await logs(engine, 'victim')).not.toContain('secret');
+          }
+          await remove(engine, 'victim');
+          expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(join(base, 'secret'));
+        }
+      } finally {
+        racer.kill('SIGKILL');
+        await gone;
+        const place = ['a', 'kept'].map((name) => join(base, 'src', name, 'below')).find(isMountPoint);
+        if (place !== undefined) unmount(place, { detach: true });
+        rmSync(base, { recursive: true });
+      }
+    },
+  );
 
   test('gets by an option what the page says, and no more', async () => {
     for (const { words, body, through } of gifts(engine.socket)) {
@@ -405,6 +536,18 @@ describe.skipIf(skipReason !== undefined)('an attacker', () => {
     expect((await engine.silo('exec', 'subject', 'ls', '/trapped')).code).not.toBe(0);
   });
 });
+
+/** Whether this kernel runs a 32-bit program at all. */
+function runs32Bits(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'silo-ia32-'));
+  try {
+    const file = join(folder, 'getpid');
+    writeFileSync(file, elfOf({ name: 'getpid', number: 20 }, 32), { mode: 0o755 });
+    return spawnSync(file).status === 0;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 function verdicts(output: string): Map<string, 'yes' | number> {
   const lines = output.trim().split('\n');
