@@ -10,9 +10,9 @@ quickstart: ## from a fresh machine to a container that serves a page
 	@sh install/setup.sh run daemon
 	@sh install/quickstart.sh
 
-test: ## install what tests need; types, lint and every test
+test: ## install what tests need; types, lint and every test. USERNS=host: with user namespaces off
 	@sh install/setup.sh test
-	@sh test/run.sh
+	@SILO_TEST_USERNS=$${SILO_TEST_USERNS:-$(USERNS)} sh test/run.sh
 
 chaos: ## random verbs, kills and full disks for CHAOS_SECONDS (600), from CHAOS_SEED (root)
 	@sh install/setup.sh test

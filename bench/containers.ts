@@ -12,6 +12,8 @@ export interface ContainerRequest {
   publishOn?: string;
   /** Container ports (TCP) to be published on every address under their own numbers. */
   publishSame?: readonly number[];
+  /** The host's ids and every system call. */
+  open?: boolean;
 }
 
 /** On every container of the benchmark, so that all can be found and removed. */
@@ -34,6 +36,7 @@ export async function create(engine: Engine, request: ContainerRequest): Promise
     HostConfig: {
       NetworkMode: request.network ?? 'none',
       PortBindings: bindings,
+      ...(request.open ? { UsernsMode: 'host', SecurityOpt: ['seccomp=unconfined'] } : {}),
     },
   };
   const query = request.name === undefined ? '' : `?name=${request.name}`;

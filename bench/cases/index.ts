@@ -4,6 +4,7 @@ import { cliVersion } from './cli-version.ts';
 import { connect } from './connect.ts';
 import { cpIn } from './cp-in.ts';
 import { cpOut } from './cp-out.ts';
+import { defaultSecurity } from './default-security.ts';
 import { dns } from './dns.ts';
 import { execTrue } from './exec-true.ts';
 import { idleMemory } from './idle-memory.ts';
@@ -32,6 +33,7 @@ import { start500 } from './start-500.ts';
 export const cases: readonly Case[] = [
   runNone,
   runBridge,
+  defaultSecurity,
   execTrue,
   killDie,
   statsOneShot,
