@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import { rm } from 'node:fs/promises';
-import { type Case, nothing, timed } from '../case.ts';
+import { type Case, timed } from '../case.ts';
 import { command } from '../command.ts';
 import type { Fixtures } from '../fixtures/fixtures.ts';
 import { pullReference, removeReference } from './layer-image-calls.ts';
@@ -34,7 +33,7 @@ export function quietDisk(): Promise<void> {
   return command(['sync']);
 }
 
-/** A floor that unpacks into a new folder each time. */
+/** A floor that unpacks into a new folder each time; all of them go after the last run, or each run would pay for the deletions before it. */
 export async function unpacking(
   fixtures: Fixtures,
   unpack: (folder: string) => Promise<void>,
@@ -43,14 +42,16 @@ export async function unpacking(
   cleanup(): Promise<void>;
 }> {
   await fixtures.layerImage();
+  const used: string[] = [];
   return {
     async once() {
       const folder = await fixtures.emptyFolder();
+      used.push(folder);
       await quietDisk();
-      const took = await timed(() => unpack(folder));
-      await rm(join(folder), { recursive: true });
-      return took;
+      return await timed(() => unpack(folder));
     },
-    cleanup: nothing,
+    async cleanup() {
+      for (const folder of used) await rm(folder, { recursive: true });
+    },
   };
 }

@@ -321,6 +321,43 @@ describe.skipIf(skipReason !== undefined)('copying files', () => {
     await remove(engine, id);
   });
 
+  test.each(['running', 'created'] as const)(
+    'thousands of files go into a %s container as they are, and what does not fit is named',
+    async (state) => {
+      const id = await create(engine, `many-${state}`, {
+        Cmd: ['sleep', '600'],
+        HostConfig: { Tmpfs: { '/small': 'size=4m' } },
+      });
+      if (state === 'running') await start(engine, id);
+      const files = Array.from({ length: 2000 }, (_, index) => ({
+        name: `many/${index % 20}/${String(index).padStart(4, '0')}`,
+        content: `${index} `.repeat(1 + (index % 1500)),
+        uid: index % 3,
+        mode: index % 5 === 0 ? 0o4711 : 0o644,
+        mtime: { sec: 1000 + index, nsec: 0 },
+      }));
+      const upload = tar(
+        member({ type: 'directory', name: 'many', mode: 0o750, mtime: { sec: 5, nsec: 0 } }),
+        ...files.map(member),
+      );
+      expect((await put(engine, id, '/tmp', upload)).status).toBe(200);
+      const back = readAll((await get(engine, id, '/tmp/many')).body);
+      expect(back[0]).toMatchObject({ name: 'many/', mode: 0o750, mtime: { sec: 5, nsec: 0 } });
+      const found = new Map(back.map((entry) => [entry.name, entry]));
+      for (const { name, content, ...fields } of files) {
+        const entry = found.get(name);
+        expect(entry).toMatchObject(fields);
+        expect(entry?.content.toString() === content).toBe(true);
+      }
+      if (state === 'running')
+        expect(await put(engine, id, '/small', upload)).toMatchObject({
+          status: 500,
+          message: expect.stringMatching(/^(write|open|mkdir) \/small\/many\/.*: no space left on device$/),
+        });
+      await remove(engine, id);
+    },
+  );
+
   test('docker-py puts and gets', async () => {
     if (spawnSync('python3', ['-c', 'import docker']).status !== 0)
       return console.log('skipped: docker-py is not installed');

@@ -5,6 +5,7 @@ import type { IdMappings } from '../kernel/id-mapping.ts';
 import { ownershipOf } from '../kernel/stat.ts';
 import { isErrno } from '../kernel/syscall-error.ts';
 import { setXattr } from '../kernel/xattr.ts';
+import type { ContentsThread, FileEnding } from './contents-thread.ts';
 import { capabilityName, capabilityOutside, type Owner, ownerOutside } from './owner-map.ts';
 import type { TarTime } from './pax.ts';
 import type { TarEntry } from './tar-entry.ts';
@@ -31,37 +32,74 @@ export interface EntryFile extends Disposable {
   end(entry: TarEntry | undefined): void;
 }
 
-export function createEntryFile(dressing: EntryDress): EntryFile {
+/** What lies in the memory of `contents` is written by that thread, which also ends the file where it can. */
+export function createEntryFile(dressing: EntryDress, contents?: ContentsThread): EntryFile {
   let fd = -1;
   let written = 0;
+  /** The other thread has something of this file. */
+  let isShared = false;
   const close = (): void => {
     if (fd >= 0) closeSync(fd);
     fd = -1;
+  };
+  const finish = (file: number, entry: TarEntry, isShort: boolean): void => {
+    // A hole at the end of a sparse file.
+    if (isShort) ftruncateSync(file, entry.size);
+    dress(file, entry, dressing);
+    futimens(file, timesOf(entry));
+  };
+  const endLater = (entry: TarEntry, thread: ContentsThread): void => {
+    const [file, isShort] = [fd, written < entry.size];
+    fd = -1;
+    const ending = plainEnding(entry, dressing, isShort);
+    if (ending) thread.end(file, ending, entry);
+    else thread.afterwards(file, entry, () => finish(file, entry, isShort));
   };
   return {
     create(parent, name, mode) {
       // Set-id bits come last, when the owner is right.
       fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 0o777);
       written = 0;
+      isShared = false;
     },
     write(entry, bytes, position) {
       if (fd < 0) return;
       const sparse = entry?.sparse !== undefined;
+      written = position + bytes.length;
+      if (entry && contents?.holds(bytes)) {
+        contents.write(fd, bytes, sparse ? position : undefined, entry);
+        isShared = true;
+        return;
+      }
+      if (isShared) contents?.settle();
       for (let done = 0; done < bytes.length;)
         done += writeSync(fd, bytes, done, bytes.length - done, sparse ? position + done : null);
-      written = position + bytes.length;
     },
     end(entry) {
       if (fd < 0 || !entry) return;
-      // A hole at the end of a sparse file.
-      if (written < entry.size) ftruncateSync(fd, entry.size);
-      dress(fd, entry, dressing);
-      futimens(fd, timesOf(entry));
+      if (isShared && contents) return endLater(entry, contents);
+      finish(fd, entry, written < entry.size);
       close();
     },
     [Symbol.dispose]: close,
   };
 }
+
+/** How the other thread is to end the file; undefined for attributes and parts of seconds, which it cannot give. */
+function plainEnding(entry: TarEntry, dressing: EntryDress, isShort: boolean): FileEnding | undefined {
+  const { mtime, atime = mtime, mode, xattrs, size } = entry;
+  if (xattrs !== undefined || !isWhole(mtime) || !isWhole(atime)) return undefined;
+  const { owner, ids } = dressing;
+  return {
+    sizeBytes: isShort ? size : undefined,
+    owner: owner === 'creator' ? undefined : ownerOnHost(owner ?? entry, ids),
+    mode,
+    atimeSeconds: atime.sec,
+    mtimeSeconds: mtime.sec,
+  };
+}
+
+const isWhole = ({ sec, nsec }: TarTime): boolean => nsec === 0 && sec >= 0;
 
 /**
  * Owner first: changing it clears set-id bits and capabilities. Looks first: a change costs a file system twenty times as much, and most files are root's and

@@ -6,18 +6,21 @@ const copyBytes = 1 << 18;
 
 /**
  * Standard input in large pieces, for a process that does nothing else (the descriptor must be blocking). A piece is good until the next one is asked for,
- * when `isPlain` says that nobody keeps it. Blocking reads: nothing else is waiting here, and a hop through the thread pool for each piece costs a third of the
+ * when `isPlain` says that nobody keeps it; `nextPlain` may give the memory for it. Blocking reads: nothing else is waiting here, and a hop through the thread pool for each piece costs a third of the
  * whole.
  */
 // oxlint-disable-next-line require-await -- an async iterable is what decompress takes
-export async function* readStandardInput(isPlain: () => boolean): AsyncGenerator<Uint8Array> {
-  let buffer = Buffer.allocUnsafeSlow(copyBytes);
+export async function* readStandardInput(
+  isPlain: () => boolean,
+  nextPlain: () => Buffer | undefined = () => undefined,
+): AsyncGenerator<Uint8Array> {
+  let buffer: Buffer = Buffer.allocUnsafeSlow(copyBytes);
   for (;;) {
     const length = fill(buffer);
     if (length > 0) yield buffer.subarray(0, length);
     if (length < buffer.length) return;
     // Plain bytes were used up before the next piece was asked for; an inflater may still be reading them.
-    if (!isPlain()) buffer = Buffer.allocUnsafeSlow(inflateBytes);
+    buffer = isPlain() ? (nextPlain() ?? buffer) : Buffer.allocUnsafeSlow(inflateBytes);
   }
 }
 

@@ -1,6 +1,6 @@
 import { formatPaxRecord, formatPaxTime, type TarTime } from './pax.ts';
 import type { TarType } from './tar-entry.ts';
-import { blockSize } from './tar-header.ts';
+import { blockSize, sumOfBytes } from './tar-header.ts';
 
 /** A member to write. Paths are one character a byte (latin1), as the reader gives them. */
 export interface TarMember {
@@ -114,31 +114,38 @@ function cut(name: string): { prefix: string; name: string } {
   return { prefix: '', name: name.slice(0, 100) };
 }
 
+/** The header that is being made, as bytes and as words. */
+const made = Buffer.from(new ArrayBuffer(blockSize));
+const madeWords = new Int32Array(made.buffer);
+
 function formatHeader(fields: HeaderFields): Buffer {
-  const block = Buffer.alloc(blockSize);
   const { size = 0, linkName = '', userName = '', groupName = '', devMajor = 0, devMinor = 0 } = fields;
-  const octal = (value: number, at: number, digits: number): void => {
-    const text = fitsOctal(value, digits) ? value.toString(8) : '0';
-    block.write(text.padStart(digits, '0'), at, 'latin1');
-  };
-  block.write(fields.name, 0, 100, 'latin1');
+  made.fill(0);
+  made.write(fields.name, 0, 100, 'latin1');
   octal(fields.mode & 0o7777, 100, 7);
   octal(fields.uid, 108, 7);
   octal(fields.gid, 116, 7);
   octal(size, 124, 11);
   octal(fields.mtime.sec, 136, 11);
-  block.write(fields.typeFlag, 156, 'latin1');
-  block.write(linkName, 157, 100, 'latin1');
-  block.write('ustar\u000000', 257, 'latin1');
-  block.write(userName, 265, 31, 'latin1');
-  block.write(groupName, 297, 31, 'latin1');
+  made.write(fields.typeFlag, 156, 'latin1');
+  if (linkName !== '') made.write(linkName, 157, 100, 'latin1');
+  made.write('ustar\u000000', 257, 'latin1');
+  if (userName !== '') made.write(userName, 265, 31, 'latin1');
+  if (groupName !== '') made.write(groupName, 297, 31, 'latin1');
   octal(devMajor, 329, 7);
   octal(devMinor, 337, 7);
-  block.write(fields.prefix, 345, 155, 'latin1');
-  block.fill(0x20, 148, 156);
-  // A loop: a callback for each byte took a sixth of packing 2,000 files.
-  let sum = 0;
-  for (let at = 0; at < blockSize; at++) sum += block[at] ?? 0;
-  block.write(`${sum.toString(8).padStart(6, '0')}\u0000 `, 148, 'latin1');
-  return block;
+  if (fields.prefix !== '') made.write(fields.prefix, 345, 155, 'latin1');
+  made.fill(0x20, 148, 156);
+  octal(sumOfBytes(madeWords), 148, 6);
+  made[154] = 0;
+  return Buffer.from(made);
+}
+
+/** Digits with zeros before them; zero for what does not fit, which a PAX record tells. */
+function octal(value: number, at: number, digits: number): void {
+  let rest = fitsOctal(value, digits) ? value : 0;
+  for (let place = at + digits - 1; place >= at; place--) {
+    made[place] = 0x30 + (rest % 8);
+    rest = Math.floor(rest / 8);
+  }
 }

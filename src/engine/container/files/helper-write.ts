@@ -1,3 +1,4 @@
+import { type ContentsThread, createContentsThread } from '../../../foundation/archive/contents-thread.ts';
 import { decompress } from '../../../foundation/archive/compression.ts';
 import { expandRare } from '../../../foundation/archive/rare-compression.ts';
 import { createExtractor } from '../../../foundation/archive/rooted/extract.ts';
@@ -47,12 +48,16 @@ function findOwner(root: Root, user: string): Owner {
 async function write(root: Root, action: Write, owner: Owner | undefined): Promise<void> {
   setNonBlocking(0, 'blocking');
   const destination = findPlace(root, toBytes(action.path));
-  using extractor = openExtractor(root, { ...action, destination, owner });
+  using contents = createContentsThread();
+  using extractor = openExtractor(root, { ...action, destination, owner, contents });
   const reader = createTarReader(extractor, defaultTarLimits);
   let isPlain = false;
   // What comes out of an archive is bounded by the disk that it goes to; here it only passes through.
   const limits = { maxBytes: Infinity, maxRatio: Infinity, ratioFloorBytes: Infinity };
-  const input = readStandardInput(() => isPlain);
+  const input = readStandardInput(
+    () => isPlain,
+    () => contents.nextPiece(),
+  );
   for await (const chunk of decompress(input, {
     limits,
     expandRare,
@@ -67,11 +72,11 @@ async function write(root: Root, action: Write, owner: Owner | undefined): Promi
 
 function openExtractor(
   root: Root,
-  request: Write & { destination: string; owner: Owner | undefined },
+  request: Write & { destination: string; owner: Owner | undefined; contents: ContentsThread },
 ): ReturnType<typeof createExtractor> {
-  const { destination, keepKinds, owner, ids } = request;
+  const { destination, keepKinds, owner, ids, contents } = request;
   try {
-    const extractor = createExtractor({ root, destination, keepKinds, owner, ids });
+    const extractor = createExtractor({ root, destination, keepKinds, owner, ids, contents });
     refuseReadOnly(destination, request);
     return extractor;
   } catch (error) {

@@ -18,6 +18,7 @@ import type { Root } from '../../kernel/rooted.ts';
 import { type FileStatus, isDirectory, statAt } from '../../kernel/stat.ts';
 import { isErrno, SyscallError } from '../../kernel/syscall-error.ts';
 import { baseOf, components, normalise, parentOf, toKernelPath } from '../byte-path.ts';
+import { type ContentsThread, failedEntry } from '../contents-thread.ts';
 import {
   createEntryFile,
   dress,
@@ -48,6 +49,8 @@ export interface ExtractOptions {
   ids?: IdMappings | undefined;
   /** Which extended attributes come in; those of image layers when absent. */
   keepsXattr?: (name: string) => boolean;
+  /** Writes what the archive's reader finds in its memory; stays the caller's. */
+  contents?: ContentsThread;
 }
 
 /**
@@ -81,7 +84,7 @@ export function createExtractor(options: ExtractOptions): Extractor {
     ...options,
     directories: openDirectories(options.root, options.destination),
     directoryTimes: new Map(),
-    file: createEntryFile(entryDress),
+    file: createEntryFile(entryDress, options.contents),
     dress: entryDress,
     current: undefined,
   };
@@ -89,7 +92,10 @@ export function createExtractor(options: ExtractOptions): Extractor {
     entry: (entry) => onEntry(state, entry),
     data: (bytes, position) => state.file.write(state.current, bytes, position),
     end: () => state.file.end(state.current),
-    finish: () => setDirectoryTimes(state),
+    finish() {
+      state.contents?.settle();
+      setDirectoryTimes(state);
+    },
   };
   return {
     ...explaining(filler, (error) => explain(error, state)),
@@ -172,11 +178,17 @@ function replacing(state: ExtractState, path: string, make: (parent: number) => 
       throw refused(
         `cannot overwrite directory "${shown(state, path)}" with non-directory "${displayName(nameOf(state))}"`,
       );
+    replaceWhenWhole(state);
     removeTree(parent, name);
     // Descriptors of what was deleted would still take files.
     directories.forget();
     make(directories.open(parentOf(path)));
   }
+}
+
+/** A file that cannot be written ends the copy: nothing that was there may be deleted for what comes after it. */
+function replaceWhenWhole({ contents }: ExtractState): void {
+  contents?.settle();
 }
 
 function makeDirectory(state: ExtractState, entry: TarEntry, path: string): void {
@@ -191,6 +203,7 @@ function makeDirectory(state: ExtractState, entry: TarEntry, path: string): void
         throw refused(
           `cannot overwrite non-directory "${shown(state, path)}" with directory "${displayName(nameOf(state))}"`,
         );
+      replaceWhenWhole(state);
       removeTree(parent, name);
       directories.forget();
       parent = directories.open(parentOf(path));
@@ -277,7 +290,7 @@ function refused(message: string): SiloError {
 function explain(error: unknown, state: ExtractState): unknown {
   if (error instanceof SiloError && !(error instanceof SyscallError)) return error;
   const code = error instanceof SyscallError ? error.errnoName : (error as { code?: unknown }).code;
-  const name = shown(state, inside(state.current?.name ?? '') ?? '');
+  const name = shown(state, inside((failedEntry(error) ?? state.current)?.name ?? '') ?? '');
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return exhausted(`write ${name}: no space left on device`, {
       code: 'no-space',
