@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { archive as tar, member } from '../../src/foundation/archive/tar-fixtures.ts';
 import { eventually } from '../e2e/footprint.ts';
 import { ask, create, type CreateBody, exists, inspect, launch } from '../e2e/objects.ts';
+import { createCgroups } from '../../src/resources/runtime/oci/cgroups.ts';
 import { get, put } from '../files/ask.ts';
 import { expectOneOf, runsAndEnds, type Scenario, startSubject } from './subject.ts';
 import { staying, type World } from './world.ts';
@@ -19,6 +21,19 @@ export const changes = {
       if (isRenamed) await ask(engine, 'POST', '/containers/renamed/rename?name=subject');
       await runsAndEnds(world);
     },
+  },
+  pause: {
+    prepare: startSubject,
+    act: ({ engine }) => ask(engine, 'POST', '/containers/subject/pause'),
+    verify: isPausedOrRuns,
+  },
+  unpause: {
+    async prepare(world) {
+      await startSubject(world);
+      await ask(world.engine, 'POST', '/containers/subject/pause');
+    },
+    act: ({ engine }) => ask(engine, 'POST', '/containers/subject/unpause'),
+    verify: isPausedOrRuns,
   },
   health: {
     act: ({ engine }) => launchChecked(engine),
@@ -93,6 +108,21 @@ export const changes = {
     verify: (world) => copyOut(world, 'written'),
   },
 } satisfies Record<string, Scenario>;
+
+/** What inspect says is so, one verb leads to the other state, and a signal is heard in the end. */
+async function isPausedOrRuns(world: World): Promise<void> {
+  const { engine } = world;
+  const { State } = await inspect(engine, 'subject');
+  expectOneOf(State.Status, ['paused', 'running']);
+  const { Id } = await ask<{ Id: string }>(engine, 'GET', '/containers/subject/json');
+  const isFrozen = createCgroups().isFrozen(join(engine.footprint.cgroupParent, Id));
+  if (isFrozen !== (State.Status === 'paused'))
+    throw new Error(`the record says ${State.Status}, and it is ${isFrozen ? '' : 'not '}frozen`);
+  if (State.Status === 'paused') await ask(engine, 'POST', '/containers/subject/unpause');
+  await ask(engine, 'POST', '/containers/subject/pause');
+  await ask(engine, 'POST', '/containers/subject/unpause');
+  await runsAndEnds(world);
+}
 
 function launchChecked(engine: World['engine']): Promise<string> {
   const Healthcheck = { Test: ['CMD', 'true'], Interval: 200_000_000, Timeout: 20_000_000_000 };

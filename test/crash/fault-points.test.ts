@@ -18,6 +18,8 @@ const plan: Record<string, ScenarioName[]> = {
   'container.disconnect.': ['disconnect'],
   'container.exit.': ['stop', 'autoRemove', 'endedMeanwhile'],
   'container.health.': ['health'],
+  'container.pause.frozen': ['pause'],
+  'container.pause.thawed': ['unpause'],
   'container.remove.': ['remove', 'forcedRemove', 'prune'],
   'container.rename.': ['rename'],
   'container.restart.canceled': ['stopInBackOff'],

@@ -167,7 +167,7 @@ describe.skipIf(skipReason !== undefined)('syslog', () => {
   }, 60_000);
 
   test.each([
-    [{ 'syslog-address': 'tcp+tls://h:1' }, 'TLS'],
+    [{ 'syslog-address': 'tcp+tls://h:1', 'syslog-tls-key': '/k' }, 'belong together'],
     [{ 'syslog-address': 'nowhere' }, 'syslog-address should be in form proto://address, got nowhere'],
     [{ 'syslog-facility': 'odd' }, 'invalid syslog facility'],
     [{ 'syslog-format': 'odd' }, 'Invalid syslog format'],

@@ -87,11 +87,19 @@ describe.skipIf(skipReason !== undefined)('while the engine restarts', () => {
     for (const client of [attached, inside, events]) {
       expect(await client.ended).toBe(1);
       // An exec whose stream broke asks for the exit code first.
-      expect(client.stderr()).toMatch(/lost the connection to the daemon|Cannot connect to the Silo daemon/);
+      expect(client.stderr()).toMatch(
+        /lost the connection to the daemon|Cannot connect to the Silo daemon|error during connect/,
+      );
     }
     await engine.start();
     const state = await ask<{ State: { Running: boolean } }>(engine, 'GET', '/containers/going/json');
     expect(state.State.Running).toBe(true);
     await remove(engine, 'going');
+    // Whoever comes back sees the whole life, in its order.
+    const words = 'events --since 1h --until 0s --filter container=going --filter type=container --format';
+    const past = await engine.silo(...words.split(' '), '{{.Action}}');
+    const actions = past.stdout.split('\n').filter((action) => !/^exec|attach|pause|^$/.test(action));
+    expect(actions).toEqual(['create', 'start', 'kill', 'die', 'destroy']);
+    expect(past.stdout).toContain('pause\nunpause\n');
   }, 60_000);
 });

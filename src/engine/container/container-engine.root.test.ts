@@ -41,6 +41,8 @@ const directory = mkdtempSync(join(tmpdir(), 'silo-containers-'));
 const resources = new AsyncDisposableStack();
 const events: EngineEvent[] = [];
 let engine: ContainerEngine;
+/** Set by tests: what fails, or waits. */
+const faults: { removesLayer?: () => Promise<void>; renames?: () => Promise<void> } = {};
 /** While set, connections to the monitor bring nothing, as those that it never accepted. */
 let deaf = false;
 
@@ -79,10 +81,22 @@ beforeAll(async () => {
       },
       pack: (request) =>
         pack({ ...request, command: [process.execPath, join(import.meta.dir, '../../bin/pack.ts')] }),
-      snapshots: snapshots.containers,
+      snapshots: {
+        ...snapshots.containers,
+        async remove(id) {
+          await faults.removesLayer?.();
+          await snapshots.containers.remove(id);
+        },
+      },
       layers: snapshots.layers,
       networks: network.networks,
-      endpoints: network.endpoints,
+      endpoints: {
+        ...network.endpoints,
+        async rename(...names) {
+          await faults.renames?.();
+          await network.endpoints.rename(...names);
+        },
+      },
       volumes,
       driver: { ...driver, streams: { ...driver.streams, attachTogether: attachOrNot(driver) } },
       cdi: createCdiDevices([]),
@@ -339,3 +353,61 @@ test.skipIf(skip)(
     await engine.containers.remove(id, { force: true, volumes: false });
   },
 );
+
+test.skipIf(skip)('files that cannot be removed keep nobody waiting for a removed container', async () => {
+  const { id } = await engine.containers.create({ config: config(['true'], { autoRemove: true }) });
+  const removed = engine.containers.wait(id, 'removed');
+  faults.removesLayer = () => Promise.reject(new Error('the disk fails'));
+  try {
+    await engine.containers.start(id);
+    expect((await removed).exitCode).toBe(0);
+  } finally {
+    delete faults.removesLayer;
+  }
+  expect(events.at(-1)).toMatchObject({ id, action: 'destroy' });
+  expect(existsSync(join(directory, 'containers', id))).toBe(false);
+});
+
+test.skipIf(skip)('a restart that waits while its container is stopped does not start it', async () => {
+  const failing = config(['sh', '-c', 'exit 3'], { restart: { name: 'always', maximumRetryCount: 0 } });
+  const { id } = await engine.containers.create({ config: failing, name: 'stubborn' });
+  const released = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  faults.renames = () => (held.resolve(), released.promise);
+  await engine.containers.start(id);
+  const isWaiting = (): boolean => engine.containers.get(id).state.status === 'restarting';
+  while (!isWaiting()) await new Promise(setImmediate);
+  // Whoever renames it holds its lock; the attempt comes due behind the stop.
+  const renamed = engine.containers.rename(id, 'renamed');
+  await held.promise;
+  const stopped = isWaiting() ? engine.containers.stop(id, {}) : Promise.resolve();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const startsBefore = startsOf(id);
+  released.resolve();
+  delete faults.renames;
+  await Promise.all([renamed, stopped]);
+  await engine.containers.rename(id, 'stubborn');
+  expect([engine.containers.get(id).state.status, startsOf(id)]).toEqual(['exited', startsBefore]);
+  await engine.containers.remove(id, { force: true, volumes: false });
+});
+
+const startsOf = (id: string): number =>
+  events.filter((event) => event.id === id && event.action === 'start').length;
+
+test.skipIf(skip)('processes that are made and never started do not pile up', async () => {
+  const { id } = await engine.containers.create({ config: config(['sleep', '600']) });
+  await engine.containers.start(id);
+  const request = {
+    args: ['true'],
+    env: [],
+    terminal: false,
+    stdin: false,
+    stdout: true,
+    stderr: true,
+    privileged: false,
+  };
+  const [first] = await Promise.all(Array.from({ length: 1_100 }, () => engine.execs.create(id, request)));
+  expect(engine.execs.of(id)).toHaveLength(1_000);
+  expect(() => engine.execs.inspect(String(first))).toThrow('No such exec instance');
+  await engine.containers.remove(id, { force: true, volumes: false });
+});

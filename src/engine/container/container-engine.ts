@@ -30,6 +30,7 @@ import { createChanges } from './files/changes.ts';
 import { createCommit } from './files/commit.ts';
 import { createExport } from './files/export.ts';
 import type { ContainerChanges, ContainerCommit } from './files/files.ts';
+import { forwardRest } from './keep-log.ts';
 import { readLogs } from './logs.ts';
 import { createUnlink } from './link-containers.ts';
 import { describeNetwork } from './places.ts';
@@ -165,7 +166,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     recover: () => recoverContainers(context),
     startByPolicy() {
       startByPolicy(context);
-      warming = context.store.warm();
+      warming = context.store.warm((record) => forwardRest(context, record));
     },
     [Symbol.dispose]() {
       exits[Symbol.dispose]();

@@ -162,9 +162,11 @@ export function endExecsOf(context: Context, containerId: ContainerId): void {
   }
 }
 
+/** Those that have ended first, then those that nobody started. */
 function forgetOldest(context: Context): void {
-  for (const [id, entry] of context.execs) {
-    if (context.execs.size <= keptExecs) return;
-    if (!entry.info.running && entry.info.exitCode !== undefined) context.execs.delete(id);
-  }
+  for (const hasEnded of [true, false])
+    for (const [id, { info }] of context.execs) {
+      if (context.execs.size <= keptExecs) return;
+      if (!info.running && (info.exitCode !== undefined) === hasEnded) context.execs.delete(id);
+    }
 }

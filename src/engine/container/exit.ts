@@ -15,40 +15,83 @@ import { publishVolumeUse } from './volume-events.ts';
 import { settleWaiters } from './wait.ts';
 
 const retryMs = 1_000;
+/** For the record of an end, before the cleaning begins beside it. */
+const diskPatienceMs = 3;
 
 /** Called for every end that the runtime reports. */
 export function handleExit(context: Context, exit: RuntimeExit): void {
   if (exit.execId !== undefined) return endExec(context, exit.execId, exit);
-  const recorded = context.locks.run(exit.id, () =>
+  recordUntilDone(context, exit, undefined);
+}
+
+/** `run` is when the run began that has ended: it may have begun anew before an attempt is made again. */
+function recordUntilDone(context: Context, exit: RuntimeExit, run: number | undefined): void {
+  const { id } = exit;
+  let concerned = run;
+  const recorded = context.locks.run(id, () =>
     context.commits.run(async () => {
       await context.loopTurns.take();
-      await recordExit(context, exit.id, exit);
+      const present = beginningOfRun(context, id);
+      concerned ??= present;
+      if (present === concerned) await recordExit(context, id, exit);
     }),
   );
   recorded.catch((error: unknown) => {
-    context.log.error(`recording the end of container ${exit.id}: ${toSiloError(error).message}`);
+    context.log.error(`recording the end of container ${id}: ${toSiloError(error).message}`);
     // The disk may be full: nobody will tell of this end again. One that was recorded is not recorded twice.
-    context.live.of(exit.id).exitTimer = setTimeout(() => handleExit(context, exit), retryMs);
+    context.live.of(id).exitTimer = setTimeout(() => recordUntilDone(context, exit, concerned), retryMs);
   });
 }
 
+function beginningOfRun(context: Context, id: ContainerId): number | undefined {
+  const state = context.store.find(id)?.state;
+  return state && 'startedAtMs' in state ? state.startedAtMs : undefined;
+}
+
 /**
- * The end of a run: first the record, the `die` event and everybody who waits, then the cleaning, then restart or removal. Waiters need not wait
- * for the cleaning: whatever they ask next queues behind it on the container's lock.
+ * The end of a run: first the record, the `die` event and everybody who waits, then (on a slow disk meanwhile) the cleaning, then restart or removal.
+ * Waiters need not wait for the cleaning: whatever they ask next queues behind it on the container's lock.
  */
 export async function recordExit(context: Context, id: ContainerId, exit: ExitInfo): Promise<void> {
   const record = context.store.find(id);
-  if (!record || !isRunning(record.state)) return;
+  if (!record) return;
+  if (!isRunning(record.state)) {
+    // An earlier attempt recorded the end and could not remove it.
+    if (record.state.status === 'exited') await removeByItself(context, record);
+    return;
+  }
   context.health.unwatch(id);
+  const { startedAtMs } = record.state;
   const ended = storeExit(context, record, exit);
+  const willRestart = ended.state.status === 'restarting';
   // One that starts anew or goes with its end does so as well when a power cut takes the record of the end: that need not be waited for.
-  if (ended.state.status !== 'restarting' && !ended.config.autoRemove) await onDisk(context, id);
+  const kept = willRestart || ended.config.autoRemove ? Promise.resolve() : onDisk(context, id);
+  const told = kept.then(() => tell(context, ended, { exit, startedAtMs }));
+  await patiently(kept);
+  await Promise.all([told, cleanUpRun(context, id)]);
+  publishDisconnects(context, ended);
+  publishVolumeUse(context, ended, 'unmount');
+  faultPoint('container.exit.cleaned');
+  const ranForMs = exit.finishedAtMs - startedAtMs;
+  if (willRestart)
+    scheduleRestart(context, ended, backOffBasisMs(context, record, ranForMs), (again) =>
+      startContainer(context, again, 'policy'),
+    );
+  else await removeByItself(context, ended);
+}
+
+/** Everybody who waits hears of the end. */
+function tell(
+  context: Context,
+  ended: ContainerRecord,
+  { exit, startedAtMs }: { exit: ExitInfo; startedAtMs: number },
+): void {
+  const { id } = ended;
   faultPoint('container.exit.recorded');
-  const ranForMs = exit.finishedAtMs - record.state.startedAtMs;
   if (exit.oomKilled) publish(context, ended, 'oom');
   publish(context, ended, 'die', {
     exitCode: String(exit.exitCode),
-    execDuration: String(Math.max(0, Math.round(ranForMs / 1000))),
+    execDuration: String(Math.max(0, Math.round((exit.finishedAtMs - startedAtMs) / 1000))),
   });
   endExecsOf(context, id);
   const willRestart = ended.state.status === 'restarting';
@@ -56,16 +99,22 @@ export async function recordExit(context: Context, id: ContainerId, exit: ExitIn
     exitCode: exit.exitCode,
   });
   context.live.of(id).ended.resolve();
-  await cleanUpRun(context, id);
-  publishDisconnects(context, ended);
-  publishVolumeUse(context, ended, 'unmount');
-  faultPoint('container.exit.cleaned');
-  if (willRestart)
-    scheduleRestart(context, ended, backOffBasisMs(context, record, ranForMs), (again) =>
-      startContainer(context, again, 'policy'),
-    );
-  else if (ended.config.autoRemove && context.live.of(id).restartsUnderWay === 0)
-    await removeLocked(context, ended, { volumes: true });
+}
+
+/** The cleaning is milliseconds of work, and who waits comes first; on a disk that takes longer it need not wait as well. */
+async function patiently(kept: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, diskPatienceMs);
+  });
+  await Promise.race([kept, late]);
+  clearTimeout(timer);
+}
+
+/** `--rm`. */
+async function removeByItself(context: Context, record: ContainerRecord): Promise<void> {
+  if (record.config.autoRemove && context.live.of(record.id).restartsUnderWay === 0)
+    await removeLocked(context, record, { volumes: true });
 }
 
 /** An end is a fact, whatever becomes of its record: on a disk that fails those who wait are told all the same. */

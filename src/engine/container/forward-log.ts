@@ -5,6 +5,7 @@ import { unavailable } from '../../foundation/base/errors.ts';
 import { formatJournal, formatJournalSender } from '../../resources/logs/forward/journal-format.ts';
 import { openSink } from '../../resources/logs/forward/log-sink.ts';
 import { type Forwarding, startForwarding } from '../../resources/logs/forward/forwarder.ts';
+import { readTlsFiles } from '../../resources/logs/forward/tls-files.ts';
 import { formatSyslog } from '../../resources/logs/forward/syslog-format.ts';
 import { chosenAttributes } from '../../resources/logs/log-attributes.ts';
 import { formatTag } from '../../resources/logs/log-tag.ts';
@@ -38,9 +39,13 @@ export function sendsAway({ config }: Pick<ContainerRecord, 'config'>): boolean 
   return remoteDrivers.has(config.log.driver);
 }
 
-/** A machine without a journal cannot start such a container, as with Docker. */
-export function checkReceiver(context: Context, { config }: ContainerRecord): void {
+/** A machine without a journal cannot start such a container, as with Docker, nor one without the certificates that it names. */
+export async function checkReceiver(context: Context, { config }: ContainerRecord): Promise<void> {
   const { journalSocket } = context.settings;
+  if (config.log.driver === 'syslog') {
+    const { address } = parseSyslogOptions(config.log.options);
+    if (address?.protocol === 'tls') await readTlsFiles(address.files);
+  }
   if (config.log.driver !== 'journald' || existsSync(journalSocket)) return;
   throw unavailable(
     'failed to create task for container: failed to initialize logging driver: journald is not enabled on this host',

@@ -3,7 +3,8 @@ import { toLogLimits } from '../../resources/logs/log-config.ts';
 import type { CreateContainer } from '../../resources/runtime/runtime.ts';
 import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
-import { forwardLog } from './forward-log.ts';
+import { forwardLog, sendsAway } from './forward-log.ts';
+import { isRunning } from './state.ts';
 
 /**
  * From before the monitor opens the log until the run is cleaned up: full files become segments, remote drivers are fed. Says what the monitor
@@ -30,6 +31,7 @@ export function keepLog(context: Context, record: ContainerRecord): CreateContai
 
 /** After a restart of the engine: sends what a receiver that was away has not got of a run that has ended. */
 export function forwardRest(context: Context, record: ContainerRecord): void {
+  if (!sendsAway(record) || isRunning(record.state)) return;
   const live = context.live.of(record.id);
   live.forwarding ??= forwardLog(context, record, { ended: Promise.resolve(), previous: undefined });
 }

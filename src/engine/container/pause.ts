@@ -1,4 +1,5 @@
 import { conflict, toSiloError, unsupported } from '../../foundation/base/errors.ts';
+import { faultPoint } from '../../foundation/base/fault.ts';
 import type { Freezer } from '../../resources/runtime/runtime.ts';
 import type { ContainerLifecycle } from './container.ts';
 import { type Context, publish } from './context.ts';
@@ -24,6 +25,7 @@ export const createPause =
             throw conflict(`container ${id} is not running`, { code: 'not-running', cause: error });
           throw error;
         });
+      faultPoint('container.pause.frozen');
       publish(context, context.store.update(id, { state: next(record.state, { type: 'paused' }) }), 'pause');
     });
   };
@@ -37,6 +39,7 @@ export const createResume =
       if (record.state.status !== 'paused')
         throw conflict(`Container ${record.id} is not paused`, { code: 'not-paused' });
       await freezerOf(context).resume(id);
+      faultPoint('container.pause.thawed');
       publish(
         context,
         context.store.update(id, { state: next(record.state, { type: 'resumed' }) }),

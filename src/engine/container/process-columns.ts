@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 import { invalid } from '../../foundation/base/errors.ts';
 import { pageKib, type ProcessFacts } from './process-facts.ts';
 
-export type Column = { title: string; show: (process: ProcessFacts, host: HostView) => string };
+export interface Column {
+  title: string;
+  show: (process: ProcessFacts, host: HostView) => string;
+  /** Where threads have lines below that of their process, the other kind of line has a dash here. */
+  of?: 'process' | 'thread';
+  /** What the process is called: a tree is drawn before it. */
+  isName?: true;
+}
 export interface HostView {
   userName: (uid: number) => string;
   bootMs: number;
@@ -13,35 +20,49 @@ export interface HostView {
 
 const columns: Record<string, Column> = {
   user: { title: 'USER', show: (process, host) => host.userName(process.user) },
+  ruser: { title: 'RUSER', show: (process, host) => host.userName(process.realUser) },
+  ruid: { title: 'RUID', show: (process) => String(process.realUser) },
+  gid: { title: 'GID', show: (process) => String(process.userGroup) },
   uid: { title: 'UID', show: (process) => String(process.user) },
-  pid: { title: 'PID', show: (process) => String(process.pid) },
-  ppid: { title: 'PPID', show: (process) => String(process.parent) },
+  pid: { title: 'PID', show: (process) => String(process.pid), of: 'process' },
+  lwp: { title: 'LWP', show: (process) => String(process.thread), of: 'thread' },
+  spid: { title: 'SPID', show: (process) => String(process.thread), of: 'thread' },
+  tid: { title: 'TID', show: (process) => String(process.thread), of: 'thread' },
+  ppid: { title: 'PPID', show: (process) => String(process.parent), of: 'process' },
   c: { title: 'C', show: (process, host) => String(Math.trunc(cpuPercent(process, host))) },
   pcpu: { title: '%CPU', show: (process, host) => cpuPercent(process, host).toFixed(1) },
-  pmem: { title: '%MEM', show: (process, host) => ((process.residentKib / host.memoryKib) * 100).toFixed(1) },
-  vsz: { title: 'VSZ', show: (process) => String(process.virtualKib) },
-  rss: { title: 'RSS', show: (process) => String(process.residentKib) },
+  pmem: {
+    title: '%MEM',
+    show: (process, host) => ((process.residentKib / host.memoryKib) * 100).toFixed(1),
+    of: 'process',
+  },
+  vsz: { title: 'VSZ', show: (process) => String(process.virtualKib), of: 'process' },
+  rss: { title: 'RSS', show: (process) => String(process.residentKib), of: 'process' },
   stime: { title: 'STIME', show: startTime },
   start: { title: 'START', show: startTime },
-  cmd: { title: 'CMD', show: (process) => process.command },
-  tty: { title: 'TTY', show: (process) => process.terminal },
-  stat: { title: 'STAT', show: formatState },
-  s: { title: 'S', show: (process) => process.state },
+  lstart: {
+    title: 'STARTED',
+    show: ({ startedSeconds }, { bootMs }) => longTime(new Date(bootMs + startedSeconds * 1000)),
+  },
+  cmd: { title: 'CMD', show: (process) => process.command, of: 'process', isName: true },
+  tty: { title: 'TTY', show: (process) => process.terminal, of: 'process' },
+  stat: { title: 'STAT', show: formatState, of: 'thread' },
+  s: { title: 'S', show: (process) => process.state, of: 'thread' },
   f: { title: 'F', show: (process) => ((process.flags >> 6) & 7).toString(8) },
-  pgid: { title: 'PGID', show: (process) => String(process.group) },
-  sid: { title: 'SID', show: (process) => String(process.session) },
-  tpgid: { title: 'TPGID', show: (process) => String(process.foreground) },
-  pri: { title: 'PRI', show: (process) => String(19 - process.nice) },
+  pgid: { title: 'PGID', show: (process) => String(process.group), of: 'process' },
+  sid: { title: 'SID', show: (process) => String(process.session), of: 'process' },
+  tpgid: { title: 'TPGID', show: (process) => String(process.foreground), of: 'process' },
+  pri: { title: 'PRI', show: (process) => String(19 - process.nice), of: 'thread' },
   // What `-l` and `l` call PRI: larger is less urgent.
-  opri: { title: 'PRI', show: (process) => String(60 + process.priority) },
-  priority: { title: 'PRI', show: (process) => String(process.priority) },
-  ni: { title: 'NI', show: (process) => String(process.nice) },
-  nlwp: { title: 'NLWP', show: (process) => String(process.threads) },
-  psr: { title: 'PSR', show: (process) => String(process.processor) },
-  sz: { title: 'SZ', show: (process) => String(Math.floor(process.virtualKib / pageKib)) },
-  addr: { title: 'ADDR', show: () => '-' },
+  opri: { title: 'PRI', show: (process) => String(60 + process.priority), of: 'thread' },
+  priority: { title: 'PRI', show: (process) => String(process.priority), of: 'thread' },
+  ni: { title: 'NI', show: (process) => String(process.nice), of: 'thread' },
+  nlwp: { title: 'NLWP', show: (process) => String(process.threads), of: 'process' },
+  psr: { title: 'PSR', show: (process) => String(process.processor), of: 'thread' },
+  sz: { title: 'SZ', show: (process) => String(Math.floor(process.virtualKib / pageKib)), of: 'process' },
+  addr: { title: 'ADDR', show: () => '-', of: 'process' },
   // Where it sleeps in the kernel: hidden from all but root by today's kernels, and told to nobody here.
-  wchan: { title: 'WCHAN', show: () => '-' },
+  wchan: { title: 'WCHAN', show: () => '-', of: 'thread' },
   bsdtime: { title: 'TIME', show: (process) => shortClock(process.cpuSeconds) },
   etimes: {
     title: 'ELAPSED',
@@ -49,8 +70,8 @@ const columns: Record<string, Column> = {
   },
   time: { title: 'TIME', show: (process) => clock(process.cpuSeconds) },
   etime: { title: 'ELAPSED', show: (process, host) => elapsed(host.uptimeSeconds - process.startedSeconds) },
-  comm: { title: 'COMMAND', show: (process) => process.name },
-  args: { title: 'COMMAND', show: (process) => process.command },
+  comm: { title: 'COMMAND', show: (process) => process.name, of: 'process', isName: true },
+  args: { title: 'COMMAND', show: (process) => process.command, of: 'process', isName: true },
 };
 const aliases: Record<string, string> = {
   tname: 'tty',
@@ -64,6 +85,8 @@ const aliases: Record<string, string> = {
   sess: 'sid',
   session: 'sid',
   euid: 'uid',
+  egid: 'gid',
+  tgid: 'pid',
   thcount: 'nlwp',
   start_time: 'stime',
   bsdstart: 'start',
@@ -133,6 +156,12 @@ function formatState({ state, nice, pid, session, threads, group, foreground }: 
     threads > 1 ? 'l' : '',
     foreground === group ? '+' : '',
   ].join('');
+}
+
+/** `Sat Nov 21 21:49:00 2026`, as ctime(3). */
+function longTime(time: Date): string {
+  const date = time.toDateString();
+  return `${date.slice(0, 8)}${String(time.getDate()).padStart(2)} ${time.toTimeString().slice(0, 8)} ${time.getFullYear()}`;
 }
 
 /** `0:19`, as the layouts of BSD have it. */

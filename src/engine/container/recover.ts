@@ -6,8 +6,7 @@ import { type ContainerId, parseContainerId } from '../../foundation/base/ids.ts
 import { parseMappings } from '../../foundation/kernel/id-mapping.ts';
 import { createLimiter } from '../../foundation/base/limiter.ts';
 import type { RecoveredContainer } from '../../resources/runtime/runtime.ts';
-import { sendsAway } from './forward-log.ts';
-import { forwardRest, keepLog } from './keep-log.ts';
+import { keepLog } from './keep-log.ts';
 import type { ContainerRecord } from './container.ts';
 import { type Context, publish } from './context.ts';
 import { sweepDoomedVolumes } from './anonymous-volumes.ts';
@@ -21,7 +20,7 @@ import { removeLocked } from './remove.ts';
 import { startsWithEngine } from './restart-policy.ts';
 import { unmountRootfs } from './rootfs.ts';
 import { beginningOf, cleanUpRun, startContainer } from './start.ts';
-import { isRunning } from './state.ts';
+import { isRunning, next } from './state.ts';
 import { finishUpdate } from './update.ts';
 import { recordOfFound } from './userns/choose.ts';
 
@@ -70,8 +69,6 @@ export async function recoverContainers(context: Context): Promise<void> {
       await contained(context, id, () => settleStopped(context, record, found.get(id)));
     }),
   );
-  for (const record of context.store.list())
-    if (!running.has(record.id) && sendsAway(record)) forwardRest(context, record);
   const unknown = [...found.keys()].filter((id) => !context.store.has(id));
   await Promise.all(unknown.map((id) => contained(context, id, () => cleanUpRun(context, id))));
   await sweep(context, running);
@@ -128,7 +125,10 @@ function keepLogAgain(context: Context, record: ContainerRecord): void {
 
 function adopt(context: Context, record: ContainerRecord, status: Status | undefined): void {
   if (status?.status !== 'running') return;
-  if (isRunning(record.state)) return context.health.watch(record.id, { recovered: true });
+  if (isRunning(record.state)) {
+    tellWhetherFrozen(context, record);
+    return context.health.watch(record.id, { recovered: true });
+  }
   // The engine died between the start and its record.
   const started = context.store.update(record.id, {
     state: { status: 'running', pid: status.pid, startedAtMs: context.now() },
@@ -138,6 +138,15 @@ function adopt(context: Context, record: ContainerRecord, status: Status | undef
   });
   publish(context, started, 'start');
   context.health.watch(record.id);
+}
+
+/** The engine died between a pause, or the end of one, and its record. */
+function tellWhetherFrozen(context: Context, { id, state }: ContainerRecord): void {
+  const isFrozen = context.driver.freezer?.isFrozen(id);
+  if (state.status === 'running' && isFrozen === true)
+    context.store.updateRunning(id, { state: next(state, { type: 'paused' }) });
+  if (state.status === 'paused' && isFrozen === false)
+    context.store.updateRunning(id, { state: next(state, { type: 'resumed' }) });
 }
 
 async function settleStopped(

@@ -61,20 +61,43 @@ export async function removeLocked(
   faultPoint('container.remove.begun');
   const doomedVolumes = options.volumes ? volumesLeaving(context, current) : [];
   context.store.remove(record.id, { doomedVolumes });
-  // No file goes before the row has gone for good.
-  await context.store.durable();
-  faultPoint('container.remove.unrecorded');
-  await releaseIds(context, record.id);
-  await context.transfers.end(record.id);
-  await context.snapshots.remove(record.id);
-  await abandonLog(context, record);
+  try {
+    // No file goes before the row has gone for good.
+    await context.store.durable();
+    faultPoint('container.remove.unrecorded');
+    await removeFiles(context, record, doomedVolumes);
+  } finally {
+    // It is gone for everybody, whatever stays on the disk.
+    publish(context, record, 'destroy');
+    settleWaiters(context, record, ['removed', 'not-running', 'next-exit'], {
+      exitCode: exitCodeOf(current),
+    });
+    releaseParked(context, record);
+    context.live.forget(record.id);
+  }
+}
+
+/** What cannot be removed is swept at the next start of the engine; it keeps nobody waiting until then. */
+async function removeFiles(
+  context: Context,
+  record: ContainerRecord,
+  doomedVolumes: readonly string[],
+): Promise<void> {
+  const { id } = record;
+  const contained = async (what: string, step: () => Promise<unknown>): Promise<void> => {
+    try {
+      await step();
+    } catch (error) {
+      context.log.warn(`${what} of container ${id} stays: ${toSiloError(error).message}`);
+    }
+  };
+  await releaseIds(context, id);
+  await contained('a copy of files', () => context.transfers.end(id));
+  await contained('the writable layer', () => context.snapshots.remove(id));
+  await contained('the log', () => abandonLog(context, record));
   faultPoint('container.remove.snapshot');
-  await removeFolder(join(context.settings.containersDirectory, record.id));
-  for (const name of doomedVolumes) await removeDoomed(context, name);
-  publish(context, record, 'destroy');
-  settleWaiters(context, record, ['removed', 'not-running', 'next-exit'], { exitCode: exitCodeOf(current) });
-  releaseParked(context, record);
-  context.live.forget(record.id);
+  await contained('the folder', () => removeFolder(join(context.settings.containersDirectory, id)));
+  for (const name of doomedVolumes) await contained(`volume ${name}`, () => removeDoomed(context, name));
 }
 
 /** Held still when the last run could not be cleaned up. What cannot be ended keeps them until the engine starts anew. */

@@ -6,7 +6,6 @@ import { parseBind } from './bind-word.ts';
 import { parseContainerName, randomContainerName } from './names.ts';
 import { parsePort, requestedPorts } from './networking.ts';
 import { plainConfig, plainNetwork } from './plain-config.ts';
-import { formatProcesses } from './process-list.ts';
 import { resolveSecurity } from './security.ts';
 
 const empty = plainConfig('x', { network: plainNetwork('default') });
@@ -93,24 +92,4 @@ test('security options', () => {
   expect(secure(['seccomp={"a":"=:"}'])).toMatchObject({ seccomp: { profile: '{"a":"=:"}' } });
   expect(secure(['systempaths=unconfined'])).toMatchObject({ maskedPaths: [], readonlyPaths: [] });
   expect(() => secure(['bogus'])).toThrow('invalid --security-opt');
-});
-
-test('process lists in the classic layouts and by columns; unknown options are refused', () => {
-  expect(formatProcesses([], ['-ef']).titles).toEqual([
-    'UID',
-    'PID',
-    'PPID',
-    'C',
-    'STIME',
-    'TTY',
-    'TIME',
-    'CMD',
-  ]);
-  expect(formatProcesses([], ['aux']).titles[0]).toBe('USER');
-  expect(formatProcesses([], ['-o', 'pid,comm=NAME']).titles).toEqual(['PID', 'NAME']);
-  expect(formatProcesses([], ['-eo', 'pid,args']).titles).toEqual(['PID', 'COMMAND']);
-  expect(() => formatProcesses([], ['--help'])).toThrow('not supported');
-  expect(() => formatProcesses([], ['-o', 'pid,evil'])).toThrow(
-    'unknown user-defined format specifier "evil"',
-  );
 });

@@ -61,7 +61,9 @@ export const createRestart =
     } finally {
       live.restartsUnderWay--;
     }
-    publish(context, context.store.get(id), 'restart');
+    // One that goes with its end may have done so already.
+    const restarted = context.store.find(id);
+    if (restarted) publish(context, restarted, 'restart');
   };
 
 async function stopIfRunning(

@@ -45,7 +45,8 @@ export interface Shelf {
   nextSequence(): number;
   /** Those whose record cannot be read: they are as good as absent, but keep their names. */
   damaged(): { id: ContainerId; name: string }[];
-  warm(): Disposable;
+  /** Shows each record once, as it is then. */
+  warm(visit: (record: ContainerRecord) => void): Disposable;
 }
 
 export function openShelf(database: Database): Shelf {
@@ -83,7 +84,7 @@ export function openShelf(database: Database): Shelf {
       [...entries].flatMap(([id, entry]) =>
         load(id, entry) === undefined ? [{ id, name: entry.name }] : [],
       ),
-    warm() {
+    warm(visit) {
       const ids = [...entries.keys()].values();
       let turn: ReturnType<typeof setImmediate> | undefined;
       const step = (): void => {
@@ -92,7 +93,8 @@ export function openShelf(database: Database): Shelf {
           const { value: id, done } = ids.next();
           if (done) return;
           const entry = entries.get(id);
-          if (entry) load(id, entry);
+          const record = entry && load(id, entry);
+          if (record) visit(record);
         }
         turn = setImmediate(step).unref();
       };

@@ -111,6 +111,9 @@ function checkStartable({ state, name }: ContainerRecord, by: Starter): void {
   // Between two runs Docker counts it as running.
   if (isRunning(state) || (state.status === 'restarting' && by === 'user'))
     throw notModified(`container ${name} is already running`);
+  // Its user was faster while the attempt waited for the lock.
+  if (by === 'policy' && state.status !== 'restarting')
+    throw notModified(`container ${name} is to be restarted no more`);
 }
 
 /** On a full disk too, those who wait for the start must hear of its failure. */
@@ -196,7 +199,7 @@ async function attempt(
     }),
   );
   const { config } = record;
-  checkReceiver(context, record);
+  await checkReceiver(context, record);
   const log = keepLog(context, record);
   const { pid } = await context.driver.containers.create({
     id,
@@ -285,19 +288,25 @@ function makeWorkingDirectory(
  * others from running; what stays behind is found again at the next start of the engine.
  */
 export async function cleanUpRun(context: Context, id: ContainerId): Promise<void> {
+  const contained = async (step: () => unknown): Promise<boolean> => {
+    try {
+      await step();
+      return true;
+    } catch (error) {
+      context.log.warn(`cleaning up after container ${id}: ${toSiloError(error).message}`);
+      return false;
+    }
+  };
   await context.loopTurns.take();
-  releaseLog(context, id);
-  const [deleted, released] = await Promise.allSettled([
-    context.driver.containers.delete(id),
-    context.endpoints.release(id),
+  await contained(() => releaseLog(context, id));
+  const [isDeleted] = await Promise.all([
+    contained(() => context.driver.containers.delete(id)),
+    contained(() => context.endpoints.release(id)),
   ]);
-  for (const result of [deleted, released])
-    if (result.status === 'rejected')
-      context.log.warn(`cleaning up after container ${id}: ${toSiloError(result.reason).message}`);
-  await closeSources(context, id);
-  await context.volumeMounts.release(id);
-  await unmountRootfs(context, id);
-  if (context.idRanges.of(id)) takeBackEtcFiles(context, id);
+  await contained(() => closeSources(context, id));
+  await contained(() => context.volumeMounts.release(id));
+  await contained(() => unmountRootfs(context, id));
+  if (context.idRanges.of(id)) await contained(() => takeBackEtcFiles(context, id));
   // Processes that may still be there keep their ids to themselves.
-  if (deleted.status === 'fulfilled') context.idRanges.release(id);
+  if (isDeleted) context.idRanges.release(id);
 }

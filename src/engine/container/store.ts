@@ -20,8 +20,8 @@ export interface ContainerStore {
   active(): ContainerRecord[];
   /** Those that cannot be read and are not listed. */
   damaged(): { id: ContainerId; name: string }[];
-  /** Reads the records that nobody asked for yet, in the background. */
-  warm(): Disposable;
+  /** Reads the records that nobody asked for yet, in the background, and shows all. */
+  warm(visit: (record: ContainerRecord) => void): Disposable;
   /** Keeps the name for a container being made; `conflict` when taken. Disposing gives it back unless inserted. */
   reserveName(name: string, id: ContainerId): Disposable;
   /** Its volumes are no longer doomed. To be acknowledged once `durable` has resolved. */
@@ -118,7 +118,7 @@ export function createContainerStore(database: Database): ContainerStore {
     list: () => shelf.list(),
     active: () => shelf.active(),
     damaged: () => shelf.damaged(),
-    warm: () => shelf.warm(),
+    warm: (visit) => shelf.warm(visit),
     reserveName(name, id) {
       const holder = names.get(name);
       if (holder && holder !== id)

@@ -3,7 +3,7 @@ import { toInside } from '../../foundation/kernel/id-mapping.ts';
 import { containerProcesses } from '../../foundation/kernel/cgroup.ts';
 import type { ContainerQueries } from './container.ts';
 import { type Context, publish } from './context.ts';
-import { readProcess } from './process-facts.ts';
+import { readProcess, readThreads } from './process-facts.ts';
 import { formatProcesses } from './process-list.ts';
 import { isRunning } from './state.ts';
 
@@ -18,11 +18,14 @@ export const createTop =
     const pids = await containerProcesses(record.state.pid);
     const processes = (await Promise.all(pids.map(readProcess))).filter((process) => process !== undefined);
     const ids = context.idRanges.of(record.id);
+    const inside = (kind: 'users' | 'groups', id: number): number => (ids && toInside(ids[kind], id)) ?? id;
     const shown = processes.map((found) => ({
       ...found,
-      user: (ids && toInside(ids.users, found.user)) ?? found.user,
+      user: inside('users', found.user),
+      realUser: inside('users', found.realUser),
+      userGroup: inside('groups', found.userGroup),
     }));
-    const answer = formatProcesses(shown, words.length === 0 ? ['-ef'] : words);
+    const answer = await formatProcesses(shown, words.length === 0 ? ['-ef'] : words, readThreads);
     publish(context, record, 'top');
     return answer;
   };

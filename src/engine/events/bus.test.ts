@@ -44,3 +44,13 @@ test('a clock that jumps back and forth is followed, and ranges of time find wha
   expect(times).toHaveLength(3);
   expect(times).toEqual(times.toSorted((a, b) => (a < b ? -1 : 1)));
 });
+
+test('huge labels do not make the history huge, and the last event stays', () => {
+  const events = createEvents(() => 1);
+  const labels = { big: 'x'.repeat(9 << 20) };
+  for (let index = 0; index < 10; index++)
+    events.publish({ ...sample, id: String(index), attributes: labels });
+  expect(events.history({ sinceNs: 0n }).map(({ id }) => id)).toEqual(['7', '8', '9']);
+  events.publish({ ...sample, id: 'huge', attributes: { big: 'x'.repeat(40 << 20) } });
+  expect(events.history({ sinceNs: 0n }).map(({ id }) => id)).toEqual(['huge']);
+});

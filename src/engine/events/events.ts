@@ -7,9 +7,14 @@ export interface Events {
   subscribe(listener: (event: EngineEvent) => void): Disposable;
   /** How many listen now. */
   listeners(): number;
+  /** Resolves when the history has what a former engine kept. Never fails. */
+  recall(): Promise<void>;
   /** Kept events from `sinceNs` to `untilNs`, both included, oldest first. */
   history(range: { sinceNs: bigint; untilNs?: bigint }): EngineEvent[];
 }
+
+/** How many past events stay for `since` replays; Docker keeps 256, tools that poll want more. */
+export const historyLimit = 4096;
 
 export type EventType = 'builder' | 'container' | 'image' | 'network' | 'volume' | 'daemon';
 

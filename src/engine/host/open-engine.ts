@@ -31,6 +31,7 @@ import { openCacheMounts } from '../build/mounts/cache-mounts.ts';
 import { sweepPrivateFolders } from '../build/mounts/private-folder.ts';
 import { sweepSteps } from '../build/solve/step.ts';
 import { createEvents } from '../events/bus.ts';
+import { openEventJournal } from '../events/journal.ts';
 import { createImageEngine } from '../image/create-image-engine.ts';
 import { createImageHolds } from '../image/image-holds.ts';
 import { createSecurityAudit } from './audit/audit.ts';
@@ -111,8 +112,8 @@ export async function openEngine(
     openDatabase(join(execRoot, 'silo.db'), { exclusive: true, relaxed: true }),
   );
   const reactor = undo.use(createReactor());
-  const events = createEvents();
   const now = Date.now;
+  const events = createEvents(now, undo.use(await openEventJournal(at('events'), log)));
 
   const content = await openContentStore(at('content'));
   content

@@ -121,7 +121,15 @@ function configOf(
     ...(request.platform ?? hostPlatform()),
     rootfs: { type: 'layers', diff_ids: [] },
   };
-  const { author: _author, created: _created, config: _config, rootfs, history, ...platform } = start;
+  const {
+    author: _author,
+    created: _created,
+    docker_version: _dockerVersion,
+    config: _config,
+    rootfs,
+    history,
+    ...platform
+  } = start;
   return {
     created,
     ...(author ? { author } : {}),

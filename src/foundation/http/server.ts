@@ -27,7 +27,9 @@ export function createHttpServer(
   const unanswered = createCount();
   return {
     async listen(address) {
-      const guarded = address.kind === 'tcp' && audience === 'engine' ? refusingBrowsers(handler) : handler;
+      const anyHost = identity?.clientCa !== undefined;
+      const guarded =
+        address.kind === 'tcp' && audience === 'engine' ? refusingBrowsers(handler, { anyHost }) : handler;
       const server = createOne(guarded, log, upgraded);
       server.on('request', (_, response) => unanswered.add(response));
       if (identity !== undefined && address.kind === 'tcp') {
@@ -107,9 +109,9 @@ function cutIdle(server: Server, idleMs = 0): void {
 }
 
 /** A web page in a browser on this machine reaches loopback ports too; it must not reach the engine. */
-function refusingBrowsers(handler: HttpHandler): HttpHandler {
+function refusingBrowsers(handler: HttpHandler, options: { anyHost: boolean }): HttpHandler {
   return async (exchange) => {
-    if (!isForeignPage(exchange.headers)) return handler(exchange);
+    if (!isForeignPage(exchange.headers, options)) return handler(exchange);
     const message = 'requests from web pages are refused on this address';
     exchange.send(403, { type: 'application/json', data: `${JSON.stringify({ message })}\n` });
   };

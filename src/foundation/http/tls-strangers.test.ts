@@ -3,10 +3,11 @@ import { X509Certificate } from 'node:crypto';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect } from 'node:tls';
-import { createLog } from '../base/log.ts';
+import { createLog, silentLog } from '../base/log.ts';
 import { issueCertificate, type Issued, type Purpose } from '../x509/certificate.ts';
 import { issueRevocationList } from '../x509/revocation-list.ts';
 import type { TlsIdentity } from './http.ts';
+import { createHttpServer } from './server.ts';
 import { createTlsDoor, type TlsDoor } from './tls-door.ts';
 import { troubleOfDates } from './tls-files.ts';
 
@@ -210,6 +211,20 @@ describe('a door for those with a certificate', () => {
       expect(() => door.renew({ ...identity, revoked })).toThrow('the list of revoked certificates');
     expect(await ask(port, lost)).toBe('');
     expect(await ask(port, friend)).toContain('200 OK');
+  });
+
+  test('answers under any name that its certificate has, and no web page', async () => {
+    const api = createHttpServer(async (exchange) => exchange.send(204), silentLog, {
+      tls: { ...server, clientCa: authority.cert },
+    });
+    undo.defer(() => api.close());
+    const bound = await api.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+    if (bound.kind !== 'tcp') throw new Error('want TCP');
+    const named = (...headers: string[]): string =>
+      `GET / HTTP/1.1\r\n${['Host: engine.example.org:2376', ...headers, 'Connection: close'].join('\r\n')}\r\n\r\n`;
+    expect(await ask(bound.port, friend, named())).toContain('204 No Content');
+    for (const header of ['Origin: https://engine.example.org:2376', 'Sec-Fetch-Site: same-origin'])
+      expect(await ask(bound.port, friend, named(header))).toContain('403 Forbidden');
   });
 
   test('an authority of clients that is none is refused: it would mean those that the system trusts', () => {

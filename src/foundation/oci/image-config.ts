@@ -7,6 +7,8 @@ import { manifestLimits } from './manifest.ts';
 export interface ImageConfig {
   created?: string;
   author?: string;
+  /** Of the Docker that made it; nobody else writes it. */
+  docker_version?: string;
   architecture: string;
   os: string;
   'os.version'?: string;
@@ -75,6 +77,7 @@ export function parseImageConfig(bytes: Uint8Array, layers: number): ImageConfig
     ...defined({
       created: source.string('created'),
       author: source.string('author'),
+      docker_version: source.string('docker_version'),
       'os.version': source.string('os.version'),
       'os.features': source.strings('os.features', entryLimit),
       variant: source.string('variant'),

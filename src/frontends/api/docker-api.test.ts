@@ -5,10 +5,11 @@ import type { Engine } from '../../engine/host/engine.ts';
 import type { ErrorKind } from '../../foundation/base/errors.ts';
 import { canceled, conflict, notFound, notModified, SiloError } from '../../foundation/base/errors.ts';
 import { parseExecId } from '../../foundation/base/ids.ts';
+import { parseDigest } from '../../foundation/oci/digest.ts';
 import { encodeFrame } from '../../foundation/wire/raw-stream.ts';
 import { statusOf } from './status.ts';
 import { engineDouble, type EngineParts } from './testing/engine-double.ts';
-import { createdAtMs, sampleContainer, sampleImage } from './testing/sample-records.ts';
+import { createdAtMs, sampleContainer, sampleImage, sampleUsage } from './testing/sample-records.ts';
 import { serveApi } from './testing/serve.ts';
 
 const serve = (parts: EngineParts = {}, records: Parameters<typeof engineDouble>[1] = {}) =>
@@ -429,6 +430,49 @@ test('events come as they happen, history first, and end at their time', async (
   engine.events.publish({ ...event, action: 'die' });
   expect(await next).toContain('"Action":"die"');
   socket.destroy();
+});
+
+test('the disk usage of a name counts its other platforms, which are no images of their own', async () => {
+  const own = sampleImage();
+  const [name = ''] = own.tags;
+  const [shared, ownLayer, otherLayer] = ['a', 'b', 'c'].map((digit) =>
+    parseDigest(`sha256:${digit.repeat(64)}`),
+  );
+  if (!shared || !ownLayer || !otherLayer) throw new Error('three digests');
+  const other = sampleImage({
+    id: parseDigest(`sha256:${'5'.repeat(64)}`),
+    tags: [],
+    digests: [],
+    variantOf: [name],
+    config: { ...own.config, architecture: 'arm64' },
+  });
+  await using api = await serve(
+    {
+      images: {
+        contentOf: (id) => ({ layers: [shared, id === other.id ? otherLayer : ownLayer], blobs: [] }),
+      },
+      disk: {
+        usage: async () => ({
+          ...sampleUsage,
+          layersBytes: { [shared]: 1, [ownLayer]: 10, [otherLayer]: 100 },
+        }),
+      },
+    },
+    { containers: [sampleContainer({ imageId: other.id })], images: [own, other] },
+  );
+  const { json } = await api.call('GET', '/system/df?type=image');
+  expect((json as { Images: object[] }).Images).toEqual([
+    expect.objectContaining({ Id: own.id, Size: 111, SharedSize: 0, Containers: 1 }),
+  ]);
+});
+
+test('inspect of an image tells the Docker that made it', async () => {
+  const image = sampleImage();
+  const images = [{ ...image, config: { ...image.config, docker_version: '20.10.8' } }];
+  await using api = await serve({}, { images });
+  expect((await api.call('GET', '/v1.47/images/busybox/json')).json).toMatchObject({
+    DockerVersion: '20.10.8',
+  });
 });
 
 test('prune skips what was taken meanwhile', async () => {

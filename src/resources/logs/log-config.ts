@@ -10,7 +10,15 @@ export interface LogConfig {
 
 const attributes = ['labels', 'labels-regex', 'env', 'env-regex', 'tag'];
 const files = ['max-size', 'max-file', 'compress'];
-const syslog = ['syslog-address', 'syslog-facility', 'syslog-format'];
+const syslog = [
+  'syslog-address',
+  'syslog-facility',
+  'syslog-format',
+  'syslog-tls-ca-cert',
+  'syslog-tls-cert',
+  'syslog-tls-key',
+  'syslog-tls-skip-verify',
+];
 const knownOptions: Record<string, ReadonlySet<string>> = {
   journald: new Set(attributes),
   'json-file': new Set([...attributes, ...files]),
@@ -52,8 +60,6 @@ export function checkLogConfig({ driver, options }: LogConfig): void {
 
 function checkOption(driver: string, known: ReadonlySet<string>, option: string): void {
   if (known.has(option)) return;
-  if (driver === 'syslog' && option.startsWith('syslog-tls-'))
-    throw wrong(`${option}: syslog over TLS is not supported`);
   const shown = option.slice(0, 80);
   throw wrong(
     driver === 'local'

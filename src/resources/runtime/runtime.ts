@@ -130,6 +130,8 @@ export interface ExecProcess {
 
 /** Freezing, where the driver can. */
 export interface Freezer {
+  /** Whether its processes are frozen, or are being frozen, now. */
+  isFrozen(id: ContainerId): boolean;
   pause(id: ContainerId): Promise<void>;
   resume(id: ContainerId): Promise<void>;
 }

@@ -51,5 +51,6 @@ export async function thawAfterCommits(context: Context): Promise<void> {
       frozenForCommit: false,
       ...(state.status === 'paused' ? { state: next(state, { type: 'resumed' }) } : {}),
     });
+    context.health.watch(id, { recovered: true });
   }
 }

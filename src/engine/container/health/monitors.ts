@@ -8,7 +8,7 @@ import { createExecs } from '../exec.ts';
 import { hasTest, probeArgs } from './health-check.ts';
 import { nextHealth, rulesOf, startingHealth, untilNextMs } from './health-state.ts';
 import type { HealthMonitors, HealthResult } from './health.ts';
-import { runProbe } from './probe.ts';
+import { type ProbeRequest, runProbe } from './probe.ts';
 
 /** Checks that are being started at the same time; how many run is not bounded. */
 const launchesAtOnce = 4;
@@ -20,13 +20,17 @@ interface Watch {
   end: AbortController;
 }
 
+const stuckText = 'the former health check was killed and is still there, so no other is started';
+
 /** `onUnhealthy` is called after each failed check of a container that is unhealthy: an action that did not succeed is tried again. */
 export function createHealthMonitors(
   context: Context,
-  deps: { onUnhealthy: (id: ContainerId) => void; random?: () => number },
+  deps: { onUnhealthy: (id: ContainerId) => void; random?: () => number; run?: typeof runProbe },
 ): HealthMonitors {
-  const { random = Math.random } = deps;
+  const { random = Math.random, run = runProbe } = deps;
   const watches = new Map<ContainerId, Watch>();
+  /** Containers with a check that cannot be killed (it waits for a dead share, say): a further one would only wait beside it. */
+  const stuck = new Map<ContainerId, Promise<void>>();
   const tools = { execs: createExecs(context), launches: createLimiter(launchesAtOnce) };
 
   const unwatch = (id: ContainerId): void => {
@@ -45,12 +49,24 @@ export function createHealthMonitors(
     watch.timer = setTimeout(() => void check(id, watch), Math.max(1, ms * share));
   };
 
+  const probe = async (request: ProbeRequest): Promise<HealthResult> => {
+    if (stuck.has(request.id)) {
+      const nowMs = context.now();
+      return { startedAtMs: nowMs, endedAtMs: nowMs, exitCode: -1, output: stuckText };
+    }
+    const { result, lingers } = await run(context, tools, request);
+    if (!lingers) return result;
+    stuck.set(request.id, lingers);
+    void lingers.then(() => stuck.get(request.id) === lingers && stuck.delete(request.id));
+    return result;
+  };
+
   const check = async (id: ContainerId, watch: Watch): Promise<void> => {
     const record = context.store.find(id);
     const args = record && probeArgs(record.config.health?.test, record.config.shell);
     if (!args || record.state.status !== 'running') return;
     const { timeoutMs } = rulesOf(record.config.health ?? {});
-    const result = await runProbe(context, tools, { id, args, timeoutMs, signal: watch.end.signal });
+    const result = await probe({ id, args, timeoutMs, signal: watch.end.signal });
     if (watches.get(id) !== watch) return;
     try {
       if (recordResult(context, id, result) === 'unhealthy') deps.onUnhealthy(id);
@@ -63,6 +79,7 @@ export function createHealthMonitors(
   return {
     watch(id, { recovered } = { recovered: false }) {
       unwatch(id);
+      stuck.delete(id);
       if (!hasTest(context.store.find(id)?.config.health)) return;
       const watch = { end: new AbortController() };
       watches.set(id, watch);

@@ -20,12 +20,18 @@ export interface ProbeRequest {
   signal: AbortSignal;
 }
 
+export interface ProbeOutcome {
+  result: HealthResult;
+  /** Of a check that was killed and is still there: resolves when it has gone. */
+  lingers?: Promise<void>;
+}
+
 /** Runs one check; never fails. Its time begins when the process runs, as in Docker: the engine's own work does not count. */
 export async function runProbe(
   context: Context,
   { execs, launches }: { execs: ContainerExecs; launches: Limiter },
   request: ProbeRequest,
-): Promise<HealthResult> {
+): Promise<ProbeOutcome> {
   const startedAtMs = context.now();
   const output = createOutputHead(maximumOutputBytes);
   const result = (exitCode: number, text: string): HealthResult => ({
@@ -51,16 +57,21 @@ export async function runProbe(
     await running;
     if ((await within(ended.promise, request.timeoutMs)) === 'late') {
       await kill(context, request.id, exec);
-      await within(ended.promise, killPatienceMs).catch(() => undefined);
+      const gone = ended.promise.then(
+        () => undefined,
+        () => undefined,
+      );
+      const isThere = (await within(gone, killPatienceMs)) === 'late';
       const said = output.text();
       const what = `Health check exceeded timeout (${formatMs(request.timeoutMs)})`;
-      return result(-1, said === '' ? what : `${what}: ${said}`);
+      const told = result(-1, said === '' ? what : `${what}: ${said}`);
+      return { result: told, ...(isThere ? { lingers: gone } : {}) };
     }
     const { exitCode } = execs.inspect(exec);
     if (exitCode === undefined) await kill(context, request.id, exec);
-    return result(exitCode ?? -1, output.text());
+    return { result: result(exitCode ?? -1, output.text()) };
   } catch (error) {
-    return result(-1, toSiloError(error).message.slice(0, maximumOutputBytes));
+    return { result: result(-1, toSiloError(error).message.slice(0, maximumOutputBytes)) };
   } finally {
     // Checks must not crowd out the results of people's own processes.
     if (execId && context.execs.get(execId)?.info.running !== true) context.execs.delete(execId);

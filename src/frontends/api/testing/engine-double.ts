@@ -39,6 +39,8 @@ export function engineDouble(
         return found;
       },
       contentOf: () => ({ layers: [], blobs: [] }),
+      variants: (name) =>
+        images.filter(({ tags, variantOf }) => tags.includes(name) || variantOf.includes(name)),
     },
     networks: { list: () => [sampleNetwork], get: () => sampleNetwork, members: () => [] },
     execs: { of: () => [] },

@@ -71,6 +71,11 @@ const emptyContainerConfig = {
   Labels: null,
 };
 
+/** It came with a name whose own platform is another; lists tell of it there. */
+export function isFurtherPlatform({ tags, variantOf }: Pick<ImageRecord, 'tags' | 'variantOf'>): boolean {
+  return tags.length === 0 && variantOf.length > 0;
+}
+
 /** `GET /images/{name}/json`. `forCompose1`: Compose 1 speaks the newest version and stops with a KeyError without the field that went with 1.45. */
 export function toImageInspect(
   image: ImageRecord,
@@ -87,7 +92,7 @@ export function toImageInspect(
     Comment: lastHistory?.comment ?? '',
     ...(config.created === undefined ? {} : { Created: config.created }),
     ...(minor < since.noImageContainer || forCompose1 ? { ContainerConfig: emptyContainerConfig } : {}),
-    DockerVersion: '',
+    DockerVersion: config.docker_version ?? '',
     Author: config.author ?? '',
     Config: {
       ...(minor < since.noContainerFields ? containerFields : {}),

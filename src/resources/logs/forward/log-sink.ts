@@ -1,10 +1,12 @@
 import { createSocket } from 'node:dgram';
 import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { setTimeout as rest } from 'node:timers/promises';
 import { unavailable } from '../../../foundation/base/errors.ts';
 import { isErrno } from '../../../foundation/kernel/syscall-error.ts';
 import { connectDatagrams, type UnixDatagrams } from '../../../foundation/kernel/unix-datagram.ts';
 import type { SyslogAddress } from '../syslog-options.ts';
+import { readTlsFiles } from './tls-files.ts';
 
 /** Takes messages of a remote driver. */
 export interface LogSink extends Disposable {
@@ -27,9 +29,29 @@ export function openSink(address: SyslogAddress): Promise<LogSink> {
         connect({ host: address.host, port: address.port }),
         `${address.host}:${address.port}`,
       );
+    case 'tls':
+      return openTls(address);
     case 'udp':
       return openUdp(address.host, address.port);
   }
+}
+
+/** The files are read at each connection: a certificate that was renewed is used from the next one. */
+async function openTls({
+  host,
+  port,
+  files,
+  isCounted,
+}: Extract<SyslogAddress, { protocol: 'tls' }>): Promise<LogSink> {
+  const socket = connectTls({
+    host,
+    port,
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(await readTlsFiles(files)),
+    rejectUnauthorized: !files.skipVerify,
+    minVersion: 'TLSv1.2',
+  });
+  return openStream(socket, `${host}:${port}`, { readiness: 'secureConnect', isCounted });
 }
 
 /** The machine's own log listens for datagrams; a `unix` address may also be a stream. */
@@ -82,11 +104,20 @@ function openUdp(host: string, port: number): Promise<LogSink> {
   });
 }
 
-async function openStream(socket: Socket, name: string): Promise<LogSink> {
+async function openStream(
+  socket: Socket,
+  name: string,
+  {
+    readiness = 'connect',
+    isCounted = false,
+  }: { readiness?: 'connect' | 'secureConnect'; isCounted?: boolean } = {},
+): Promise<LogSink> {
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
-  const lose = (cause?: unknown): void =>
-    failed.reject(unavailable(`the log receiver ${name} is gone`, { cause }));
+  const lose = (cause?: unknown): void => {
+    const why = cause instanceof Error ? `: ${cause.message}` : '';
+    failed.reject(unavailable(`the log receiver ${name} is gone${why}`, { cause }));
+  };
   socket.unref();
   socket.on('error', lose);
   socket.on('close', () => lose());
@@ -95,14 +126,20 @@ async function openStream(socket: Socket, name: string): Promise<LogSink> {
   socket.on('end', () => void socket.destroy());
   const timer = setTimeout(() => socket.destroy(), connectMs);
   try {
-    const connected = new Promise<void>((resolve) => void socket.once('connect', resolve));
+    const connected = new Promise<void>((resolve) => void socket.once(readiness, () => resolve()));
     await Promise.race([connected, failed.promise]);
   } finally {
     clearTimeout(timer);
   }
   return {
     async send(messages) {
-      const bytes = Buffer.concat(messages.flatMap((message) => [message, newline]));
+      const bytes = Buffer.concat(
+        messages.flatMap((message) => [
+          ...(isCounted ? [Buffer.from(`${message.length + newline.length} `)] : []),
+          message,
+          newline,
+        ]),
+      );
       const written = new Promise<void>((resolve, reject) => {
         socket.write(bytes, (error) => (error ? reject(error) : resolve()));
       });

@@ -8,6 +8,8 @@ export interface Cgroups {
   processes(cgroupsPath: string): number[];
   /** Whether the kernel killed one of its processes for want of memory. */
   wasOomKilled(cgroupsPath: string): boolean;
+  /** Frozen, or on the way there. */
+  isFrozen(cgroupsPath: string): boolean;
   /** Lets frozen processes run, so that they can die. */
   thaw(cgroupsPath: string): void;
   /** False when a process is still inside, or it cannot be removed for another reason. Absent is fine. */
@@ -28,6 +30,12 @@ export function createCgroups(): Cgroups {
       const counters = readIfPresent(join(cgroupDirectory(host, cgroupsPath, 'memory'), file));
       return /^oom_kill [1-9]/m.test(counters);
     },
+    isFrozen: (cgroupsPath) =>
+      folders(cgroupsPath).some(
+        (folder) =>
+          /^(FROZEN|FREEZING)/.test(readIfPresent(join(folder, 'freezer.state'))) ||
+          readIfPresent(join(folder, 'cgroup.freeze')).trim() === '1',
+      ),
     thaw(cgroupsPath) {
       for (const folder of folders(cgroupsPath)) {
         writeIfPresent(join(folder, 'freezer.state'), 'THAWED');

@@ -70,7 +70,11 @@ export async function createOciDriver(options: OciDriverOptions): Promise<Runtim
     },
     streams: createStreams(context),
     execs: createExecs(context),
-    freezer: { pause: (id) => freeze(id, 'pause'), resume: (id) => freeze(id, 'resume') },
+    freezer: {
+      isFrozen: (id) => context.cgroups.isFrozen(getTracked(context, id).record.cgroupsPath),
+      pause: (id) => freeze(id, 'pause'),
+      resume: (id) => freeze(id, 'resume'),
+    },
     usage: createUsageReader(context),
     limits: createLiveLimits(context),
     [Symbol.asyncDispose]() {

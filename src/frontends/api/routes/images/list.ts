@@ -4,7 +4,7 @@ import type { ImageRecord } from '../../../../engine/image/image.ts';
 import { createImageFilter, imageFilterNames } from '../../input/image-filters.ts';
 import { parseFilters } from '../../input/filters.ts';
 import { queryFlag } from '../../input/query.ts';
-import { toImageSummary } from '../../translate/image-json.ts';
+import { isFurtherPlatform, toImageSummary } from '../../translate/image-json.ts';
 import { manifestFields } from '../../translate/manifest-json.ts';
 import { sharedBytesOf } from '../../translate/shared-size.ts';
 import { since } from '../../versions.ts';
@@ -44,10 +44,6 @@ export function listImages(engine: {
       );
     },
   };
-}
-
-function isFurtherPlatform({ tags, variantOf }: ImageRecord): boolean {
-  return tags.length === 0 && variantOf.length > 0;
 }
 
 function newestFirst(a: ImageRecord, b: ImageRecord): number {

@@ -4,7 +4,7 @@ import { invalid } from '../../../../foundation/base/errors.ts';
 import type { SystemDfJson } from '../../../../foundation/wire/docker/system.ts';
 import { ok, type Route } from '../../call.ts';
 import { listBuildCache } from '../../translate/build-cache.ts';
-import { toImageSummary } from '../../translate/image-json.ts';
+import { isFurtherPlatform, toImageSummary } from '../../translate/image-json.ts';
 import { toVolumeJson } from '../../translate/volume-json.ts';
 import { summarize } from '../containers/list.ts';
 import { volumeUsers } from '../volumes/usage.ts';
@@ -18,7 +18,7 @@ const partOf: Record<string, DiskPart | undefined> = {
 
 export type DiskUsageEngine = {
   containers: Pick<Engine['containers'], 'list' | 'networkOf' | 'sizeOf'>;
-  images: Pick<Engine['images'], 'list' | 'resolve' | 'contentOf'>;
+  images: Pick<Engine['images'], 'list' | 'resolve' | 'contentOf' | 'variants'>;
   volumes: Pick<Engine['volumes'], 'list'>;
   disk: Pick<Engine['disk'], 'usage'>;
   builds: Pick<Engine['builds'], 'isStep' | 'cacheUses' | 'caches' | 'contexts'>;
@@ -56,31 +56,37 @@ export function diskUsage(engine: DiskUsageEngine): Route {
   };
 }
 
-/** Sizes are of layers and blobs; shared is what another image has too. */
+/** Sizes are of layers and blobs; shared is what another image has too. Further platforms of a name are part of its image. */
 function imagesWithSizes(
   { images, containers }: DiskUsageEngine,
   { layersBytes, blobsBytes }: DiskUsage,
   minor: number,
 ): ReturnType<typeof toImageSummary>[] {
-  const contents = images.list().map((image) => {
-    const { layers, blobs } = images.contentOf(image.id);
+  const shown = images.list().filter((image) => !isFurtherPlatform(image));
+  const contents = shown.map((image) => {
+    const others = image.tags.flatMap((tag) => images.variants(tag)).filter(isFurtherPlatform);
+    const ids = [...new Set([image, ...others].map(({ id }) => id))];
+    const found = ids.map((id) => images.contentOf(id));
+    const layers = new Set(found.flatMap((content) => content.layers));
+    const blobs = new Set(found.flatMap((content) => content.blobs));
     return {
       image,
+      ids,
       parts: [
-        ...[...new Set(layers)].map((layer): [string, number] => [`layer ${layer}`, layersBytes[layer] ?? 0]),
-        ...[...new Set(blobs)].map((blob): [string, number] => [`blob ${blob}`, blobsBytes[blob] ?? 0]),
+        ...[...layers].map((layer): [string, number] => [`layer ${layer}`, layersBytes[layer] ?? 0]),
+        ...[...blobs].map((blob): [string, number] => [`blob ${blob}`, blobsBytes[blob] ?? 0]),
       ],
     };
   });
   const owners = new Map<string, number>();
   for (const { parts } of contents) for (const [part] of parts) owners.set(part, (owners.get(part) ?? 0) + 1);
   const users = Map.groupBy(containers.list(), ({ imageId }) => imageId);
-  return contents.map(({ image, parts }) =>
+  return contents.map(({ image, ids, parts }) =>
     toImageSummary(
       { ...image, sizeBytes: sum(parts) },
       {
         minor,
-        containers: users.get(image.id)?.length ?? 0,
+        containers: ids.reduce((count, id) => count + (users.get(id)?.length ?? 0), 0),
         sharedBytes: sum(parts.filter(([part]) => (owners.get(part) ?? 0) > 1)),
       },
     ),

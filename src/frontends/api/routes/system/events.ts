@@ -8,8 +8,8 @@ import { parseFilters } from '../../input/filters.ts';
 import { queryTimeNs } from '../../input/query.ts';
 import { formatEvent } from '../../translate/event-json.ts';
 
-/** Events that may wait for one slow reader before it is cut off: it could not tell what it missed. */
-const maximumWaiting = 10_000;
+/** Events, and what they take, that may wait for one slow reader before it is cut off: it could not tell what it missed. */
+const mostWaiting = { events: 10_000, bytes: 32 << 20 };
 
 export function streamEvents(engine: Pick<Engine, 'events'>): Route {
   return {
@@ -24,6 +24,7 @@ export function streamEvents(engine: Pick<Engine, 'events'>): Route {
           { code: 'bad-time' },
         );
       const isWanted = createEventFilter(parseFilters(query, eventFilterNames));
+      if (sinceNs !== undefined || untilNs !== undefined) await engine.events.recall();
       const writer = createWriter(exchange);
       // Subscribed before the history is read: what happens in between comes by the subscription alone.
       using _subscription = engine.events.subscribe((event) => {
@@ -45,20 +46,24 @@ export function streamEvents(engine: Pick<Engine, 'events'>): Route {
 function createWriter(exchange: Exchange): { add(this: void, event: EngineEvent): void; end(): void } {
   const output = exchange.stream(200, 'application/json');
   const waiting: string[] = [];
+  let waitingBytes = 0;
   let isBlocked = false;
   const write = (text: string): void => {
     if (output.write(text)) return;
     isBlocked = true;
     void output.drained().then(() => {
       isBlocked = false;
+      waitingBytes = 0;
       if (waiting.length > 0) write(waiting.splice(0).join(''));
     });
   };
   return {
     add(event) {
+      if (exchange.signal.aborted) return;
       const line = formatEvent(event);
-      if (!isBlocked) write(line);
-      else if (waiting.push(line) > maximumWaiting) exchange.destroy();
+      if (!isBlocked) return write(line);
+      waitingBytes += line.length;
+      if (waiting.push(line) > mostWaiting.events || waitingBytes > mostWaiting.bytes) exchange.destroy();
     },
     end() {
       for (const line of waiting.splice(0)) output.write(line);
