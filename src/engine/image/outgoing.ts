@@ -16,6 +16,7 @@ import type { Context } from './context.ts';
 import { bringBlob } from './bring-blob.ts';
 import type { ImageRecord } from './image.ts';
 import type { Lease } from './lease.ts';
+import { registryAccess } from './registry-access.ts';
 import { noSuchImage } from './texts.ts';
 
 /** An image on its way out. */
@@ -129,10 +130,8 @@ export async function requireBlob(
   let failure: unknown;
   for (const name of image.digests) {
     const reference = parseReference(name);
-    const client = context.registry({
-      insecure: context.settings.insecureRegistries,
-      ...(credentials?.host === reference.host ? { credentials: credentials.value } : {}),
-    });
+    const own = credentials?.host === reference.host ? credentials.value : undefined;
+    const client = context.registry(registryAccess(context, { credentials: own }));
     try {
       await bringBlob(context, { client, reference }, descriptor, { signal });
     } catch (error) {

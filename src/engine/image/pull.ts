@@ -21,6 +21,7 @@ import { layerProgress } from './progress.ts';
 import { type CheckedImage, completeImages, underLease } from './publish.ts';
 import { keepDocument, type PullSource, readAll, readImage } from './pull-documents.ts';
 import { findReferrers } from './referrers.ts';
+import { registryAccess } from './registry-access.ts';
 import { canonicalName, platformOf } from './resolve.ts';
 
 /**
@@ -32,10 +33,7 @@ export async function pullImage(context: Context, request: PullRequest): Promise
   const reference = withDefaultTag(request.reference);
   const { signal, onProgress, credentials } = request;
   onProgress?.({ kind: 'resolving', reference: familiarName(reference) });
-  const client = context.registry({
-    insecure: context.settings.insecureRegistries,
-    ...(credentials ? { credentials } : {}),
-  });
+  const client = context.registry(registryAccess(context, { credentials }));
   const source: PullSource = { client, reference, signal };
   const result = await underLease(context, async (lease) => {
     const { images, digest } = await findImages(context, lease, source, request.platform);

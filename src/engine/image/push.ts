@@ -18,6 +18,7 @@ import { holdOutgoing } from './outgoing.ts';
 import { type BlobPush, pushBlobs } from './push-blobs.ts';
 import { holdIndex, type OutgoingIndex } from './outgoing-index.ts';
 import { pushReferrers } from './referrers.ts';
+import { registryAccess } from './registry-access.ts';
 import { canonicalName, resolveImage } from './resolve.ts';
 
 /**
@@ -36,9 +37,8 @@ export async function pushImage(context: Context, request: PushRequest): Promise
   using lease = context.leases.open();
   const mounts = mountsOfTags(context, reference, tags);
   const publisher = context.publisher({
-    insecure: context.settings.insecureRegistries,
+    ...registryAccess(context, request),
     pushes: { mountsFrom: mounts.repositories },
-    ...(request.credentials ? { credentials: request.credentials } : {}),
   });
   const pushed: PushedTag[] = [];
   for (const tag of tags) {

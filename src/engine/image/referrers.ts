@@ -10,6 +10,7 @@ import { referrersTag } from '../../resources/distribution/list-referrers.ts';
 import type { Context } from './context.ts';
 import { holdOutgoing, type OutgoingImage } from './outgoing.ts';
 import { type BlobPush, pushBlobs } from './push-blobs.ts';
+import { registryAccess } from './registry-access.ts';
 import { canonicalName } from './resolve.ts';
 
 /** A signature of a list of packages of an image: who goes further has lost the way. */
@@ -95,10 +96,7 @@ async function listByTag(
   { subject, outgoing }: { subject: Digest; outgoing: OutgoingImage },
 ): Promise<void> {
   const tag = { host, path, tag: referrersTag(subject) };
-  const client = context.registry({
-    insecure: context.settings.insecureRegistries,
-    ...(request.credentials ? { credentials: request.credentials } : {}),
-  });
+  const client = context.registry(registryAccess(context, request));
   const known = await entriesOf(client, tag, signal);
   if (known.some(({ digest }) => digest === outgoing.digest)) return;
   const index = {

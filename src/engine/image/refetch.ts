@@ -6,6 +6,7 @@ import { parseReference, withDigest } from '../../foundation/oci/reference.ts';
 import { bringBlob } from './bring-blob.ts';
 import type { Context } from './context.ts';
 import type { ImageRecord } from './image.ts';
+import { registryAccess } from './registry-access.ts';
 import { putSmall } from './small-blobs.ts';
 
 /**
@@ -25,7 +26,7 @@ export async function refetch(
     const descriptor = await describe(context, image, digest);
     for (const name of image.digests) {
       const reference = parseReference(name);
-      const client = context.registry({ insecure: context.settings.insecureRegistries });
+      const client = context.registry(registryAccess(context));
       try {
         if (descriptor) await bringBlob(context, { client, reference }, descriptor, { signal });
         else {

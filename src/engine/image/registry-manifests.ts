@@ -10,11 +10,16 @@ import {
 } from '../../foundation/oci/manifest.ts';
 import { layerType } from '../../foundation/oci/media-types.ts';
 import { formatReference, type Reference, withDefaultTag } from '../../foundation/oci/reference.ts';
-import type { RegistryClient, RegistryPublisher } from '../../resources/distribution/distribution.ts';
+import type {
+  RegistryAccess,
+  RegistryClient,
+  RegistryPublisher,
+} from '../../resources/distribution/distribution.ts';
 import { fetchSmallBlob } from '../../resources/distribution/resolve-image.ts';
 import type { Context } from './context.ts';
 import { isImage } from './form.ts';
 import type { IndexPush, RegistryManifest, RegistryManifestRequest } from './image.ts';
+import { registryAccess } from './registry-access.ts';
 import { platformOf } from './resolve.ts';
 import { configLimitBytes } from './small-blobs.ts';
 
@@ -147,13 +152,8 @@ async function* readRange(
   }
 }
 
-function accessFor(
+const accessFor = (
   context: Context,
   { reference, insecure, credentials }: RegistryManifestRequest,
-): Parameters<Context['registry']>[0] {
-  const trusted = context.settings.insecureRegistries;
-  return {
-    insecure: insecure ? [...trusted, reference.host] : trusted,
-    ...(credentials ? { credentials } : {}),
-  };
-}
+): RegistryAccess =>
+  registryAccess(context, { credentials, insecureHost: insecure ? reference.host : undefined });

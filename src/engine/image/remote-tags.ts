@@ -1,6 +1,7 @@
 import { invalid } from '../../foundation/base/errors.ts';
 import type { Context } from './context.ts';
 import type { ImageTransfers } from './image.ts';
+import { registryAccess } from './registry-access.ts';
 
 /** What a pull of all tags goes through. */
 export async function listRemoteTags(
@@ -9,9 +10,6 @@ export async function listRemoteTags(
 ): Promise<string[]> {
   if (reference.tag !== undefined || reference.digest !== undefined)
     throw invalid("tag can't be used with --all-tags/-a", { code: 'tag-with-all-tags' });
-  const client = context.registry({
-    insecure: context.settings.insecureRegistries,
-    ...(credentials ? { credentials } : {}),
-  });
+  const client = context.registry(registryAccess(context, { credentials }));
   return client.tags(reference, signal);
 }

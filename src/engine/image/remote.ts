@@ -6,15 +6,13 @@ import { withDefaultTag } from '../../foundation/oci/reference.ts';
 import { fetchSmallBlob } from '../../resources/distribution/resolve-image.ts';
 import type { Context } from './context.ts';
 import type { ImageRegistries, RemoteImage } from './image.ts';
+import { registryAccess } from './registry-access.ts';
 import { configLimitBytes } from './small-blobs.ts';
 
 /** Asks registries without bringing anything here. */
 export function createRegistries(context: Context): Omit<ImageRegistries, 'manifest' | 'pushIndex'> {
   const clientWith = (credentials: Parameters<ImageRegistries['login']>[0]['credentials'] | undefined) =>
-    context.registry({
-      insecure: context.settings.insecureRegistries,
-      ...(credentials ? { credentials } : {}),
-    });
+    context.registry(registryAccess(context, { credentials }));
   return {
     login: ({ host, credentials, signal }) => clientWith(credentials).check(host, signal),
     search({ term, limit, credentials, signal }) {

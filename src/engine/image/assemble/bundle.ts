@@ -9,6 +9,7 @@ import type { Lease } from '../lease.ts';
 import { holdOutgoing, type OutgoingImage, type OutgoingLayer } from '../outgoing.ts';
 import { pushBlobs } from '../push-blobs.ts';
 import { createMounts } from '../push.ts';
+import { registryAccess } from '../registry-access.ts';
 import { writeArchive } from '../save.ts';
 import { removeUnreached } from '../sweep.ts';
 import { convertLayer } from './convert-layer.ts';
@@ -113,11 +114,9 @@ function createBundle(
     async push({ reference, credentials, isInsecure, signal = new AbortController().signal, onProgress }) {
       const parts = [manifest.config, ...manifest.layers].map((each) => each.digest);
       const mounts = createMounts(context, reference, parts);
-      const { insecureRegistries } = context.settings;
       const publisher = context.publisher({
-        insecure: isInsecure ? [...insecureRegistries, reference.host] : insecureRegistries,
+        ...registryAccess(context, { credentials, insecureHost: isInsecure ? reference.host : undefined }),
         pushes: { mountsFrom: mounts.repositories },
-        ...(credentials ? { credentials } : {}),
       });
       const push = {
         request: {

@@ -11,6 +11,7 @@ import type { OutgoingIndex } from '../outgoing-index.ts';
 import { type CheckedImage, completeImages } from '../publish.ts';
 import { pushBlobs } from '../push-blobs.ts';
 import { createMounts, sendIndex } from '../push.ts';
+import { registryAccess } from '../registry-access.ts';
 import { canonicalName } from '../resolve.ts';
 import { blobsOf, writeArchive } from '../save.ts';
 
@@ -107,11 +108,9 @@ async function pushSet(
     target,
     wanted.map(({ digest }) => digest),
   );
-  const { insecureRegistries } = context.settings;
   const publisher = context.publisher({
-    insecure: isInsecure ? [...insecureRegistries, host] : insecureRegistries,
+    ...registryAccess(context, { credentials, insecureHost: isInsecure ? host : undefined }),
     pushes: { mountsFrom: mounts.repositories },
-    ...(credentials ? { credentials } : {}),
   });
   const push = {
     request: { ...request, reference: target },

@@ -10,6 +10,7 @@ import type { Context } from '../context.ts';
 import { layersFrom } from '../download.ts';
 import type { BringLayer } from '../ensure-layers.ts';
 import type { ContentOrigin } from '../image.ts';
+import { registryAccess } from '../registry-access.ts';
 import { unpackStored } from '../unpack.ts';
 
 /** Documents and layers of one place, whose word counts for nothing: all is compared with its digest. */
@@ -31,11 +32,8 @@ function registrySource(
   context: Context,
   { reference, isInsecure, credentials }: Extract<ContentOrigin, { kind: 'registry' }>,
 ): Source {
-  const trusted = context.settings.insecureRegistries;
-  const client = context.registry({
-    insecure: isInsecure ? [...trusted, reference.host] : trusted,
-    ...(credentials ? { credentials } : {}),
-  });
+  const insecureHost = isInsecure ? reference.host : undefined;
+  const client = context.registry(registryAccess(context, { credentials, insecureHost }));
   return {
     root: (signal) => client.manifest(reference, signal),
     manifest: (descriptor, signal) => client.manifestBy(reference, descriptor, signal),
