@@ -5,22 +5,14 @@ import type { AssembleRequest, ImageSet } from '../image.ts';
 import type { Lease } from '../lease.ts';
 import type { OutgoingImage } from '../outgoing.ts';
 import type { OutgoingIndex } from '../outgoing-index.ts';
-import { removeUnreached } from '../sweep.ts';
 import { attestationEntry, storeAttestation } from './attestation.ts';
 import { createImageSet, type Part } from './image-set.ts';
+import { makeUnderLease } from './make-under-lease.ts';
 import { familyOf, remakeManifest, storeDocument } from './remake.ts';
 
-/** See `ImageAssembly`. What is made is held by a lease, and deleted with it unless a name came to mean it. */
-export async function assembleImages(context: Context, request: AssembleRequest): Promise<ImageSet> {
-  const lease = context.leases.open();
-  const letGo = async (): Promise<void> => {
-    const blobs = [...lease.held];
-    lease[Symbol.dispose]();
-    await removeUnreached(context, { blobs, layers: [] }).catch((error: unknown) =>
-      context.log.warn('cannot clean up after an output', { error: String(error) }),
-    );
-  };
-  try {
+/** See `ImageAssembly`. */
+export const assembleImages = (context: Context, request: AssembleRequest): Promise<ImageSet> =>
+  makeUnderLease(context, 'an output', async (lease, letGo) => {
     const signal = request.signal ?? new AbortController().signal;
     const parts: Part[] = [];
     for (const wish of request.images) {
@@ -41,11 +33,7 @@ export async function assembleImages(context: Context, request: AssembleRequest)
     }
     const index = await indexAbove(context, lease, parts, request.indexAnnotations ?? {});
     return createImageSet(context, lease, { parts, index, request, letGo });
-  } catch (error) {
-    await letGo();
-    throw error;
-  }
-}
+  });
 
 /** None when one manifest says it all. */
 async function indexAbove(

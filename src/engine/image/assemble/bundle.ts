@@ -11,8 +11,8 @@ import { pushBlobs } from '../push-blobs.ts';
 import { createMounts } from '../push.ts';
 import { registryAccess } from '../registry-access.ts';
 import { writeArchive } from '../save.ts';
-import { removeUnreached } from '../sweep.ts';
 import { convertLayer } from './convert-layer.ts';
+import { makeUnderLease } from './make-under-lease.ts';
 import { storeBytes, storeDocument } from './remake.ts';
 
 interface Bundled {
@@ -21,16 +21,8 @@ interface Bundled {
 }
 
 /** See `ImageAssembly.bundle`. */
-export async function bundleLayers(context: Context, request: BundleRequest): Promise<LayerBundle> {
-  const lease = context.leases.open();
-  const letGo = async (): Promise<void> => {
-    const blobs = [...lease.held];
-    lease[Symbol.dispose]();
-    await removeUnreached(context, { blobs, layers: [] }).catch((error: unknown) =>
-      context.log.warn('cannot clean up after a cache was given', { error: String(error) }),
-    );
-  };
-  try {
+export const bundleLayers = (context: Context, request: BundleRequest): Promise<LayerBundle> =>
+  makeUnderLease(context, 'a cache was given', async (lease, letGo) => {
     const signal = request.signal ?? new AbortController().signal;
     const bundled = await layersOf(context, lease, { ...request, signal });
     const layers = [...bundled.values()].map(({ layer }) => layer.descriptor);
@@ -48,11 +40,7 @@ export async function bundleLayers(context: Context, request: BundleRequest): Pr
     };
     const stored = await storeDocument(context, lease, manifest);
     return createBundle(context, lease, { bundled, manifest, ...stored, letGo });
-  } catch (error) {
-    await letGo();
-    throw error;
-  }
-}
+  });
 
 /** Each once, by what it stands on: those that are nobody's own are left out, and so is what a manifest cannot hold. */
 async function layersOf(
