@@ -10,7 +10,6 @@ import { baseImages, lower } from '../graph/lower.ts';
 import type { Lowered } from '../graph/lower.ts';
 import { inputsOf, type Vertex, type VertexId } from '../graph/vertex.ts';
 import type { Dockerfile } from '../language/dockerfile.ts';
-import { parseIgnoreFile } from '../language/ignore/ignore.ts';
 import { parseDockerfile } from '../language/parse/parse-dockerfile.ts';
 import { planStages } from '../language/stages/plan.ts';
 import type { StagePlan } from '../language/stages/plan.ts';
@@ -23,6 +22,7 @@ import { checkOutputs } from '../output/check-outputs.ts';
 import { gatherFacts, sourceDateMs } from '../output/facts.ts';
 import type { BuildResult } from '../output/output.ts';
 import { finish, type SolvedPlatform } from '../output/finish.ts';
+import { readIgnoreFile } from '../sources/ignore-file.ts';
 import { createOrigins, namedContexts, type Origins } from '../sources/origins.ts';
 import { createContextStore } from '../contexts/context-store.ts';
 import { holdImages } from './hold-images.ts';
@@ -37,7 +37,7 @@ import { createSlots, type Slots } from './slots.ts';
 import { createSolver, type Solved } from './solver.ts';
 import { createStepTeller } from './step-teller.ts';
 import { type PlannedStep, stepsByVertex, stepsOf, verticesByStep } from './steps.ts';
-import type { Tree } from './tree.ts';
+import { readWhole, type Tree } from './tree.ts';
 import type { BuildDeps, BuildRequest, Builds, BuildStep } from './types.ts';
 import { warnOfSecrets } from './warn-of-secrets.ts';
 
@@ -100,7 +100,7 @@ async function buildTree(deps: BuildDeps, opened: Opened): Promise<BuildResult> 
   const startedAtMs = deps.now();
   const context = await origins.tree({ kind: 'context' });
   const dockerfile = await readDockerfile(context, request.dockerfile);
-  await dropIgnored(origins, request.dockerfile);
+  await dropIgnored(origins, context, request.dockerfile);
   const host = hostPlatform();
   const targets = targetPlatforms(request.platform);
   const [firstTarget = host] = targets;
@@ -278,20 +278,15 @@ async function readDockerfile(context: Tree, path: string): Promise<Dockerfile> 
     throw invalid(`the Dockerfile is larger than ${sourceLimits.bytes} bytes`, {
       code: 'dockerfile-too-big',
     });
-  const pieces: Buffer[] = [];
-  for await (const piece of context.read(found)) pieces.push(piece);
-  return parseDockerfile(readSource(path, Buffer.concat(pieces)));
+  return parseDockerfile(readSource(path, await readWhole(context, found)));
 }
 
 /** Clients send both files in any case; whoever ignores them does not want to find them in the image. */
-async function dropIgnored(origins: Origins, dockerfile: string): Promise<void> {
-  const context = await origins.tree({ kind: 'context' });
-  const ignore = context.get('.dockerignore');
-  if (ignore?.type !== 'file' || ignore.size > sourceLimits.bytes) return;
-  const pieces: Buffer[] = [];
-  for await (const piece of context.read(ignore)) pieces.push(piece);
-  const matcher = parseIgnoreFile(Buffer.concat(pieces).toString());
-  const paths = ['.dockerignore', dockerfile].filter((path) => matcher.ignores(path));
+async function dropIgnored(origins: Origins, context: Tree, dockerfile: string): Promise<void> {
+  const name = '.dockerignore';
+  const matcher = await readIgnoreFile(context, context.get(name), name);
+  if (!matcher) return;
+  const paths = [name, dockerfile].filter((path) => matcher.ignores(path));
   await origins.leaveOut(new Set(paths.map(toBytes)));
 }
 

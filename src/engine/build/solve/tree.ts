@@ -151,6 +151,13 @@ export function without(tree: Tree, paths: ReadonlySet<string>): Tree {
   };
 }
 
+/** A file's content in one piece; whoever asks has looked at its size. */
+export async function readWhole(tree: Pick<Tree, 'read'>, entry: TreeEntry): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of tree.read(entry)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
 const runLength = 4096;
 
 /** Merge sort, a little at a time. */

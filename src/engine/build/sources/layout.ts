@@ -8,7 +8,7 @@ import type { ImageId } from '../../../foundation/oci/digest.ts';
 import { manifestLimits, parseIndex } from '../../../foundation/oci/manifest.ts';
 import { mediaTypes } from '../../../foundation/oci/media-types.ts';
 import { find, walk } from '../solve/select.ts';
-import { newFolder, type Tree } from '../solve/tree.ts';
+import { newFolder, readWhole, type Tree } from '../solve/tree.ts';
 import type { BuildDeps, ContextSource } from '../solve/types.ts';
 
 type Layout = Extract<ContextSource, { kind: 'layout' }>;
@@ -44,9 +44,7 @@ async function indexOf(tree: Tree, name: string | undefined): Promise<Buffer> {
   const entry = find(tree, 'index.json');
   if (entry?.type !== 'file' || entry.size > manifestLimits.documentBytes)
     throw invalid('the folder is no image layout: it has no index.json', { code: 'no-layout' });
-  const pieces: Buffer[] = [];
-  for await (const piece of tree.read(entry)) pieces.push(piece);
-  const { manifests } = parseIndex(Buffer.concat(pieces), mediaTypes.ociIndex);
+  const { manifests } = parseIndex(await readWhole(tree, entry), mediaTypes.ociIndex);
   const named = manifests.filter(
     ({ digest, annotations }) =>
       name === undefined || digest === name || annotations?.['org.opencontainers.image.ref.name'] === name,

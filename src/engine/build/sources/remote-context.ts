@@ -5,8 +5,8 @@ import { blockSize, isZeroBlock } from '../../../foundation/archive/tar-header.t
 import { createTarReader } from '../../../foundation/archive/tar-reader.ts';
 import { find, walk } from '../solve/select.ts';
 import { newFolder, readTree, type Tree, type TreeEntry, type TreeOptions, treeOver } from '../solve/tree.ts';
-import { ignoreFileNames, parseIgnoreFile } from '../language/ignore/ignore.ts';
-import { sourceLimits } from '../language/text/limits.ts';
+import { ignoreFileNames } from '../language/ignore/ignore.ts';
+import { readIgnoreFile } from './ignore-file.ts';
 
 /** Whether bytes are a tar, plain or compressed: by what they are, not by a name. */
 export async function isTar(bytes: AsyncIterable<Uint8Array>): Promise<boolean> {
@@ -49,11 +49,8 @@ export async function contextOfFile(fetched: Tree, name: string, spool: TreeOpti
 /** What nobody filtered before: the context's own `.dockerignore` counts here. */
 export async function withoutIgnored(tree: Tree, dockerfile: string): Promise<Tree> {
   for (const name of ignoreFileNames(dockerfile)) {
-    const entry = find(tree, name);
-    if (entry?.type !== 'file' || entry.size > sourceLimits.bytes) continue;
-    const pieces: Buffer[] = [];
-    for await (const piece of tree.read(entry)) pieces.push(piece);
-    const exclude = parseIgnoreFile(Buffer.concat(pieces).toString(), name);
+    const exclude = await readIgnoreFile(tree, find(tree, name), name);
+    if (!exclude) continue;
     const entries = new Map<string, TreeEntry>([['', tree.get('') ?? newFolder]]);
     for (const [path, each] of walk(tree, '', { exclude })) entries.set(path, each);
     for (const kept of [dockerfile, '.dockerignore']) {

@@ -1,6 +1,6 @@
 import { createPace } from '../../../../foundation/base/pace.ts';
 import { throwIfAborted } from '../../../../foundation/base/deadline.ts';
-import type { Tree } from '../../solve/tree.ts';
+import { readWhole, type Tree } from '../../solve/tree.ts';
 import { type Distribution, readApk, readDistribution, readDpkg } from './databases.ts';
 import { readNpmLock, readNpmPackage, readPython } from './languages.ts';
 import type { FoundPackage } from './package.ts';
@@ -43,9 +43,7 @@ export async function scanPackages(tree: Tree, signal: AbortSignal | undefined):
       isCut = true;
       return undefined;
     }
-    const pieces: Buffer[] = [];
-    for await (const piece of tree.read(entry)) pieces.push(piece);
-    return Buffer.concat(pieces).toString('utf8');
+    return (await readWhole(tree, entry)).toString('utf8');
   };
   const isFolder = (path: string): boolean => tree.get(path)?.type === 'directory';
 
