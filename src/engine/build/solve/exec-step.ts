@@ -19,10 +19,7 @@ export interface ExecStep extends Pick<OpenMounts, 'filesOf'> {
   signal: AbortSignal | undefined;
 }
 
-type ExecRequest = Pick<
-  BuildRequest,
-  'arguments' | 'network' | 'client' | 'limits' | 'stepTimeoutMs' | 'debug'
->;
+type ExecRequest = Pick<BuildRequest, 'arguments' | 'client' | 'limits' | 'stepTimeoutMs' | 'debug'>;
 
 /** Runs a command on an image; what it changed becomes the next one. Kind `invalid` with the exit code when it fails. */
 export async function runExec(deps: BuildDeps, request: ExecRequest, step: ExecStep): Promise<ImageId> {
@@ -39,7 +36,7 @@ export async function runExec(deps: BuildDeps, request: ExecRequest, step: ExecS
     env: [...vertex.env, ...proxiesOf(request, vertex), ...opened.env],
     cwd: vertex.cwd,
     user: vertex.user,
-    network: vertex.network === 'default' ? request.network : vertex.network,
+    network: vertex.network,
     mounts: opened.mounts,
     devices: vertex.devices,
     privileged: vertex.security === 'insecure',
