@@ -1,7 +1,7 @@
 import { closeSync, read, readSync } from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { unsupported } from '../base/errors.ts';
+import { createPace } from '../base/pace.ts';
 import { openat, readlinkat } from '../kernel/at.ts';
 import { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from '../kernel/flags.ts';
 import type { IdMappings } from '../kernel/id-mapping.ts';
@@ -31,17 +31,15 @@ export interface DiffOptions {
  */
 export async function* diffLayer(upper: string, options: DiffOptions = {}): AsyncGenerator<Buffer> {
   const firstNames = new Map<bigint, string>();
-  let sliceEnd = performance.now() + sliceMs;
+  const pace = createPace(1.5);
   let omitted: string | undefined;
   for (const node of walkUpper(upper)) {
     if (omitted !== undefined && node.path.startsWith(omitted)) continue;
     omitted = options.omit?.has(node.path) ? `${node.path}/` : undefined;
     if (omitted !== undefined) continue;
     // The walk is synchronous; others get their turn.
-    if (performance.now() > sliceEnd) {
-      await nextTurn();
-      sliceEnd = performance.now() + sliceMs;
-    }
+    const turn = pace();
+    if (turn) await turn;
     if (node.path === '' && options.withoutRoot) continue;
     if (node.kind === 'whiteout')
       yield formatMember(marker(joinPath(parentOf(node.path), whiteoutPrefix + node.name), node.status));
@@ -50,8 +48,6 @@ export async function* diffLayer(upper: string, options: DiffOptions = {}): Asyn
   }
   yield endOfArchive;
 }
-
-const sliceMs = 1.5;
 
 function marker(name: string, status: FileStatus): TarMember {
   return { type: 'file', name, mode: 0, uid: 0, gid: 0, size: 0, mtime: tarTimeOf(status.mtimeNs) };
