@@ -12,11 +12,13 @@ import { isAlive } from './process-identity.ts';
  */
 export function resizeTerminal(paths: MonitorPaths, size: TerminalSize): boolean {
   const monitor = readMonitorFile(paths);
-  if (!monitor || !isAlive(monitor)) return false;
+  if (!monitor) return false;
   using opened = new DisposableStack();
   const pidfd = openPidfd(monitor.pid);
   if (pidfd === undefined) return false;
   opened.defer(() => closeSync(pidfd));
+  // Asked with the descriptor in hand: the number may be another process's by now.
+  if (!isAlive(monitor)) return false;
   const folder = `/proc/${monitor.pid}/fd`;
   for (const name of readdirSync(folder)) {
     if (!/(^|\/)ptmx$/.test(linkOf(`${folder}/${name}`))) continue;
