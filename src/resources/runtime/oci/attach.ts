@@ -1,22 +1,25 @@
 import type { ContainerId } from '../../../foundation/base/ids.ts';
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { conflict, internal, notFound } from '../../../foundation/base/errors.ts';
-import { connectSeqpacket } from '../../../foundation/kernel/seqpacket.ts';
+import { conflict, notFound } from '../../../foundation/base/errors.ts';
+import { connectSeqpacket, type Seqpacket } from '../../../foundation/kernel/seqpacket.ts';
 import { isErrno } from '../../../foundation/kernel/syscall-error.ts';
-import type { AttachedStreams, AttachOptions, Streams, StreamTarget, TerminalSize } from '../runtime.ts';
+import type { Streams, StreamTarget, TerminalSize } from '../runtime.ts';
 import type { Context } from './context.ts';
 import type { MonitorPaths } from './layout.ts';
 import { resizeTerminal } from './terminal-size.ts';
-import { shareConnection, type ConnectionEnd } from './shared-connection.ts';
+import { type ConnectionEnd, shareConnection, soleConnection } from './shared-connection.ts';
 
 export function createStreams(context: Context): Streams {
   return {
-    attach: async (target, options = {}) => {
-      const [streams] = await attach(context, target, [options]);
-      if (!streams) throw internal('one client has one stream');
-      return streams;
+    async attach(target, options) {
+      const { socket, end } = await connect(context, target);
+      return soleConnection(context.reactor, socket, end, options);
     },
-    attachTogether: (id, clients) => attach(context, { id }, clients),
+    async attachTogether(id, clients) {
+      if (clients.length === 0) return [];
+      const { socket, end } = await connect(context, { id });
+      return shareConnection(context.reactor, socket, end, clients);
+    },
     resize: (target, size) => resize(context, target, size),
     renewLog: (id) => renewLog(context, id),
   };
@@ -27,16 +30,13 @@ interface Target extends ConnectionEnd {
   terminal: boolean;
 }
 
-async function attach(
+async function connect(
   context: Context,
   target: StreamTarget,
-  clients: readonly AttachOptions[],
-): Promise<AttachedStreams[]> {
-  if (clients.length === 0) return [];
-  const found = findTarget(context, target);
+): Promise<{ socket: Seqpacket; end: ConnectionEnd }> {
+  const end = findTarget(context, target);
   try {
-    const socket = await connectSeqpacket(context.reactor, found.paths.attachSocket);
-    return shareConnection(context.reactor, socket, found, clients);
+    return { socket: await connectSeqpacket(context.reactor, end.paths.attachSocket), end };
   } catch (cause) {
     if (!isErrno(cause, 'ENOENT', 'ECONNREFUSED')) throw cause;
     throw conflict(`container ${target.id} has ended, nothing can be attached`, {

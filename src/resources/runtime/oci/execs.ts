@@ -10,7 +10,7 @@ import { createPipe } from '../../../foundation/kernel/pipe.ts';
 import { connectSeqpacket } from '../../../foundation/kernel/seqpacket.ts';
 import type { ContainerId } from '../../../foundation/base/ids.ts';
 import type { AttachedStreams, ExecProcess, Execs, ExitInfo } from '../runtime.ts';
-import { shareConnection } from './shared-connection.ts';
+import { soleConnection } from './shared-connection.ts';
 import { commonArgs, formatSpec, getTracked } from './containers.ts';
 import type { Context, TrackedExec } from './context.ts';
 import { readExitFile } from './exits.ts';
@@ -167,8 +167,7 @@ function startMonitor(context: Context, request: ExecProcess, args: string[]): P
         anyEndClosesInput: !tracked.terminal,
         ended: tracked.exit.promise,
       };
-      const [streams] = shareConnection(context.reactor, socket, target, [{}]);
-      if (!streams) throw internal('one client has one stream');
+      const streams = soleConnection(context.reactor, socket, target);
       if (request.streamOwner) ownPipes(monitor.identity.pid, request.streamOwner);
       writeSync(pipe.writeFd, '1');
       return streams;

@@ -1,3 +1,4 @@
+import { internal } from '../../../foundation/base/errors.ts';
 import { watchPid } from '../../../foundation/kernel/pidfd.ts';
 import type { Reactor } from '../../../foundation/kernel/reactor.ts';
 import type { Seqpacket } from '../../../foundation/kernel/seqpacket.ts';
@@ -91,6 +92,18 @@ export function shareConnection(
     for (const member of all) member.settle();
   });
   return all.map(({ streams }) => streams);
+}
+
+/** The same for a client alone. */
+export function soleConnection(
+  reactor: Reactor,
+  socket: Seqpacket,
+  end: ConnectionEnd,
+  client: AttachOptions = {},
+): AttachedStreams {
+  const [streams] = shareConnection(reactor, socket, end, [client]);
+  if (!streams) throw internal('one client has one stream');
+  return streams;
 }
 
 interface Connection {
