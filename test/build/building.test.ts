@@ -1,31 +1,20 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'bun:test';
+import { readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { archive, member } from '../../src/foundation/archive/tar-fixtures.ts';
 import { skipReason } from '../crash/world.ts';
-import { programs, startEngine, type TestEngine } from '../e2e/harness.ts';
-import { ask, bootstrapBusybox } from '../e2e/objects.ts';
+import { programs, type TestEngine } from '../e2e/harness.ts';
+import { ask } from '../e2e/objects.ts';
 import { run } from '../e2e/run.ts';
+import { contextOf, type Files, postBuild, type Posted, useEngine, writeContext } from './harness.ts';
 
 if (skipReason) console.log(`skipped: building images: ${skipReason}`);
 
 describe.skipIf(skipReason !== undefined)('building images', () => {
   let engine: TestEngine;
-  beforeAll(async () => {
-    engine = await startEngine();
-    await bootstrapBusybox(engine);
-  }, 60_000);
-  afterAll(() => engine[Symbol.asyncDispose](), 60_000);
+  useEngine((started) => (engine = started));
 
-  /** A folder with these files. */
-  function context(name: string, files: Record<string, string>): string {
-    const folder = join(engine.directory, name);
-    for (const [path, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
-      writeFileSync(join(folder, path), text);
-    }
-    return folder;
-  }
+  const context = (name: string, files: Files): string => writeContext(engine, name, files);
   const built = async (...args: string[]): Promise<string> => {
     const result = await engine.silo('build', ...args);
     expect(result).toMatchObject({ code: 0, stderr: '' });
@@ -37,16 +26,8 @@ describe.skipIf(skipReason !== undefined)('building images', () => {
     return result.stdout;
   };
   const containers = (): Promise<{ Id: string }[]> => ask(engine, 'GET', '/containers/json?all=1');
-  /** Sends a context and gives what was answered. */
-  async function post(tar: Buffer, query = ''): Promise<{ status: number; text: string }> {
-    const response = await fetch(`http://localhost/build${query}`, {
-      method: 'POST',
-      unix: engine.socket,
-      body: tar,
-      signal: AbortSignal.timeout(60_000),
-    });
-    return { status: response.status, text: await response.text() };
-  }
+  const post = (tar: Buffer, query?: string): Promise<Posted> =>
+    postBuild(engine, tar, query === undefined ? {} : { query });
 
   test('stages, arguments, variables, patterns, owners and archives come together as written', async () => {
     const folder = context('whole', {
@@ -188,7 +169,7 @@ CMD ["cat", "/result/out"]
     for (const target of ['/etc/passwd', '../../../../etc/passwd', 'x']) {
       const { text } = await post(
         archive(copy, member({ type: 'symlink', name: 'x', linkName: target })),
-        '?t=links',
+        't=links',
       );
       expect(text).toContain('Successfully built');
     }
@@ -196,8 +177,8 @@ CMD ["cat", "/result/out"]
       'FROM busybox\nRUN ln -s / /out && rm -rf /srv && ln -s ../../../../.. /srv\nCOPY y /out/one/y\nCOPY y /srv/two/y\nRUN cat /one/y /two/y\n',
     );
     expect((await post(archive(link, member({ name: 'y', content: 'inside\n' })))).text).toContain('inside');
-    expect((await post(archive(copy), '?squash=1')).status).toBe(501);
-    expect((await post(archive(copy), '?dockerfile=../../etc/passwd')).text).toContain(
+    expect((await post(archive(copy), 'squash=1')).status).toBe(501);
+    expect((await post(archive(copy), 'dockerfile=../../etc/passwd')).text).toContain(
       'Cannot locate specified Dockerfile',
     );
     expect((await post(Buffer.alloc(700, 'x'))).status).toBe(400);
@@ -232,9 +213,7 @@ CMD ["cat", "/result/out"]
     );
   }, 60_000);
 
-  const sleeping = archive(
-    member({ name: 'Dockerfile', content: 'FROM busybox\nRUN echo started; sleep 1000\n' }),
-  );
+  const sleeping = contextOf({ Dockerfile: 'FROM busybox\nRUN echo started; sleep 1000\n' });
   /** Resolves when the RUN has begun. */
   async function begin(signal: AbortSignal): Promise<void> {
     const { body } = await fetch('http://localhost/build', {

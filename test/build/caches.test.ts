@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { archive, member } from '../../src/foundation/archive/tar-fixtures.ts';
 import { skipReason } from '../crash/world.ts';
 import { startEngine, type TestEngine } from '../e2e/harness.ts';
 import { ask, bootstrapBusybox } from '../e2e/objects.ts';
 import { type LocalRegistry, startLocalRegistry } from '../registry-server/harness.ts';
+import { contextOf, type Files, postBuild } from './harness.ts';
 
 if (skipReason) console.log(`skipped: caches of other engines: ${skipReason}`);
 
@@ -34,23 +34,12 @@ describe.skipIf(skipReason !== undefined)('builds that give and take over a regi
     for (const each of [one, two, registry]) await each[Symbol.asyncDispose]();
   }, 60_000);
 
-  async function build(engine: TestEngine, files: Record<string, string>, asked: Asked): Promise<string> {
-    const members = Object.entries(files).map(([name, content]) => member({ name, content }));
+  async function build(engine: TestEngine, files: Files, asked: Asked): Promise<string> {
     const query = new URLSearchParams();
     if (asked.tag !== undefined) query.set('t', asked.tag);
     for (const name of ['outputs', 'attests', 'cacheto', 'cachefrom', 'buildargs'] as const)
       if (asked[name] !== undefined) query.set(name, JSON.stringify(asked[name]));
-    const response = await fetch(`http://localhost/build?${query.toString()}`, {
-      method: 'POST',
-      unix: engine.socket,
-      body: archive(...members),
-      signal: AbortSignal.timeout(60_000),
-    });
-    const lines = (await response.text()).split(/\r?\n/).filter(Boolean);
-    return lines
-      .map((line) => JSON.parse(line) as { stream?: string; error?: string; message?: string })
-      .map(({ stream = '', error = '', message = '' }) => `${stream}${error}${message}`)
-      .join('');
+    return (await postBuild(engine, contextOf(files), { query: query.toString() })).text;
   }
   const name = (path: string): string => `${registry.host}/${path}`;
   const cache = (path: string, more: Record<string, string> = {}): Words => ({

@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'bun:test';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { archive, member } from '../../src/foundation/archive/tar-fixtures.ts';
 import { findComposeClients } from '../compose/clients.ts';
 import { skipReason } from '../crash/world.ts';
-import { programs, startEngine, type TestEngine } from '../e2e/harness.ts';
-import { ask, bootstrapBusybox } from '../e2e/objects.ts';
+import { programs, type TestEngine } from '../e2e/harness.ts';
+import { ask } from '../e2e/objects.ts';
 import { run } from '../e2e/run.ts';
+import { useEngine, writeContext } from './harness.ts';
 
 if (skipReason) console.log(`skipped: building by other clients: ${skipReason}`);
 const hasPython = Bun.spawnSync(['python3', '-c', 'import docker']).exitCode === 0;
@@ -16,11 +16,7 @@ if (!hasPython) console.log('skipped: building by docker-py, which is not instal
 /** Clients as their users have them. */
 describe.skipIf(skipReason !== undefined)('building by other clients', () => {
   let engine: TestEngine;
-  beforeAll(async () => {
-    engine = await startEngine();
-    await bootstrapBusybox(engine);
-  }, 60_000);
-  afterAll(() => engine[Symbol.asyncDispose](), 60_000);
+  useEngine((started) => (engine = started));
 
   test('dockerode builds with its options, and prunes', async () => {
     const docker = new Docker({ socketPath: engine.socket });
@@ -72,16 +68,11 @@ describe.skipIf(skipReason !== undefined)('building by other clients', () => {
   test('Compose 1 builds what it runs', async () => {
     const compose = (await findComposeClients()).find(({ name }) => name === 'Compose 1');
     if (compose === undefined) return console.log('skipped: building by Compose 1, which is not installed');
-    const folder = join(engine.directory, 'composed');
-    mkdirSync(folder);
-    writeFileSync(
-      join(folder, 'Dockerfile'),
-      'FROM busybox AS last\nARG A\nRUN echo $A > /a\nFROM scratch\n',
-    );
-    writeFileSync(
-      join(folder, 'docker-compose.yml'),
-      "version: '3'\nservices:\n  web:\n    image: composed:1\n    build:\n      context: .\n      target: last\n      args: {A: composed}\n      shm_size: 64m\n",
-    );
+    const folder = writeContext(engine, 'composed', {
+      Dockerfile: 'FROM busybox AS last\nARG A\nRUN echo $A > /a\nFROM scratch\n',
+      'docker-compose.yml':
+        "version: '3'\nservices:\n  web:\n    image: composed:1\n    build:\n      context: .\n      target: last\n      args: {A: composed}\n      shm_size: 64m\n",
+    });
     const env = { DOCKER_HOST: engine.host, DOCKER_BUILDKIT: '0', COMPOSE_DOCKER_CLI_BUILD: '0' };
     const words = [...compose.command, '-f', join(folder, 'docker-compose.yml'), 'build'];
     expect(await run(words, { env })).toMatchObject({ code: 0 });
@@ -91,9 +82,9 @@ describe.skipIf(skipReason !== undefined)('building by other clients', () => {
 
   test("Docker's CLI builds with limits, and shows the cache", async () => {
     if (!programs.includes('docker')) return;
-    const folder = join(engine.directory, 'limited');
-    mkdirSync(folder);
-    writeFileSync(join(folder, 'Dockerfile'), 'FROM busybox\nRUN ulimit -n; grep -c ^10.1.2.3 /etc/hosts\n');
+    const folder = writeContext(engine, 'limited', {
+      Dockerfile: 'FROM busybox\nRUN ulimit -n; grep -c ^10.1.2.3 /etc/hosts\n',
+    });
     const docker = (...words: string[]) => {
       const { command, env } = engine.client('docker', ...words);
       return run(command, { env: { ...env, DOCKER_BUILDKIT: '0' } });

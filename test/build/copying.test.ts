@@ -1,30 +1,23 @@
 import { spawnSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 import { archive, member, output } from '../../src/foundation/archive/tar-fixtures.ts';
 import { skipReason } from '../crash/world.ts';
-import { startEngine, type TestEngine } from '../e2e/harness.ts';
-import { ask, bootstrapBusybox } from '../e2e/objects.ts';
+import type { TestEngine } from '../e2e/harness.ts';
+import { ask } from '../e2e/objects.ts';
+import { postBuild, useEngine } from './harness.ts';
 
 if (skipReason) console.log(`skipped: copying into images: ${skipReason}`);
 
 describe.skipIf(skipReason !== undefined)('copying into images', () => {
   let engine: TestEngine;
   let builds = 0;
-  beforeAll(async () => {
-    engine = await startEngine();
-    await bootstrapBusybox(engine);
-  }, 60_000);
-  afterAll(() => engine[Symbol.asyncDispose](), 60_000);
+  useEngine((started) => (engine = started));
 
   async function build(dockerfile: string, ...members: Buffer[]): Promise<{ name: string; text: string }> {
     const name = `copied:${builds++}`;
-    const response = await fetch(`http://localhost/build?t=${name}`, {
-      method: 'POST',
-      unix: engine.socket,
-      body: archive(member({ name: 'Dockerfile', content: dockerfile }), ...members),
-      signal: AbortSignal.timeout(60_000),
-    });
-    return { name, text: await response.text() };
+    const context = archive(member({ name: 'Dockerfile', content: dockerfile }), ...members);
+    const { text } = await postBuild(engine, context, { query: `t=${name}` });
+    return { name, text };
   }
   /** What the image of a build has below `/to`, one a line: name, owner, mode, and where links lead. */
   async function tree(dockerfile: string, ...members: Buffer[]): Promise<string[]> {

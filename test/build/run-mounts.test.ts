@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 import {
   existsSync,
   mkdirSync,
@@ -12,7 +12,6 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { archive, member } from '../../src/foundation/archive/tar-fixtures.ts';
 import { knownFaultPoints } from '../crash/fault-points.ts';
 import { findLeftovers } from '../crash/whole.ts';
 import { skipReason } from '../crash/world.ts';
@@ -20,48 +19,24 @@ import { eventually } from '../e2e/footprint.ts';
 import { startEngine, type TestEngine } from '../e2e/harness.ts';
 import { ask, bootstrapBusybox } from '../e2e/objects.ts';
 import { run } from '../e2e/run.ts';
+import { contextOf, type Files, postBuild, useEngine } from './harness.ts';
 
 if (skipReason) console.log(`skipped: RUN with mounts: ${skipReason}`);
 
 describe.skipIf(skipReason !== undefined)('RUN with mounts', () => {
   let engine: TestEngine;
-  beforeAll(async () => {
-    engine = await startEngine();
-    await bootstrapBusybox(engine);
-  }, 60_000);
-  afterAll(() => engine[Symbol.asyncDispose](), 60_000);
+  useEngine((started) => (engine = started));
 
-  type Files = Record<string, string>;
-  const contextOf = (dockerfile: string, files: Files = {}): Buffer =>
-    archive(
-      ...Object.entries({ Dockerfile: dockerfile, ...files }).map(([name, content]) =>
-        member({ name, content }),
-      ),
-    );
   /** What a build printed, as text. */
   async function post(
     dockerfile: string,
     {
-      query = '',
       files,
-      signal,
       on = engine,
+      ...options
     }: { query?: string; files?: Files; signal?: AbortSignal; on?: TestEngine } = {},
   ): Promise<string> {
-    const response = await fetch(`http://localhost/build${query}`, {
-      method: 'POST',
-      unix: on.socket,
-      body: contextOf(dockerfile, files),
-      signal: signal ?? AbortSignal.timeout(60_000),
-    });
-    return (await response.text())
-      .split('\r\n')
-      .map((line) => {
-        if (!line.startsWith('{')) return line;
-        const { stream, error, message } = JSON.parse(line) as Record<string, string | undefined>;
-        return stream ?? error ?? message ?? '';
-      })
-      .join('');
+    return (await postBuild(on, contextOf({ Dockerfile: dockerfile, ...files }), options)).text;
   }
   const said = async (image: string, command: string): Promise<string> => {
     const result = await engine.silo('run', '--rm', '--network=none', image, 'sh', '-c', command);
@@ -91,7 +66,7 @@ RUN --mount=type=bind,source=sub,target=/srv/ctx \
     echo written >> /opt/file && tail -n 1 /opt/file; touch /srv/ctx/x 2>/dev/null || echo read-only; test -x /mnt/sh && echo image
 RUN --mount=type=bind,target=/src test -e /src/Dockerfile
 `,
-      { query: '?t=binds', files: { 'sub/a': 'a', 'top[1].txt': 'top\n', 'other/b': 'b' } },
+      { query: 't=binds', files: { 'sub/a': 'a', 'top[1].txt': 'top\n', 'other/b': 'b' } },
     );
     expect(output).toContain(
       `/opt\n/opt/file\n/opt/stage\n/opt/stage/data\n/opt/stage/data/in\n/opt/stage/data/in/file\n/opt/stage/data/link\n/srv\n/srv/ctx\n/srv/ctx/a\nstage\nstage\ntop\nwritten\nread-only\nimage\n`,
@@ -125,7 +100,7 @@ RUN --mount=type=cache,id=../../../../escape,target=/root/.cache/tool,mode=0711,
 RUN --mount=type=cache,id=../../../../escape,target=/c,uid=5,gid=6,mode=0711,ro wc -l < /c/log; touch /c/x || echo read-only
 RUN find /root; ls /seeded || true
 `;
-    const first = await post(file, { query: '?nocache=1' });
+    const first = await post(file, { query: 'nocache=1' });
     expect(first).toContain('lines 1\n711 5 6\nseeded\n3:4\n');
     expect(first).toContain('touch: /c/x: Read-only file system\n');
     expect(first).toMatch(/^read-only$/m);
@@ -141,7 +116,7 @@ RUN find /root; ls /seeded || true
   test('builds that lock a cache take turns; those that share it are there together', async () => {
     const locked = `FROM busybox\nRUN --mount=type=cache,id=lock,sharing=locked,target=/c \
       set -e; test ! -e /c/busy; touch /c/busy; sleep 0.2; rm /c/busy; echo turn >> /c/log; wc -l < /c/log\n`;
-    const all = await Promise.all([1, 2, 3].map(() => post(locked, { query: '?nocache=1' })));
+    const all = await Promise.all([1, 2, 3].map(() => post(locked, { query: 'nocache=1' })));
     expect(new Set(all.map((text) => /(\d)\n ---> /.exec(text)?.[1]))).toEqual(new Set(['1', '2', '3']));
     const meet = (own: string, other: string): string =>
       `FROM busybox\nRUN --mount=type=cache,id=meet,target=/c touch /c/${own}; until test -e /c/${other}; do sleep 0.05; done; echo met\n`;
@@ -178,7 +153,7 @@ RUN find /root; ls /seeded || true
       writeFileSync(join(victim, 'deep', 'empty'), '');
       const output = await post(
         `FROM busybox\nRUN --mount=type=cache,target=/stub/deep --mount=type=tmpfs,target=/stub/empty mv /stub /moved && ln -s ${victim} /stub && mkdir /kept\nRUN ls -d /moved/* /kept; readlink /stub; rm /stub\n`,
-        { query: '?t=swapped' },
+        { query: 't=swapped' },
       );
       expect(output).toContain(`/kept\n/moved/deep\n/moved/empty\n${victim}\n`);
       const led = await post(
@@ -196,14 +171,14 @@ RUN find /root; ls /seeded || true
   test('links in a cache lead nowhere, also while another RUN swaps them', async () => {
     const swapping = post(
       `FROM busybox\nRUN --mount=type=cache,id=evil,target=/c mkdir -p /c/real && echo inside > /c/real/hostname; touch /c/ready; for i in $(seq 400); do ln -sfn /etc /c/sub; ln -sfn ../../../../../../etc /c/sub; ln -sfn real /c/sub; done\n`,
-      { query: '?nocache=1' },
+      { query: 'nocache=1' },
     );
     const looks: string[] = [];
     for (let round = 0; round < 3; round++)
       looks.push(
         await post(
           `FROM busybox\nRUN --mount=type=cache,id=evil,target=/c until test -L /c/sub; do sleep 0.02; done\nRUN --mount=type=cache,id=evil,source=/sub,target=/x cat /x/hostname; ls /x\n`,
-          { query: '?nocache=1' },
+          { query: 'nocache=1' },
         ),
       );
     await swapping;
@@ -297,15 +272,15 @@ RUN --network=none ls /sys/class/net
       extrahosts: 'special:10.1.2.3',
       rm: '0',
     });
-    const output = await post(file, { query: `?${query.toString()}` });
+    const output = await post(file, { query: query.toString() });
     expect(output).toContain('67108864\n');
     expect(output).toMatch(/^111$/m);
     expect(output).toMatch(/^shm +1024 /m);
     expect(output).toMatch(/^10\.1\.2\.3\s+special$/m);
     expect(output).toContain('\nlo\n ---> ');
-    expect(await post(file, { query: '?memory=1000' })).toContain('Minimum memory limit allowed is 6MB');
-    expect(await post(file, { query: '?isolation=hyperv' })).toContain('unsupported isolation: "hyperv"');
-    const slow = await post('FROM busybox\nRUN sleep 1000\n', { query: '?steptimeout=1500' });
+    expect(await post(file, { query: 'memory=1000' })).toContain('Minimum memory limit allowed is 6MB');
+    expect(await post(file, { query: 'isolation=hyperv' })).toContain('unsupported isolation: "hyperv"');
+    const slow = await post('FROM busybox\nRUN sleep 1000\n', { query: 'steptimeout=1500' });
     expect(slow).toContain("The command '/bin/sh -c sleep 1000' did not end within 1.5 s");
     const wishes = [
       ['network=host', 'network.host'],
@@ -315,11 +290,11 @@ RUN --network=none ls /sys/class/net
     for (const [wish, word] of wishes) {
       const wanting = `FROM busybox\nRUN --${wish} grep -q ^CapEff:.*1ff /proc/self/status && echo all || echo some\n`;
       expect(await post(wanting)).toContain(`dockerfile line 2: RUN --${wish} is not allowed to this build`);
-      const allowed = await post(wanting, { query: `?allow=${encodeURIComponent(JSON.stringify([word]))}` });
+      const allowed = await post(wanting, { query: `allow=${encodeURIComponent(JSON.stringify([word]))}` });
       if (wish?.startsWith('device')) expect(allowed).toContain('vendor.com/thing=one');
       else expect(allowed).toMatch(wish === 'security=insecure' ? /^all$/m : /^some$/m);
     }
-    expect(await post(file, { query: '?allow=["everything"]' })).toContain('invalid entitlement: everything');
+    expect(await post(file, { query: 'allow=["everything"]' })).toContain('invalid entitlement: everything');
     expect(await findLeftovers(engine)).toEqual([]);
   }, 60_000);
 
@@ -365,7 +340,7 @@ A
       for (const name of cachesThere()) expect(name).toMatch(/^[0-9a-f]{32}$/);
       const pruned = engine.api('POST', '/build/prune').catch(() => undefined);
       if (!point.endsWith('forgotten')) await pruned;
-      await Promise.race([post(file, { query: '?nocache=1' }).catch(() => ''), engine.died()]);
+      await Promise.race([post(file, { query: 'nocache=1' }).catch(() => ''), engine.died()]);
       expect([point, await engine.died()]).toEqual([point, 'SIGKILL']);
     }
     await engine.start();

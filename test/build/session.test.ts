@@ -1,34 +1,24 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { formatFrame } from '../../src/foundation/http/channels/frame.ts';
 import type { BuildRecordJson } from '../../src/foundation/wire/silo/builds.ts';
 import { skipReason } from '../crash/world.ts';
-import { startEngine, type TestEngine } from '../e2e/harness.ts';
-import { ask, bootstrapBusybox } from '../e2e/objects.ts';
+import type { TestEngine } from '../e2e/harness.ts';
+import { ask } from '../e2e/objects.ts';
 import { run } from '../e2e/run.ts';
+import { type Files, useEngine, writeContext } from './harness.ts';
 
 if (skipReason) console.log(`skipped: build sessions: ${skipReason}`);
 
 describe.skipIf(skipReason !== undefined)('build sessions', () => {
   let engine: TestEngine;
-  beforeAll(async () => {
-    engine = await startEngine();
-    await bootstrapBusybox(engine);
-  }, 60_000);
-  afterAll(() => engine[Symbol.asyncDispose](), 60_000);
+  useEngine((started) => (engine = started));
 
-  function context(name: string, files: Record<string, string>): string {
-    const folder = join(engine.directory, name);
-    for (const [path, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
-      writeFileSync(join(folder, path), text);
-    }
-    return folder;
-  }
+  const context = (name: string, files: Files): string => writeContext(engine, name, files);
   const events = (text: string): { kind: string; files?: number; totalFiles?: number }[] =>
     text
       .trim()

@@ -1,38 +1,20 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { describe, expect, test } from 'bun:test';
 import { archive, member } from '../../src/foundation/archive/tar-fixtures.ts';
 import { skipReason } from '../crash/world.ts';
 import { eventually } from '../e2e/footprint.ts';
-import { startEngine, type TestEngine } from '../e2e/harness.ts';
-import { ask, bootstrapBusybox } from '../e2e/objects.ts';
+import type { TestEngine } from '../e2e/harness.ts';
+import { ask } from '../e2e/objects.ts';
+import { contextOf, type Files, postBuild, useEngine } from './harness.ts';
 
 if (skipReason) console.log(`skipped: how builds are solved: ${skipReason}`);
 
 describe.skipIf(skipReason !== undefined)('how builds are solved', () => {
   let engine: TestEngine;
-  beforeAll(async () => {
-    engine = await startEngine();
-    await bootstrapBusybox(engine);
-  }, 60_000);
-  afterAll(() => engine[Symbol.asyncDispose](), 60_000);
+  useEngine((started) => (engine = started));
 
   /** What the answer says, as text; it ends when the build does. */
-  async function build(
-    files: Record<string, string>,
-    { query = '', signal = AbortSignal.timeout(60_000) } = {},
-  ): Promise<string> {
-    const members = Object.entries(files).map(([name, content]) => member({ name, content }));
-    const response = await fetch(`http://localhost/build?${query}`, {
-      method: 'POST',
-      unix: engine.socket,
-      body: archive(...members),
-      signal,
-    });
-    const lines = (await response.text()).split(/\r?\n/).filter(Boolean);
-    return lines
-      .map((line) => JSON.parse(line) as { stream?: string; error?: string; message?: string })
-      .map(({ stream = '', error = '', message = '' }) => `${stream}${error}${message}`)
-      .join('');
-  }
+  const build = async (files: Files, options?: { query?: string; signal?: AbortSignal }): Promise<string> =>
+    (await postBuild(engine, contextOf(files), options)).text;
   const running = (): Promise<{ Id: string; Command: string }[]> => ask(engine, 'GET', '/containers/json');
   const waitFor = async (count: number): Promise<{ Id: string; Command: string }[]> => {
     let found: { Id: string; Command: string }[] = [];

@@ -10,6 +10,7 @@ import { archive, member, output } from '../../src/foundation/archive/tar-fixtur
 import { skipReason } from '../crash/world.ts';
 import { startEngine, type TestEngine } from '../e2e/harness.ts';
 import { bootstrapBusybox } from '../e2e/objects.ts';
+import { contextOf, postBuild } from './harness.ts';
 
 if (skipReason) console.log(`skipped: sources of builds: ${skipReason}`);
 const hasGit = spawnSync('git', ['--version']).error === undefined;
@@ -78,14 +79,9 @@ describe.skipIf(skipReason !== undefined)('sources of builds', () => {
 
   async function build(dockerfile: string, query = ''): Promise<{ name: string; text: string }> {
     const name = `sourced:${builds++}`;
-    const response = await fetch(`http://localhost/build?t=${name}${query}`, {
-      method: 'POST',
-      unix: engine.socket,
-      body:
-        dockerfile === '' ? Buffer.alloc(0) : archive(member({ name: 'Dockerfile', content: dockerfile })),
-      signal: AbortSignal.timeout(60_000),
-    });
-    return { name, text: await response.text() };
+    const context = dockerfile === '' ? Buffer.alloc(0) : contextOf({ Dockerfile: dockerfile });
+    const { text } = await postBuild(engine, context, { query: `t=${name}${query}` });
+    return { name, text };
   }
   async function said(built: { name: string; text: string }, script: string): Promise<string> {
     expect(built.text).toContain('Successfully tagged');
@@ -399,14 +395,8 @@ COPY --from=look /told /told
         arrived.resolve();
       });
       const client = new AbortController();
-      const building = fetch('http://localhost/build', {
-        method: 'POST',
-        unix: engine.socket,
-        body: archive(member({ name: 'Dockerfile', content: `FROM scratch\nADD ${at}/hang.git /to/\n` })),
-        signal: client.signal,
-      })
-        .then((response) => response.text())
-        .catch(() => 'left');
+      const context = contextOf({ Dockerfile: `FROM scratch\nADD ${at}/hang.git /to/\n` });
+      const building = postBuild(engine, context, { signal: client.signal }).catch(() => 'left');
       await arrived.promise;
       client.abort();
       expect(await building).toBe('left');
