@@ -1,14 +1,12 @@
 import { parseReference, withDefaultTag } from '../../../foundation/oci/reference.ts';
-import { badWords, readAttributes, type AttributeReader, type TypedWords } from '../output/words.ts';
+import type { LayerForm } from '../output/output.ts';
+import { readLayers } from '../output/read-output.ts';
+import { type AttributeReader, badWords, readWords, type TypedWords } from '../output/words.ts';
 import type { CacheExport, CacheImport, ExportOptions } from './cache-transfer.ts';
 
 /** `--cache-to` in BuildKit's words, without the `dest` of a folder. */
-export function readCacheExport(words: TypedWords): CacheExport {
-  const attributes = readAttributes(words, 'cache export');
-  const target = exportOf(words.type, attributes);
-  attributes.end();
-  return target;
-}
+export const readCacheExport = (words: TypedWords): CacheExport =>
+  readWords(words, 'cache export', (attributes) => exportOf(words.type, attributes));
 
 function exportOf(type: string, attributes: AttributeReader): CacheExport {
   switch (type) {
@@ -24,12 +22,8 @@ function exportOf(type: string, attributes: AttributeReader): CacheExport {
 }
 
 /** `--cache-from`, without the `src` of a folder. */
-export function readCacheImport(words: TypedWords): CacheImport {
-  const attributes = readAttributes(words, 'cache import');
-  const source = importOf(words.type, attributes);
-  attributes.end();
-  return source;
-}
+export const readCacheImport = (words: TypedWords): CacheImport =>
+  readWords(words, 'cache import', (attributes) => importOf(words.type, attributes));
 
 function importOf(type: string, attributes: AttributeReader): CacheImport {
   switch (type) {
@@ -56,20 +50,10 @@ function registryOf(
 
 function exportOptions(attributes: AttributeReader): ExportOptions {
   const mode = attributes.choice('mode', ['min', 'max']) ?? 'min';
-  const compression = attributes.choice('compression', ['uncompressed', 'gzip', 'zstd']) ?? 'gzip';
-  const level = attributes.number('compression-level', [0, compression === 'zstd' ? 22 : 9]);
+  const layers: LayerForm = { compression: 'gzip', ...readLayers(attributes) };
   const ignoresErrors = attributes.flag('ignore-error', false);
-  const isForced = attributes.flag('force-compression', false);
   // The one form there is.
   attributes.flag('image-manifest', true);
   attributes.flag('oci-mediatypes', true);
-  return {
-    mode,
-    ignoresErrors,
-    layers: {
-      compression: compression === 'uncompressed' ? 'none' : compression,
-      isForced,
-      ...(level === undefined ? {} : { level }),
-    },
-  };
+  return { mode, ignoresErrors, layers };
 }

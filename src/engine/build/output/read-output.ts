@@ -1,16 +1,11 @@
 import { parsePlatform } from '../../../foundation/oci/platform.ts';
 import { parseReference, type Reference, withDefaultTag } from '../../../foundation/oci/reference.ts';
 import type { Attestation, BuildOutput, ImageForm, LayerForm, OutputAnnotation } from './output.ts';
-import { type AttributeReader, badWords, readAttributes, type TypedWords } from './words.ts';
+import { type AttributeReader, badWords, readWords, type TypedWords } from './words.ts';
 
 /** An output in BuildKit's words; `dest` is the client's business and is not among them. Kind `invalid` with what is wrong. */
-export function readOutput(words: TypedWords): BuildOutput {
-  const { type } = words;
-  const attributes = readAttributes(words, 'output');
-  const output = outputOf(type, attributes);
-  attributes.end();
-  return output;
-}
+export const readOutput = (words: TypedWords): BuildOutput =>
+  readWords(words, 'output', (attributes) => outputOf(words.type, attributes));
 
 function outputOf(type: string, attributes: AttributeReader): BuildOutput {
   switch (type) {
@@ -80,7 +75,8 @@ function readNames(text: string | undefined): Reference[] {
     });
 }
 
-function readLayers(attributes: AttributeReader): LayerForm {
+/** How layers are packed. */
+export function readLayers(attributes: AttributeReader): LayerForm {
   const compression = attributes.choice('compression', ['uncompressed', 'gzip', 'zstd']);
   // zlib has 0 to 9, zstd up to 22.
   const level = attributes.number('compression-level', [0, compression === 'zstd' ? 22 : 9]);
@@ -144,26 +140,28 @@ export function readAnnotations(texts: readonly string[]): OutputAnnotation[] {
 /** `--attest`, `--provenance` and `--sbom`: later ones go over earlier ones of the type. `disabled=true` takes one away. */
 export function readAttestations(list: readonly TypedWords[]): Attestation[] {
   const found = new Map<string, Attestation | undefined>();
-  for (const words of list) {
-    const attributes = readAttributes(words, 'attestation');
-    const isOff = attributes.flag('disabled', false);
-    switch (words.type) {
-      case 'provenance': {
-        const mode = attributes.choice('mode', ['min', 'max']) ?? 'min';
-        const version = attributes.choice('version', ['v1']);
-        void version;
-        found.set('provenance', isOff ? undefined : { type: 'provenance', mode });
-        break;
-      }
-      case 'sbom':
-        if (attributes.text('generator') !== undefined)
-          throw badWords('attestation type=sbom: no other generator can be used', 'leave generator= out');
-        found.set('sbom', isOff ? undefined : { type: 'sbom' });
-        break;
-      default:
-        throw badWords(`unknown attestation type "${words.type.slice(0, 60)}"`, 'use provenance or sbom');
-    }
-    attributes.end();
-  }
+  for (const words of list)
+    readWords(words, 'attestation', (attributes) => {
+      const isOff = attributes.flag('disabled', false);
+      const attestation = attestationOf(words.type, attributes);
+      found.set(attestation.type, isOff ? undefined : attestation);
+    });
   return [...found.values()].filter((each) => each !== undefined);
+}
+
+function attestationOf(type: string, attributes: AttributeReader): Attestation {
+  switch (type) {
+    case 'provenance': {
+      const mode = attributes.choice('mode', ['min', 'max']) ?? 'min';
+      // The one form there is.
+      attributes.choice('version', ['v1']);
+      return { type, mode };
+    }
+    case 'sbom':
+      if (attributes.text('generator') !== undefined)
+        throw badWords('attestation type=sbom: no other generator can be used', 'leave generator= out');
+      return { type };
+    default:
+      throw badWords(`unknown attestation type "${type.slice(0, 60)}"`, 'use provenance or sbom');
+  }
 }

@@ -6,7 +6,7 @@ export interface TypedWords {
   attributes: Readonly<Record<string, string>>;
 }
 
-/** Reads attributes one by one; `end` refuses those that nobody asked for. */
+/** Reads attributes one by one. */
 export interface AttributeReader {
   text(name: string): string | undefined;
   flag(name: string, fallback: boolean): boolean;
@@ -14,14 +14,25 @@ export interface AttributeReader {
   number(name: string, range: readonly [number, number]): number | undefined;
   /** Takes all that are left and that this accepts. */
   others(take: (name: string, value: string) => boolean): void;
-  end(): void;
 }
 
 /** Enough for any build, and an end to loops over them. */
 const mostAttributes = 500;
 const longestValue = 64 * 1024;
 
-export function readAttributes({ type, attributes }: TypedWords, what: string): AttributeReader {
+/** What `read` makes of the words. Kind `invalid` when it did not ask for all of them. */
+export function readWords<Read>(
+  words: TypedWords,
+  what: string,
+  read: (attributes: AttributeReader) => Read,
+): Read {
+  const attributes = readAttributes(words, what);
+  const found = read(attributes);
+  attributes.end();
+  return found;
+}
+
+function readAttributes({ type, attributes }: TypedWords, what: string): AttributeReader & { end(): void } {
   const left = new Map(Object.entries(attributes));
   const label = `${what} type=${type.slice(0, 60)}`;
   if (left.size > mostAttributes || [...left.values()].some((value) => value.length > longestValue))
