@@ -1,4 +1,4 @@
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { ContainerId, ExecId } from '../../foundation/base/ids.ts';
 import type { ChainId, ImageId } from '../../foundation/oci/digest.ts';
 import type { ContainerConfig, EndpointRequest, Resources } from './config.ts';
@@ -203,8 +203,6 @@ export interface OutputSink {
   /** Resolves when the client took what was written. */
   drained(): Promise<void>;
 }
-/** For frontends that frame to a socket. */
-export type SinkTarget = Writable;
 
 export interface LogsRequest {
   stdout: boolean;

@@ -78,7 +78,7 @@ function toJournal({ settings }: Context, record: ContainerRecord): Way {
 const tagOrId = (record: ContainerRecord): string => logTag(record) ?? record.id.slice(0, 12);
 
 /** The option `tag` with its fields filled in; undefined without one. */
-export function logTag(
+function logTag(
   record: Pick<ContainerRecord, 'config' | 'id' | 'name' | 'imageId' | 'imageName'>,
 ): string | undefined {
   const template = record.config.log.options['tag'];

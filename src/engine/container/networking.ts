@@ -8,11 +8,6 @@ import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
 import { bareNetwork, findNetwork, namesOn, usesNetwork } from './places.ts';
 
-/** Name of the network for Docker's `default`. */
-export function networkName(context: Pick<Context, 'settings'>, mode: string): string {
-  return mode === '' || mode === 'default' ? context.settings.defaultNetwork : mode;
-}
-
 /** Reserves addresses and ports for this run; nothing for `none`, `host` and `container:`. */
 export async function reserveNetwork(context: Context, record: ContainerRecord): Promise<Endpoint[]> {
   if (!usesNetwork(record.config)) return [];
@@ -48,7 +43,7 @@ export function reserveEndpoint(
 }
 
 /** Docker's driver option for the name of the interface inside. */
-export const interfaceNameOption = 'com.docker.network.endpoint.ifname';
+const interfaceNameOption = 'com.docker.network.endpoint.ifname';
 
 /** `container:alias` words; without an alias the name itself. */
 function linksOf({ links }: EndpointRequest): Record<string, string> {

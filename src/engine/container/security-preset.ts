@@ -6,7 +6,7 @@ import { defaultMaskedPaths } from '../../resources/spec/to-spec.ts';
 import type { ContainerConfig, SecurityRequest } from './config.ts';
 
 /** `--security` of the CLI, `silo=PRESET` among the security options of the API. */
-export const securityPresets = ['default', 'hardened', 'restricted', 'system'] as const;
+const securityPresets = ['default', 'hardened', 'restricted', 'system'] as const;
 export type SecurityPreset = (typeof securityPresets)[number];
 
 /** Kind `invalid` for an unknown one, with the nearest. */
@@ -32,7 +32,7 @@ const presetWord = /^silo[=:]/;
  * What remains of Docker's 14 capabilities: enough to prepare folders as root, become another user, signal workers and open low ports, which is what
  * the entry points of nginx, PostgreSQL and Redis do.
  */
-export const hardenedCapabilities: readonly string[] = [
+const hardenedCapabilities: readonly string[] = [
   'CAP_CHOWN',
   'CAP_DAC_OVERRIDE',
   'CAP_FOWNER',

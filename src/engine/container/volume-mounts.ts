@@ -67,7 +67,7 @@ export function createVolumeMounts(deps: {
   };
 }
 
-export const hasFileSystem = (volume: VolumeInfo | undefined): boolean => volume?.options.type !== undefined;
+const hasFileSystem = (volume: VolumeInfo | undefined): boolean => volume?.options.type !== undefined;
 
 export const volumeNames = ({ mounts }: Pick<ContainerRecord, 'mounts'>): string[] => [
   ...new Set(mounts.flatMap(({ name }) => name ?? [])),

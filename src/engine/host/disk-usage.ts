@@ -60,7 +60,7 @@ const leftOut = (parts: readonly DiskPart[]): string[] =>
 
 const hex = /^([0-9a-f]{64}|[0-9a-f]{128})$/;
 
-export function toDiskUsage({ totalBytes, groups: measured }: TreeUsage): DiskUsage {
+function toDiskUsage({ totalBytes, groups: measured }: TreeUsage): DiskUsage {
   const entries = (group: string): [string, number][] => Object.entries(measured[group] ?? {});
   const layers = entries('layers').filter(([name]) => hex.test(name));
   const blobs = ['sha256', 'sha512'].flatMap((algorithm) =>

@@ -7,7 +7,7 @@ import type { Context } from './context.ts';
 import type { Lease } from './lease.ts';
 
 /** Writes are cheapest in pieces of this size. */
-export const pieceBytes = 1 << 20;
+const pieceBytes = 1 << 20;
 
 /** Stores a blob whose digest is known only at its end. A broken stream leaves nothing. */
 export async function ingestStream(

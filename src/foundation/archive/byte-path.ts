@@ -44,7 +44,7 @@ export function baseOf(path: string): string {
 
 /** Names with which Docker's layers say "deleted". OCI image spec, layer.md#whiteouts. */
 export const whiteoutPrefix = '.wh.';
-export const whiteoutMetaPrefix = '.wh..wh.';
+const whiteoutMetaPrefix = '.wh..wh.';
 export const opaqueMarker = '.wh..wh..opq';
 
 /** What a path means in a layer. */

@@ -1,12 +1,4 @@
-import {
-  AT_REMOVEDIR,
-  AT_FDCWD,
-  AT_SYMLINK_FOLLOW,
-  AT_SYMLINK_NOFOLLOW,
-  O_CLOEXEC,
-  O_DIRECTORY,
-  O_PATH,
-} from './flags.ts';
+import { AT_REMOVEDIR, AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_CLOEXEC, O_DIRECTORY, O_PATH } from './flags.ts';
 import {
   EBADF,
   cString,
@@ -113,12 +105,6 @@ export function symlinkat(target: Path, dirfd: number, path: Path): void {
 export function linkat(fromDirfd: number, fromPath: Path, toDirfd: number, toPath: Path): void {
   const [from, to] = [cString(fromPath, 'linkat'), cString(toPath, 'linkat')];
   check(c.linkat(fromDirfd, from, toDirfd, to, 0), 'linkat', toPath);
-}
-
-/** linkat(2) through /proc/self/fd: gives a name to an open descriptor (`O_TMPFILE`, or an `O_PATH` one). */
-export function linkDescriptor(fd: number, dirfd: number, path: Path): void {
-  const to = cString(path, 'linkat');
-  check(c.linkat(AT_FDCWD, `/proc/self/fd/${fd}`, dirfd, to, AT_SYMLINK_FOLLOW), 'linkat', path);
 }
 
 /** unlinkat(2) of anything but a directory. */

@@ -179,11 +179,6 @@ function weight(
   return found ? one(found[1], String(found[0])) : [];
 }
 
-/** Whether a block IO weight has an effect for the group. */
-export function canWeighBlockIO(host: CgroupHost, cgroupsPath: string): boolean {
-  return limitWrites(host, cgroupsPath, { blockIO: { weight: 10 } }).length > 0;
-}
-
 function orMax(value: number | undefined): number | 'max' | undefined {
   return value !== undefined && value < 0 ? 'max' : value;
 }

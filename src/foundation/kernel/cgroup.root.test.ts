@@ -10,8 +10,6 @@ import {
   cgroupProcesses,
   completeHybridHierarchy,
   containerProcesses,
-  readCgroupNumber,
-  readMemoryEvents,
 } from './cgroup.ts';
 import { fileSystemStatus } from './filesystem.ts';
 import { parseMountInfo } from './mount-info.ts';
@@ -70,26 +68,6 @@ describe.skipIf(!root)('cgroups', () => {
     rmdirSync(join(directory, 'below'));
     rmdirSync(directory);
     expect(await cgroupProcesses(directory)).toEqual([]);
-  });
-
-  test('a kill for want of memory is counted', async () => {
-    const host = cgroupHost();
-    const path = `/silo-test-oom-${process.pid}`;
-    const directory = cgroupDirectory(host, path, 'memory');
-    mkdirSync(directory);
-    expect(await readMemoryEvents(host, path)).toEqual({ oomKills: 0 });
-    const limit = host.hierarchies.has('memory') ? 'memory.limit_in_bytes' : 'memory.max';
-    writeFileSync(join(directory, limit), String(8 << 20));
-    expect(await readCgroupNumber(directory, limit)).toBe(8 << 20);
-    const child = spawn('sh', [
-      '-c',
-      `echo $$ >${directory}/cgroup.procs; exec head -c 64M /dev/zero | tail >/dev/null`,
-    ]);
-    await once(child, 'exit');
-    expect((await readMemoryEvents(host, path))?.oomKills).toBeGreaterThan(0);
-    rmdirSync(directory);
-    expect(await readMemoryEvents(host, path)).toBeUndefined();
-    expect(await readCgroupNumber(directory, limit)).toBeUndefined();
   });
 
   test('completing the hierarchies leaves nothing to the v2 tree of a hybrid host and can be repeated', () => {

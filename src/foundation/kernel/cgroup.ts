@@ -50,28 +50,6 @@ export function cgroupDirectory(host: CgroupHost, cgroupsPath: string, controlle
   return join(base, cgroupsPath);
 }
 
-export interface MemoryEvents {
-  /** Processes of the cgroup and of those below it that the kernel killed for want of memory, since it was made. */
-  oomKills: number;
-}
-
-/** v1 `memory.oom_control`, v2 `memory.events`. `undefined` when the cgroup is gone. */
-export async function readMemoryEvents(
-  host: CgroupHost,
-  cgroupsPath: string,
-): Promise<MemoryEvents | undefined> {
-  const file = host.hierarchies.has('memory') ? 'memory.oom_control' : 'memory.events';
-  const text = await readIfThere(join(cgroupDirectory(host, cgroupsPath, 'memory'), file));
-  if (text === undefined) return undefined;
-  return { oomKills: Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0) };
-}
-
-/** A number in a file of the cgroup (`pids.current`, `memory.usage_in_bytes`); `undefined` for `max` and when it is not there. */
-export async function readCgroupNumber(directory: string, file: string): Promise<number | undefined> {
-  const text = (await readIfThere(join(directory, file)))?.trim();
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
-}
-
 /** Processes in the cgroup folder and in those below it. Empty when it is gone. */
 export async function cgroupProcesses(directory: string): Promise<number[]> {
   const own = (await readIfThere(join(directory, 'cgroup.procs'))) ?? '';

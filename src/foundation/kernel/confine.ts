@@ -7,7 +7,6 @@ import { check, cString, declare, type CString } from './libc.ts';
 const c = {
   chroot: declare<[CString]>('chroot', 'int', ['str']),
   chdir: declare<[CString]>('chdir', 'int', ['str']),
-  fchdir: declare<[number]>('fchdir', 'int', ['int']),
   unshare: declare<[number]>('unshare', 'int', ['int']),
   prctl: declare<[number, number, number, number, number]>('prctl', 'int', [
     'int',
@@ -26,12 +25,6 @@ const CLONE_NEWNS = 0x20000;
 export function chrootInto(directory: string): void {
   check(c.chroot(cString(directory, 'chroot')), 'chroot', directory);
   check(c.chdir('/'), 'chdir', '/');
-}
-
-/** As `chrootInto`, for a folder that has no path here (another mount covers it). */
-export function chrootIntoDescriptor(fd: number): void {
-  check(c.fchdir(fd), 'fchdir');
-  chrootInto('.');
 }
 
 /**

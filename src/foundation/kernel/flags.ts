@@ -6,28 +6,21 @@ export const O_WRONLY = constants.O_WRONLY;
 export const O_RDWR = constants.O_RDWR;
 export const O_CREAT = constants.O_CREAT;
 export const O_EXCL = constants.O_EXCL;
-export const O_TRUNC = constants.O_TRUNC;
-export const O_APPEND = constants.O_APPEND;
 export const O_NONBLOCK = constants.O_NONBLOCK;
 export const O_NOCTTY = constants.O_NOCTTY;
 export const O_DIRECTORY = constants.O_DIRECTORY;
 export const O_NOFOLLOW = constants.O_NOFOLLOW;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
-export const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
-export const AT_SYMLINK_FOLLOW = 0x400;
 export const AT_EMPTY_PATH = 0x1000;
 
 export const RENAME_NOREPLACE = 1;
-export const RENAME_EXCHANGE = 2;
-export const RENAME_WHITEOUT = 4;
 
 export const S_IFMT = constants.S_IFMT;
-export const S_IFSOCK = constants.S_IFSOCK;
 export const S_IFLNK = constants.S_IFLNK;
 export const S_IFREG = constants.S_IFREG;
 export const S_IFBLK = constants.S_IFBLK;

@@ -100,18 +100,16 @@ export function fail(errno: number, call: string, path?: Path, detail?: string):
 }
 
 export const EPERM = 1;
-export const ENOENT = 2;
 export const EINTR = 4;
 export const EBADF = 9;
 export const EAGAIN = 11;
-export const EEXIST = 17;
 export const EINVAL = 22;
 export const ENOSYS = 38;
 
 const strerror = { found: undefined as LibraryFunction | undefined };
 const preferredNames: Record<number, string> = { 11: 'EAGAIN', 35: 'EDEADLK', 95: 'EOPNOTSUPP' };
 
-export function describeErrno(errno: number): Errno {
+function describeErrno(errno: number): Errno {
   strerror.found ??= find('strerror', 'str', ['int']);
   const text = String(strerror.found(errno));
   const numbers = loadNative().os.errno;
@@ -131,7 +129,7 @@ export function cString(path: Path, call: string): CString {
   return terminated;
 }
 
-export function pathText(path: Path): string {
+function pathText(path: Path): string {
   return typeof path === 'string' ? path : Buffer.from(path).toString();
 }
 

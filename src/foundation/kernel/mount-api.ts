@@ -166,7 +166,7 @@ export function attachMount(mountFd: number, target: Place): void {
   check(result, 'move_mount', placeText(target));
 }
 
-export function placeText(place: Place): string {
+function placeText(place: Place): string {
   return typeof place === 'number' ? `/proc/self/fd/${place}` : place;
 }
 

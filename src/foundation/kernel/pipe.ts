@@ -1,4 +1,3 @@
-import { internal } from '../base/errors.ts';
 import { closeDescriptor } from './at.ts';
 import { readAvailable, setNonBlocking } from './io.ts';
 import { check, declare } from './libc.ts';
@@ -69,34 +68,4 @@ export function readPipe(reactor: Reactor, fd: number, listener: PipeListener): 
     throw error;
   }
   return owned;
-}
-
-/** Everything up to the end of the stream; kind `internal` beyond `limitBytes`. Aborting rejects and closes. Takes over the descriptor. */
-export function readPipeToEnd(
-  reactor: Reactor,
-  fd: number,
-  options: { limitBytes: number; signal?: AbortSignal },
-): Promise<Buffer> {
-  const { limitBytes, signal } = options;
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let total = 0;
-    const settle = (outcome: () => void): void => {
-      reading[Symbol.dispose]();
-      signal?.removeEventListener('abort', onAbort);
-      outcome();
-    };
-    const onAbort = (): void => settle(() => reject(signal?.reason as Error));
-    const reading = readPipe(reactor, fd, {
-      onData(chunk) {
-        chunks.push(chunk);
-        total += chunk.length;
-        if (total > limitBytes)
-          settle(() => reject(internal(`a pipe carried more than ${limitBytes} bytes`)));
-      },
-      onEnd: (error) => settle(() => (error ? reject(error) : resolve(Buffer.concat(chunks)))),
-    });
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener('abort', onAbort, { once: true });
-  });
 }

@@ -39,8 +39,6 @@ const c = {
     'size_t',
   ]),
   flistxattr: declare<[number, Uint8Array | null, number]>('flistxattr', 'int64', ['int', 'void*', 'size_t']),
-  lremovexattr: declare<[CString, CString]>('lremovexattr', 'int', ['str', 'str']),
-  fremovexattr: declare<[number, CString]>('fremovexattr', 'int', ['int', 'str']),
 };
 
 const ENODATA = 61;
@@ -76,18 +74,6 @@ export function listXattrs(target: XattrTarget): string[] {
       : c.llistxattr(cString(target, 'listxattr'), buffer, buffer.length),
   );
   return names === undefined ? [] : names.toString().split('\0').slice(0, -1);
-}
-
-/** removexattr(2); false when it was not there. */
-export function removeXattr(target: XattrTarget, name: string): boolean {
-  const key = cString(name, 'removexattr');
-  const result =
-    typeof target === 'number'
-      ? c.fremovexattr(target, key)
-      : c.lremovexattr(cString(target, 'removexattr'), key);
-  if (result === 0) return true;
-  const errno = lastErrno();
-  return errno === ENODATA ? false : fail(errno, `removexattr ${name}`, pathOf(target));
 }
 
 function sized(call: string, target: XattrTarget, read: (buffer: Uint8Array) => number): Buffer | undefined {

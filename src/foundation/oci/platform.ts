@@ -90,7 +90,7 @@ function normalizeArchitecture(architecture: string, variant: string): [string, 
 }
 
 /** Platforms whose programs run on `wanted`, best first (64-bit ARM runs 32-bit ARM, amd64 runs 386). */
-export function runnablePlatforms(wanted: Platform): Platform[] {
+function runnablePlatforms(wanted: Platform): Platform[] {
   const { os, architecture, variant = '' } = normalizePlatform(wanted);
   const make = (arch: string, ...variants: string[]): Platform[] =>
     variants.map((each) => ({ os, architecture: arch, ...(each === '' ? {} : { variant: each }) }));

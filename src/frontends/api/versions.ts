@@ -1,8 +1,8 @@
 import { invalid } from '../../foundation/base/errors.ts';
 
 /** Versions of the Docker Engine API that are served, as minor numbers of 1.x. */
-export const newestMinor = 51;
-export const oldestMinor = 24;
+const newestMinor = 51;
+const oldestMinor = 24;
 export const newestVersion = `1.${newestMinor}`;
 export const oldestVersion = `1.${oldestMinor}`;
 

@@ -135,7 +135,7 @@ export function createEdge({ access, ...options }: EdgeOptions): Edge {
   return edge;
 }
 
-export function nameOf(caller: Caller): string | undefined {
+function nameOf(caller: Caller): string | undefined {
   if (caller.kind === 'user') return caller.name;
   return caller.kind === 'token' && caller.subject !== '' ? caller.subject : undefined;
 }

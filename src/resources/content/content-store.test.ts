@@ -6,8 +6,9 @@ import { chmod, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sha256 } from '../../foundation/oci/digest.ts';
+import type { BlobInfo } from './content.ts';
 import { contentStoreContract, expectKind } from './content.contract.ts';
-import { createPutSmall, openContentStore } from './content-store.ts';
+import { openContentStore } from './content-store.ts';
 import { createDirectorySync } from '../../foundation/base/directory-sync.ts';
 
 async function temporaryFolder(): Promise<{ path: string } & AsyncDisposable> {
@@ -106,11 +107,16 @@ describe('a file store', () => {
   test('notices that a small blob was damaged on disk', async () => {
     await using folder = await temporaryFolder();
     const store = await openContentStore(folder.path);
-    const { digest, path } = await createPutSmall(store)(Buffer.from('{"a":1}'));
+    const put = async (): Promise<BlobInfo> => {
+      await using ingest = await store.ingest('small');
+      await ingest.write(Buffer.from('{"a":1}'));
+      return await ingest.commit();
+    };
+    const { digest, path } = await put();
     await chmod(path, 0o600);
     await writeFile(path, '{"a":2}');
     await expectKind(store.readSmall(digest), 'corrupt');
-    await createPutSmall(store)(Buffer.from('{"a":1}'));
+    await put();
     expect(Buffer.from(await store.readSmall(digest)).toString()).toBe('{"a":1}');
   });
 

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { chmod, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { once } from 'node:events';
 import { SiloError, conflict, corrupt, internal, invalid, notFound } from '../../foundation/base/errors.ts';
 import { type Digest, digestAlgorithm, digestHex, isDigest } from '../../foundation/oci/digest.ts';
-import type { BlobInfo, ContentStore, PutSmall } from './content.ts';
+import type { BlobInfo, ContentStore } from './content.ts';
 import { createDirectorySync } from '../../foundation/base/directory-sync.ts';
 import { diskError, errnoOf } from './disk-errors.ts';
 import { openIngest } from './ingest.ts';
@@ -110,20 +110,6 @@ export async function openContentStore(directory: string): Promise<ContentStore>
         }
       }
     },
-  };
-}
-
-/** Stores a manifest or a configuration whose bytes are at hand. */
-export function createPutSmall(store: Pick<ContentStore, 'ingest'>): PutSmall {
-  return async (data) => {
-    await using ingest = await store.ingest(`small-${randomBytes(16).toString('hex')}`);
-    try {
-      await ingest.write(data);
-      return await ingest.commit();
-    } catch (error) {
-      await ingest.abort();
-      throw error;
-    }
   };
 }
 

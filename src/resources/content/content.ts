@@ -47,6 +47,3 @@ export interface Ingest extends AsyncDisposable {
   /** Deletes the partial file. Disposing without commit keeps it for a later resume. */
   abort(): Promise<void>;
 }
-
-/** Small blobs (manifest, configuration) in one step. */
-export type PutSmall = (data: Uint8Array) => Promise<BlobInfo>;

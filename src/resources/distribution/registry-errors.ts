@@ -147,7 +147,7 @@ function statusError(
 }
 
 /** Docker's sentence, on whose beginning clients match. */
-export function accessDenied(reference: Reference, said: RegistryError): SiloError {
+function accessDenied(reference: Reference, said: RegistryError): SiloError {
   return notFound(
     `pull access denied for ${familiarRepository(reference)}, repository does not exist or may require 'docker login': ${format(said)}`,
     { code: 'access-denied', hint: `check the name, or ${loginHint(reference)}` },

@@ -50,7 +50,7 @@ export function backOffMs(attempt: number, policy: RetryPolicy): number {
 }
 
 /** Broken in the middle, not refused: worth another try. */
-export function isLostConnection(error: unknown): boolean {
+function isLostConnection(error: unknown): boolean {
   return error instanceof SiloError && toSiloError(error).code === 'connection-lost';
 }
 

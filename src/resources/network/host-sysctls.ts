@@ -14,7 +14,7 @@ export function readNetSysctl(name: string): string | undefined {
 }
 
 /** Writes only what differs: container runtimes often mount /proc/sys read-only with the right values in place. */
-export function writeNetSysctl(name: string, value: string): void {
+function writeNetSysctl(name: string, value: string): void {
   const current = readNetSysctl(name);
   if (current !== undefined && current !== value) writeFileSync(join(root, name), value);
 }

@@ -52,7 +52,7 @@ export function hostsLine(
 }
 
 /** `name:address` or `name=address`; IPv6 with or without brackets. Refuses what would start a line of its own. */
-export function parseExtraHost(text: string, hostGateway?: string): { name: string; address: string } {
+function parseExtraHost(text: string, hostGateway?: string): { name: string; address: string } {
   const match = /^([^\s:=#]+)[:=]\s*(.+)$/.exec(text);
   const name = match?.[1];
   const wanted = match?.[2]?.replace(/^\[(.*)\]$/, '$1') ?? '';

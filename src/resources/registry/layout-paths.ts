@@ -18,7 +18,7 @@ export interface LayoutPaths {
   poolFolder(algorithm: string): string;
 }
 
-export const ownFolder = '.silo';
+const ownFolder = '.silo';
 
 export function layoutPaths(root: string): LayoutPaths {
   const own = join(root, ownFolder);

@@ -14,7 +14,7 @@ const names = new Set(
 );
 
 /** RLIM_INFINITY; the writer of the bundle prints it exactly. */
-export const unlimited = 2 ** 64;
+const unlimited = 2 ** 64;
 
 /** Names as in getrlimit(2). The later of two entries for one name wins. */
 export function toRlimits(ulimits: readonly Ulimit[]): { type: string; soft: number; hard: number }[] {

@@ -28,6 +28,3 @@ export interface ClientFolder {
   /** The contents of these files in this order: exactly as many bytes as their entries say, then an end. */
   contents(files: readonly number[]): AsyncIterable<FolderPiece>;
 }
-
-export const isClientFolder = (context: AsyncIterable<Uint8Array> | ClientFolder): context is ClientFolder =>
-  'kind' in context;

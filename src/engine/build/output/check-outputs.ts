@@ -31,5 +31,5 @@ const needsClient = (what: string): SiloError =>
     hint: 'use silo build, or keep the image here and save it: docker save',
   });
 
-export const goesToClient = ({ type }: BuildOutput): boolean =>
+const goesToClient = ({ type }: BuildOutput): boolean =>
   type === 'docker' || type === 'oci' || type === 'tar' || type === 'local';

@@ -25,7 +25,7 @@ export interface Selecting {
 
 /** Names are bytes, one character a byte, in trees, and text in Dockerfiles. */
 export const toBytes = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
-export const toText = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8');
+const toText = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8');
 
 export const hasPattern = (path: string): boolean => /[*?[\\]/.test(path);
 

@@ -20,7 +20,7 @@ export async function openStageTree(
   return treeOfView(await openRootView(deps, image));
 }
 
-export function treeOfView(view: RootView): Tree {
+function treeOfView(view: RootView): Tree {
   const entries = new Map<string, TreeEntry | undefined>();
   const folders = new Map<string, readonly string[]>();
   const paths = new WeakMap<TreeEntry, string>();

@@ -5,7 +5,7 @@ import { plainConfig, plainNetwork } from '../../container/plain-config.ts';
 import type { BuildDeps, StepLimits } from './types.ts';
 
 /** The annotation of containers of builds; images cannot bring it along as they can labels. One that is there when the engine starts belongs to a build that died. */
-export const stepMark = 'silo.build.step';
+const stepMark = 'silo.build.step';
 
 export interface Step {
   command: readonly string[];

@@ -137,7 +137,7 @@ function temporaryMounts({ config, state }: ContainerRecord): { destination: str
  * The path from the container's root, `..` resolved in the text as Docker does. A last slash or dot stays: it leads through a link, and a dot is
  * the name in the archive.
  */
-export function pathInside(path: string): string {
+function pathInside(path: string): string {
   if (path === '') throw invalid('bad parameter: path cannot be empty', { code: 'no-path' });
   if (path.includes('\0')) throw invalid('bad parameter: path contains a NUL byte', { code: 'bad-path' });
   const clean = posix.join('/', path).replace(/(.)\/$/, '$1');

@@ -48,7 +48,7 @@ function idOf(word: string | undefined, text: string): number {
   });
 }
 
-export function wrongMode(text: string): Error {
+function wrongMode(text: string): Error {
   return invalid(`invalid userns mode: ${text}`, {
     code: 'invalid-userns',
     hint: 'known are auto, host, keep-id:uid=UID,gid=GID and container:NAME',

@@ -9,7 +9,7 @@ import { hasTest } from '../../container/health/health-check.ts';
 import { isRunning } from '../../container/state.ts';
 import { knownCapabilities, resolveCapabilities } from '../../../resources/spec/capabilities.ts';
 
-export const namespaceKinds = ['user', 'pid', 'net', 'ipc', 'uts', 'cgroup'] as const;
+const namespaceKinds = ['user', 'pid', 'net', 'ipc', 'uts', 'cgroup'] as const;
 export type NamespaceKind = (typeof namespaceKinds)[number];
 
 /** What decides how far a container reaches: of a running one as the kernel tells it, of others as it was asked for. */

@@ -20,7 +20,7 @@ export interface CleanerDeps {
 }
 
 /** The label that keeps an image, as `silo image pin` does. */
-export const pinLabel = 'silo.pin';
+const pinLabel = 'silo.pin';
 /** An image that came or was used just now has a use that is not seen yet. */
 const graceMs = 10 * 60_000;
 const timerMs = 5 * 60_000;

@@ -6,7 +6,7 @@ import { aptFailure } from './explain-apt.ts';
 import { type ProgramRequest, runProgram } from './program.ts';
 
 /** Packages that every set has: who it is, time zones, names of services, certificate authorities. */
-export const always = ['base-files', 'ca-certificates', 'netbase', 'tzdata'];
+const always = ['base-files', 'ca-certificates', 'netbase', 'tzdata'];
 
 /**
  * What only installs and configures other packages, or is the shell that their scripts want. A set counts them as there, so that nothing drags them

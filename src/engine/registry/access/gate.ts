@@ -77,7 +77,7 @@ function unknownScheme() {
 }
 
 /** RFC 7617: base64 of `name:password` in UTF-8. */
-export function parseBasic(value: string): { name: string; password: string } {
+function parseBasic(value: string): { name: string; password: string } {
   const text = Buffer.from(value.trim(), 'base64').toString('utf8');
   if (text.length > 4096) throw invalid('the credentials are too long');
   const [name, password] = splitOnce(text, ':');

@@ -1,6 +1,6 @@
 import { corrupt } from '../../base/errors.ts';
 
-export const frameKinds = ['open', 'data', 'credit', 'end', 'reset'] as const;
+const frameKinds = ['open', 'data', 'credit', 'end', 'reset'] as const;
 export type FrameKind = (typeof frameKinds)[number];
 
 export interface Frame {

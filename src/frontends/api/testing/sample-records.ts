@@ -12,7 +12,7 @@ import { toContainerConfig } from '../translate/container-config.ts';
 /** Values for tests of this frontend; times in 2026. */
 export const createdAtMs: number = Date.UTC(2026, 0, 2, 3, 4, 5, 670);
 
-export const sampleConfig: ContainerConfig = toContainerConfig(
+const sampleConfig: ContainerConfig = toContainerConfig(
   { Image: 'busybox', Cmd: ['sleep', '1 d'] },
   { cpus: 2 },
 );

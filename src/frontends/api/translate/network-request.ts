@@ -181,7 +181,7 @@ export function parsePortRange(key: string): string[] {
 }
 
 /** `80`, `80/udp` to the form with protocol. */
-export function parsePortKey(key: string): string {
+function parsePortKey(key: string): string {
   const [port = '', protocol = 'tcp', ...rest] = key.split('/');
   if (!isPort(port) || port === '0' || rest.length > 0) throw badPort(port);
   const word = protocol.toLowerCase();

@@ -20,12 +20,6 @@ export function toSeconds(ms: number): number {
   return Math.floor(ms / 1000);
 }
 
-/** A time of an image's configuration in milliseconds; undefined when there is none or it is nonsense. */
-export function parseTime(text: string | undefined): number | undefined {
-  const ms = Date.parse(text ?? '');
-  return Number.isNaN(ms) ? undefined : ms;
-}
-
 const minute = 60;
 const hour = 60 * minute;
 const day = 24;

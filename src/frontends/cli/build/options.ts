@@ -9,7 +9,7 @@ const oneOf =
       throw new Error(`must be one of ${words.map((word) => `"${word}"`).join(', ')}`);
   };
 
-export const progressModes = ['auto', 'plain', 'tty', 'json', 'quiet'] as const;
+const progressModes = ['auto', 'plain', 'tty', 'json', 'quiet'] as const;
 export type ProgressMode = (typeof progressModes)[number];
 const calls = ['build', 'check', 'targets'] as const;
 

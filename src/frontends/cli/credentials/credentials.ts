@@ -8,7 +8,7 @@ import { getFromHelper, runHelper } from './helper.ts';
 type Process = Pick<CliIo, 'env' | 'stderr'>;
 
 /** Under which Docker keeps its own registry. */
-export const defaultServer = 'https://index.docker.io/v1/';
+const defaultServer = 'https://index.docker.io/v1/';
 /** The name with which helpers mark that the secret is an identity token. */
 const tokenUser = '<token>';
 

@@ -1,6 +1,6 @@
 import { invalid } from '../../../foundation/base/errors.ts';
 
-export const defaultDetachKeys = 'ctrl-p,ctrl-q';
+const defaultDetachKeys = 'ctrl-p,ctrl-q';
 
 const named: Record<string, number> = { '@': 0, '[': 27, '\\': 28, ']': 29, '^': 30, _: 31, '?': 127 };
 

@@ -60,7 +60,7 @@ export async function openAccessLog(
 const openAppending = (path: string): Promise<FileHandle> => open(path, 'a', 0o640);
 
 /** JSON escapes what could begin another line; `redact` takes what looks like a password in an address. No query, no header but the agent's name. */
-export function formatRecord(record: RequestRecord, nowMs: number): string {
+function formatRecord(record: RequestRecord, nowMs: number): string {
   const bounded = (text: string | undefined): string | undefined =>
     text === undefined ? undefined : redact(text.slice(0, maximumText));
   return `${JSON.stringify({

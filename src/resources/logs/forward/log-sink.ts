@@ -64,7 +64,7 @@ async function openUnix(path: string, protocol: 'unix' | 'unixgram'): Promise<Lo
   }
 }
 
-export function openDatagrams(path: string): LogSink {
+function openDatagrams(path: string): LogSink {
   const socket = connectDatagrams(path);
   return {
     async send(messages) {

@@ -30,7 +30,7 @@ export const words = ({ line }: Parsing, slices: readonly Slice[]): Word[] =>
   slices.map(({ start, end }) => wordIn(line, start, end));
 
 /** The span of the keyword, for faults of what is missing. */
-export const keywordSpan = ({ line, name }: Parsing): Span => wordIn(line, 0, name.length).span;
+const keywordSpan = ({ line, name }: Parsing): Span => wordIn(line, 0, name.length).span;
 
 export function missing(parsing: Parsing, what: string, example: string): SiloError {
   return fault(parsing, keywordSpan(parsing), {

@@ -11,7 +11,7 @@ type FlagKind = 'value' | 'switch' | 'list';
 const transfer = { chown: 'value', chmod: 'value', link: 'switch', exclude: 'list' } as const;
 
 /** Every flag of every instruction; those that are not named take none. */
-export const instructionFlags: Readonly<Record<string, Readonly<Record<string, FlagKind>>>> = {
+const instructionFlags: Readonly<Record<string, Readonly<Record<string, FlagKind>>>> = {
   FROM: { platform: 'value' },
   RUN: { mount: 'list', network: 'value', security: 'value', device: 'list' },
   COPY: { ...transfer, from: 'value', parents: 'switch' },

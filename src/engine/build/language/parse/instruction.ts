@@ -37,7 +37,7 @@ const parsers = {
   HEALTHCHECK: (parsing) => ({ name: 'HEALTHCHECK', ...parseHealthcheck(parsing) }),
 } as const satisfies Record<Exclude<InstructionName, 'ONBUILD'>, (parsing: Parsing) => object>;
 
-export const instructionNames: readonly InstructionName[] = [
+const instructionNames: readonly InstructionName[] = [
   ...(Object.keys(parsers) as Exclude<InstructionName, 'ONBUILD'>[]),
   'ONBUILD',
 ];

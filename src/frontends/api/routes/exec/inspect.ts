@@ -11,7 +11,7 @@ export function inspectExec(engine: { execs: Pick<Engine['execs'], 'inspect'> })
   };
 }
 
-export function toExecInspect(info: ExecInfo): ExecInspectJson {
+function toExecInspect(info: ExecInfo): ExecInspectJson {
   const { request } = info;
   const [entrypoint = '', ...args] = request.args;
   return {

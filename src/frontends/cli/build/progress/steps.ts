@@ -22,7 +22,7 @@ export interface Steps {
 }
 
 /** Lines of a step that are kept: for the screen, and for the message when it fails. */
-export const mostLines = 50;
+const mostLines = 50;
 /** A line without an end is cut here. */
 const longestLine = 8192;
 

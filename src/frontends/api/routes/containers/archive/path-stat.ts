@@ -12,7 +12,7 @@ const typeBits: Readonly<Record<number, number>> = {
   0o140000: 2 ** 24,
 };
 
-export function toGoMode(mode: number): number {
+function toGoMode(mode: number): number {
   return (
     (mode & 0o777) +
     (typeBits[mode & 0o170000] ?? 0) +
