@@ -6,6 +6,6 @@ export function prefixed(prefix: string, thrown: unknown): SiloError {
   return new SiloError(kind, `${prefix}: ${message}`, {
     code,
     cause: thrown,
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }

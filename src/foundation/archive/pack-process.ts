@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { type ErrorKind, SiloError, canceled, internal } from '../base/errors.ts';
+import { canceled, internal } from '../base/errors.ts';
 import { throwIfAborted } from '../base/deadline.ts';
-import { collect, helperEnvironment } from './helper-process.ts';
+import { collect, endOf, helperEnvironment, helperFailure } from '../base/helper-process.ts';
 import type { Change } from './list-changes.ts';
-import type { PackFailure, PackJob } from './pack.ts';
+import type { PackJob } from './pack.ts';
 
 export interface PackRequest {
   job: PackJob;
@@ -22,7 +22,7 @@ export async function* pack(request: PackRequest): AsyncGenerator<Buffer> {
   const { signal } = request;
   throwIfAborted(signal, 'packing files');
   const child = startPacker(request);
-  const ended = endOf(child);
+  const ended = endOf(child, 'packer');
   const complaint = collect(child.stderr);
   const abort = (): void => void child.kill('SIGKILL');
   signal?.addEventListener('abort', abort);
@@ -30,7 +30,8 @@ export async function* pack(request: PackRequest): AsyncGenerator<Buffer> {
     for await (const chunk of child.stdout ?? []) yield chunk as Buffer;
     const ending = await ended;
     if (signal?.aborted) throw canceled('packing files was canceled', { cause: signal.reason });
-    if (ending !== 'exit code 0') throw failureOf(complaint(), ending);
+    if (ending !== 'exit code 0')
+      throw helperFailure(`packer ended with ${ending}`, complaint(), 'packer-died');
   } finally {
     signal?.removeEventListener('abort', abort);
     child.kill('SIGKILL');
@@ -44,29 +45,6 @@ function startPacker({ command, job, root }: PackRequest): ChildProcess {
     stdio: [root ?? 'ignore', 'pipe', 'pipe'],
     env: helperEnvironment(),
   });
-}
-
-function endOf(child: ChildProcess): Promise<string> {
-  const end = new Promise<string>((resolve, reject) => {
-    child.once('error', (error) =>
-      reject(internal(`packer could not be started: ${error.message}`, { cause: error })),
-    );
-    child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
-  });
-  end.catch(() => undefined);
-  return end;
-}
-
-function failureOf(complaint: string, ending: string): SiloError {
-  try {
-    const { kind, code, message, hint } = JSON.parse(complaint) as PackFailure;
-    return new SiloError(kind as ErrorKind, message, { code, ...(hint === undefined ? {} : { hint }) });
-  } catch {
-    return internal(`packer ended with ${ending}: ${complaint.trim().slice(-2000) || 'no message'}`, {
-      code: 'packer-died',
-      hint: 'see the log of the host for an out-of-memory kill; otherwise report this as a bug',
-    });
-  }
 }
 
 /** What the job `changes` tells, in byte order of the path's components, some at a time. */

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
-import { canceled, toSiloError } from '../base/errors.ts';
+import { errorToJson } from '../base/error-json.ts';
+import { canceled } from '../base/errors.ts';
 import { dieWithParent, forbidNewPrivileges } from '../kernel/confine.ts';
 import type { IdMappings } from '../kernel/id-mapping.ts';
 import { setNonBlocking } from '../kernel/io.ts';
@@ -19,15 +20,7 @@ export type PackJob =
   /** What the upper folder changes: records of kind, path and a zero byte. */
   | { kind: 'changes'; upper: string; lowers: readonly string[] };
 
-/** What a packer that fails writes to standard error, as JSON. */
-export interface PackFailure {
-  kind: string;
-  code: string;
-  message: string;
-  hint?: string;
-}
-
-/** Main function of the packer: `argv` is the job and the parent's process id. Resolves with the exit code. */
+/** Main function of the packer: `argv` is the job and the parent's process id. Resolves with the exit code; a failure goes to standard error as JSON. */
 export async function runPack(argv: readonly string[]): Promise<number> {
   try {
     const [job = '', parent = ''] = argv;
@@ -38,9 +31,7 @@ export async function runPack(argv: readonly string[]): Promise<number> {
     await write(JSON.parse(job) as PackJob);
     return 0;
   } catch (thrown) {
-    const { kind, code, message, hint } = toSiloError(thrown);
-    const failure: PackFailure = { kind, code, message, ...(hint === undefined ? {} : { hint }) };
-    writeSync(2, JSON.stringify(failure));
+    writeSync(2, JSON.stringify(errorToJson(thrown)));
     return 1;
   }
 }

@@ -2,9 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { SiloError, type ErrorKind, canceled, internal } from '../base/errors.ts';
+import { errorOfJson } from '../base/error-json.ts';
+import { canceled, internal } from '../base/errors.ts';
 import { throwIfAborted } from '../base/deadline.ts';
-import { collect, helperEnvironment } from './helper-process.ts';
+import { collect, endOf, helperDied, helperEnvironment } from '../base/helper-process.ts';
 import type { UnpackOptions, UnpackReport, UnpackResult } from './unpack.ts';
 
 export interface UnpackRequest extends Omit<UnpackOptions, 'parentPid'> {
@@ -88,33 +89,18 @@ interface Outcome {
   ending: string;
 }
 
-function outcomeOf(child: ChildProcess): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const output = collect(child.stdout);
-    const diagnostics = collect(child.stderr);
-    child.once('error', (error) =>
-      reject(internal(`unpacker could not be started: ${error.message}`, { cause: error })),
-    );
-    child.once('close', (code, signal) => {
-      resolve({ output: output(), diagnostics: diagnostics(), ending: signal ?? `exit code ${code}` });
-    });
-  });
+async function outcomeOf(child: ChildProcess): Promise<Outcome> {
+  const output = collect(child.stdout);
+  const diagnostics = collect(child.stderr);
+  const ending = await endOf(child, 'unpacker');
+  return { output: output(), diagnostics: diagnostics(), ending };
 }
 
 function readReport({ output, diagnostics, ending }: Outcome): UnpackResult {
   const report = parseReport(output);
   if (report?.ok) return report.result;
-  if (report) {
-    const { kind, message, code, hint } = report.error;
-    throw new SiloError(kind as ErrorKind, message, { code, ...(hint === undefined ? {} : { hint }) });
-  }
-  throw internal(
-    `unpacker ended with ${ending} and no report: ${diagnostics.trim().slice(-2000) || 'no message'}`,
-    {
-      code: 'unpacker-died',
-      hint: 'see the log of the host for an out-of-memory kill; otherwise report this as a bug',
-    },
-  );
+  if (report) throw errorOfJson(report.error);
+  throw helperDied(`unpacker ended with ${ending} and no report`, diagnostics, 'unpacker-died');
 }
 
 function parseReport(output: string): UnpackReport | undefined {

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
-import { canceled, corrupt, toSiloError } from '../base/errors.ts';
+import { type ErrorJson, errorToJson } from '../base/error-json.ts';
+import { canceled, corrupt } from '../base/errors.ts';
 import { createHasher } from '../base/hash.ts';
 import { chrootInto, dieWithParent, forbidNewPrivileges } from '../kernel/confine.ts';
 import { forbidDangerousCalls } from '../kernel/forbid-calls.ts';
@@ -38,18 +39,13 @@ export interface UnpackResult {
 }
 
 /** The line that the unpacker writes. */
-export type UnpackReport =
-  | { ok: true; result: UnpackResult }
-  | { ok: false; error: { kind: string; code: string; message: string; hint?: string } };
+export type UnpackReport = { ok: true; result: UnpackResult } | { ok: false; error: ErrorJson };
 
 /** Main function of the unpacker: `argv` is the folder and the options as JSON. Resolves with the exit code. */
 export async function runUnpack(argv: readonly string[]): Promise<number> {
   const report = await unpack(argv).then(
     (result): UnpackReport => ({ ok: true, result }),
-    (thrown: unknown): UnpackReport => {
-      const { kind, code, message, hint } = toSiloError(thrown);
-      return { ok: false, error: { kind, code, message, ...(hint === undefined ? {} : { hint }) } };
-    },
+    (thrown: unknown): UnpackReport => ({ ok: false, error: errorToJson(thrown) }),
   );
   writeSync(1, `${JSON.stringify(report)}\n`);
   return report.ok ? 0 : 1;

@@ -19,9 +19,9 @@ export type ErrorKind =
 
 export interface SiloErrorOptions {
   /** Stable machine-readable name, kebab-case; defaults to the kind. */
-  code?: string;
+  code?: string | undefined;
   /** What the user can do about it, one sentence. */
-  hint?: string;
+  hint?: string | undefined;
   cause?: unknown;
 }
 

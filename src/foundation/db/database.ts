@@ -332,6 +332,6 @@ function damaged(path: string, cause?: unknown): Error {
   return corrupt(`the database ${path} is damaged`, {
     code: 'database-damaged',
     hint: 'stop the engine and run `silo fsck --rebuild-db`: it restores the last good backup and keeps what it replaces',
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   });
 }

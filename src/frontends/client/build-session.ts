@@ -10,7 +10,8 @@ import {
   unavailable,
 } from '../../foundation/base/errors.ts';
 import { createByteSource } from '../../foundation/http/channels/byte-source.ts';
-import { type Channels, errorOfJson, openChannels } from '../../foundation/http/channels/channels.ts';
+import { errorOfJson } from '../../foundation/base/error-json.ts';
+import { type Channels, openChannels } from '../../foundation/http/channels/channels.ts';
 import {
   type BuildErrorJson,
   type BuildEventJson,
@@ -138,7 +139,7 @@ function failureOf(buildError: BuildErrorJson, signal: AbortSignal | undefined):
   const { kind, code, message, hint } = errorOfJson(buildError);
   return new SiloError(kind, message, {
     code,
-    ...(hint === undefined ? {} : { hint }),
+    hint,
     cause: { daemonStatus: 400, buildError },
   });
 }

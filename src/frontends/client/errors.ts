@@ -31,7 +31,7 @@ export function errorOfResponse(status: number, reason: string, body: string): S
   const cause: ResponseCause = { daemonStatus: status };
   return new SiloError(kind, message ?? (body.trim().slice(0, 1000) || `${status} ${reason}`.trim()), {
     cause,
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }
 

@@ -101,13 +101,13 @@ async function asPush<T>(work: () => Promise<T>): Promise<T> {
       throw forbidden('denied: requested access to the resource is denied', {
         code: 'push-denied',
         cause: error,
-        ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+        hint: failure.hint,
       });
     if (isKind(error, 'unauthorized') && failure.code === 'no-credentials')
       throw new SiloError('unauthorized', 'no basic auth credentials', {
         code: failure.code,
         cause: error,
-        ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+        hint: failure.hint,
       });
     if (failure.kind === 'unsupported')
       throw unavailable(failure.message, { code: 'read-only-registry', cause: error });

@@ -195,7 +195,7 @@ const isFilled = (value: unknown): boolean => Array.isArray(value) && value.leng
 function wrong(reason: string, cause?: unknown): Error {
   return invalid(`Decoding seccomp profile failed: ${reason}`, {
     code: 'bad-seccomp-profile',
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   });
 }
 

@@ -139,5 +139,5 @@ export function redactOptions(text: string): string {
 }
 
 function wrong(message: string, hint?: string): Error {
-  return invalid(message, { code: 'volume-option', ...(hint === undefined ? {} : { hint }) });
+  return invalid(message, { code: 'volume-option', hint });
 }

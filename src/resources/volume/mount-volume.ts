@@ -137,7 +137,7 @@ export function explainMount(
   if (hint) return said(...hint);
   return new SiloError(known.kind, `${what}: ${redactOptions(known.message)}`, {
     code: 'volume-mount',
-    ...(known.hint === undefined ? {} : { hint: known.hint }),
+    hint: known.hint,
     cause: error,
   });
 }

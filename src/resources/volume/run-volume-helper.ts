@@ -9,7 +9,8 @@ import type { TarEntry } from '../../foundation/archive/tar-entry.ts';
 import { defaultTarLimits } from '../../foundation/archive/tar-limits.ts';
 import { createTarReader } from '../../foundation/archive/tar-reader.ts';
 import { isAllowedXattr } from '../../foundation/archive/xattr-policy.ts';
-import { canceled, SiloError, toSiloError } from '../../foundation/base/errors.ts';
+import { archiveErrorToJson } from '../../foundation/base/error-json.ts';
+import { canceled, SiloError } from '../../foundation/base/errors.ts';
 import { futimens, openat } from '../../foundation/kernel/at.ts';
 import { chrootInto, dieWithParent, forbidNewPrivileges } from '../../foundation/kernel/confine.ts';
 import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from '../../foundation/kernel/flags.ts';
@@ -18,7 +19,7 @@ import { createReopener } from '../../foundation/kernel/reopen.ts';
 import { rootAt } from '../../foundation/kernel/rooted.ts';
 import { setXattr } from '../../foundation/kernel/xattr.ts';
 import { mountVolume } from './mount-volume.ts';
-import type { VolumeFailure, VolumeJob } from './volume-process.ts';
+import type { VolumeJob } from './volume-process.ts';
 
 /*
  * The helper for volumes: one job, then it ends. The job comes on descriptor 3; `volume-process.ts` starts it.
@@ -26,7 +27,7 @@ import type { VolumeFailure, VolumeJob } from './volume-process.ts';
 
 const jobFd = 3;
 
-/** Main function of the helper: `argv` is the parent's process id. Resolves with the exit code. */
+/** Main function of the helper: `argv` is the parent's process id. Resolves with the exit code; a failure goes to standard error as JSON. */
 export async function runVolumeHelper(argv: readonly string[]): Promise<number> {
   try {
     dieWithParent();
@@ -35,18 +36,9 @@ export async function runVolumeHelper(argv: readonly string[]): Promise<number> 
     await serve(JSON.parse(readFileSync(jobFd, 'utf8')) as VolumeJob);
     return 0;
   } catch (thrown) {
-    const { kind, code, message, hint } = toClientError(toSiloError(thrown));
-    const failure: VolumeFailure = { kind, code, message, ...(hint === undefined ? {} : { hint }) };
-    writeSync(2, JSON.stringify(failure));
+    writeSync(2, JSON.stringify(archiveErrorToJson(thrown)));
     return 1;
   }
-}
-
-/** An archive that is not sound is the client's; the hints for images do not fit. */
-function toClientError(error: SiloError): Pick<SiloError, 'kind' | 'code' | 'message' | 'hint'> {
-  return error.kind === 'corrupt'
-    ? { kind: 'invalid', code: error.code, message: error.message, hint: undefined }
-    : error;
 }
 
 async function serve(job: VolumeJob): Promise<void> {

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { canceled, type ErrorKind, internal, SiloError, timedOut } from '../../foundation/base/errors.ts';
+import { canceled, timedOut } from '../../foundation/base/errors.ts';
 import { throwIfAborted } from '../../foundation/base/deadline.ts';
-import { collect, helperEnvironment } from '../../foundation/archive/helper-process.ts';
+import { collect, endOf, helperEnvironment, helperFailure } from '../../foundation/base/helper-process.ts';
 import type { MountCall } from './driver-options.ts';
 
 /** One piece of work for the helper for volumes. Paths are of the engine's own folders. */
@@ -44,14 +44,6 @@ export function startVolumeHelper(
   return { input: child.stdin, output: child.stdout, done };
 }
 
-/** What a helper that fails writes to standard error, as JSON. */
-export interface VolumeFailure {
-  kind: string;
-  code: string;
-  message: string;
-  hint?: string;
-}
-
 async function outcomeOf(
   child: ChildProcess,
   signal: AbortSignal | undefined,
@@ -69,34 +61,14 @@ async function outcomeOf(
           abort();
         }, deadlineMs);
   try {
-    const ending = await new Promise<string>((resolve, reject) => {
-      child.once('error', (error) =>
-        reject(internal(`the helper for volumes could not be started: ${error.message}`, { cause: error })),
-      );
-      child.once('close', (code, killer) => resolve(killer ?? `exit code ${code}`));
-    });
+    const ending = await endOf(child, 'the helper for volumes');
     if (ending === 'exit code 0') return;
     if (signal?.aborted) throw canceled('work on the volume was canceled', { cause: signal.reason });
     if (isLate)
       throw timedOut(`no answer within ${(deadlineMs ?? 0) / 1000} seconds`, { code: 'volume-timeout' });
-    throw failureOf(complaint(), ending);
+    throw helperFailure(`the helper for volumes ended with ${ending}`, complaint());
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
-  }
-}
-
-function failureOf(complaint: string, ending: string): SiloError {
-  try {
-    const { kind, code, message, hint } = JSON.parse(complaint) as VolumeFailure;
-    return new SiloError(kind as ErrorKind, message, { code, ...(hint === undefined ? {} : { hint }) });
-  } catch {
-    return internal(
-      `the helper for volumes ended with ${ending}: ${complaint.trim().slice(-2000) || 'no message'}`,
-      {
-        code: 'helper-died',
-        hint: 'see the log of the host for an out-of-memory kill; otherwise report this as a bug',
-      },
-    );
   }
 }

@@ -76,4 +76,4 @@ function readAttributes({ type, attributes }: TypedWords, what: string): Attribu
 }
 
 export const badWords = (message: string, hint?: string): SiloError =>
-  invalid(message, { code: 'bad-build-output', ...(hint === undefined ? {} : { hint }) });
+  invalid(message, { code: 'bad-build-output', hint });

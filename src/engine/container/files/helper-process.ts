@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
-import { canceled, type ErrorKind, internal, SiloError } from '../../../foundation/base/errors.ts';
+import { errorOfJson } from '../../../foundation/base/error-json.ts';
+import { canceled } from '../../../foundation/base/errors.ts';
 import { throwIfAborted } from '../../../foundation/base/deadline.ts';
+import { collect, endOf, helperDied, helperEnvironment } from '../../../foundation/base/helper-process.ts';
 import type { HelperReply, HelperRequest, WireStat } from './protocol.ts';
 
 export interface Helper {
@@ -38,7 +40,7 @@ export function startHelper({ command, request, rootFd, signal }: StartHelper): 
       'pipe',
       ...(rootFd === undefined ? [] : [rootFd]),
     ],
-    env: temporaryFolders(),
+    env: helperEnvironment(),
   });
   const stat = Promise.withResolvers<WireStat>();
   stat.promise.catch(() => undefined);
@@ -52,12 +54,6 @@ export function startHelper({ command, request, rootFd, signal }: StartHelper): 
     done,
     kill: () => void child.kill('SIGKILL'),
   };
-}
-
-/** All of our environment that it gets: a single executable loads its native module from there. */
-function temporaryFolders(): Record<string, string> {
-  const { BUN_TMPDIR, TMPDIR } = process.env;
-  return { ...(BUN_TMPDIR ? { BUN_TMPDIR } : {}), ...(TMPDIR ? { TMPDIR } : {}) };
 }
 
 const keptCharacters = 64 * 1024;
@@ -75,32 +71,15 @@ async function outcomeOf(
     if (reply?.type === 'stat') onStat(reply.stat);
     else if (reply) last = reply;
   };
-  let diagnostics = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    if (diagnostics.length < keptCharacters) diagnostics += text;
-  });
+  const diagnostics = collect(child.stderr);
   const replies = eachLine(child.stdio[3] as Readable | null | undefined, onLine);
   try {
-    const ending = await new Promise<string>((resolve, reject) => {
-      child.once('error', (error) =>
-        reject(internal(`the helper for files could not be started: ${error.message}`, { cause: error })),
-      );
-      child.once('exit', (code, killer) => resolve(killer ?? `exit code ${code}`));
-    });
+    const ending = await endOf(child, 'the helper for files', 'exit');
     await replies;
     if (last?.type === 'done') return;
     if (signal?.aborted) throw canceled('copying files was canceled', { cause: signal.reason });
-    if (last?.type === 'error') {
-      const { kind, message, code, hint } = last.error;
-      throw new SiloError(kind as ErrorKind, message, { code, ...(hint === undefined ? {} : { hint }) });
-    }
-    throw internal(
-      `the helper for files ended with ${ending} and no report: ${diagnostics.trim().slice(-2000) || 'no message'}`,
-      {
-        code: 'helper-died',
-        hint: 'see the log of the host for an out-of-memory kill; otherwise report this as a bug',
-      },
-    );
+    if (last?.type === 'error') throw errorOfJson(last.error);
+    throw helperDied(`the helper for files ended with ${ending} and no report`, diagnostics());
   } finally {
     signal?.removeEventListener('abort', abort);
   }

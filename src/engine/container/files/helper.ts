@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
-import { canceled, type SiloError, toSiloError } from '../../../foundation/base/errors.ts';
+import { archiveErrorToJson } from '../../../foundation/base/error-json.ts';
+import { canceled } from '../../../foundation/base/errors.ts';
 import { closeDescriptor } from '../../../foundation/kernel/at.ts';
 import { chrootInto, dieWithParent, forbidNewPrivileges } from '../../../foundation/kernel/confine.ts';
 import { makeFilesAs } from '../../../foundation/kernel/file-identity.ts';
@@ -22,17 +23,9 @@ export async function runFilesHelper(argv: readonly string[]): Promise<number> {
     reply({ type: 'done' });
     return 0;
   } catch (thrown) {
-    const { kind, code, message, hint } = toClientError(toSiloError(thrown));
-    reply({ type: 'error', error: { kind, code, message, ...(hint === undefined ? {} : { hint }) } });
+    reply({ type: 'error', error: archiveErrorToJson(thrown) });
     return 1;
   }
-}
-
-/** An archive that is not sound is the client's; the hints for images do not fit. */
-function toClientError(error: SiloError): Pick<SiloError, 'kind' | 'code' | 'message' | 'hint'> {
-  return error.kind === 'corrupt'
-    ? { kind: 'invalid', code: error.code, message: error.message, hint: undefined }
-    : error;
 }
 
 async function serve(request: HelperRequest): Promise<void> {

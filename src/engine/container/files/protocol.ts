@@ -1,3 +1,4 @@
+import type { ErrorJson } from '../../../foundation/base/error-json.ts';
 import type { IdMappings } from '../../../foundation/kernel/id-mapping.ts';
 
 /*
@@ -64,7 +65,7 @@ export type HelperAction =
 export type HelperReply =
   | { type: 'stat'; stat: WireStat }
   | { type: 'done' }
-  | { type: 'error'; error: { kind: string; code: string; message: string; hint?: string } };
+  | { type: 'error'; error: ErrorJson };
 
 /** As `PathStat`; big numbers as text. */
 export interface WireStat {

@@ -57,7 +57,7 @@ const code = 'needs-host-ids';
 
 /** This run cannot have a user namespace of its own, for the reason; the caller starts it with the host's. */
 export function needsHostIds(reason: string, cause?: unknown): SiloError {
-  return invalid(reason, { code, ...(cause === undefined ? {} : { cause }) });
+  return invalid(reason, { code, cause });
 }
 
 /** The reason, when that is why something failed. */

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { SiloError, toSiloError, unavailable, type ErrorKind } from '../../base/errors.ts';
+import { errorOfJson } from '../../base/error-json.ts';
+import { SiloError, toSiloError, unavailable } from '../../base/errors.ts';
 import { createChannel, type ChannelEnd } from './channel.ts';
 import { broken, createFrameReader, formatFrame, mostWordsBytes } from './frame.ts';
 import type { Frame, FrameKind } from './frame.ts';
@@ -155,39 +156,6 @@ function formatReset({ kind, code, message, hint }: SiloError): Buffer {
   return words.length <= mostWordsBytes
     ? words
     : Buffer.from(JSON.stringify({ kind, code, message: message.slice(0, 1000) }));
-}
-
-const kinds: Record<ErrorKind, true> = {
-  invalid: true,
-  'not-found': true,
-  conflict: true,
-  'not-modified': true,
-  unauthorized: true,
-  forbidden: true,
-  unavailable: true,
-  exhausted: true,
-  canceled: true,
-  timeout: true,
-  unsupported: true,
-  corrupt: true,
-  internal: true,
-};
-
-/** The error that another process told in JSON; whatever it said, a `SiloError` comes out. */
-export function errorOfJson(value: unknown): SiloError {
-  const fields: Record<string, unknown> = typeof value === 'object' && value !== null ? { ...value } : {};
-  const text = (name: string): string | undefined =>
-    typeof fields[name] === 'string' ? fields[name].slice(0, 16_000) : undefined;
-  const kind = text('kind') ?? '';
-  const [code, hint] = [text('code'), text('hint')];
-  return new SiloError(
-    Object.hasOwn(kinds, kind) ? (kind as ErrorKind) : 'internal',
-    text('message') ?? 'the other side failed',
-    {
-      ...(code === undefined ? {} : { code }),
-      ...(hint === undefined ? {} : { hint }),
-    },
-  );
 }
 
 function parseReset(payload: Buffer): SiloError {

@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 import { type BuildProgress, exitCodeOf } from '../../../engine/build/solve/types.ts';
+import { errorToJson } from '../../../foundation/base/error-json.ts';
 import { toSiloError } from '../../../foundation/base/errors.ts';
 import type { BuildErrorJson, BuildEventJson } from '../../../foundation/wire/silo/build-session.ts';
 
@@ -63,14 +64,6 @@ export function createEventWriter(): (progress: BuildProgress) => BuildEventJson
 }
 
 export function errorJson(thrown: unknown): BuildErrorJson {
-  const error = toSiloError(thrown);
-  const { kind, code, message, hint } = error;
-  const exitCode = exitCodeOf(error);
-  return {
-    kind,
-    code,
-    message,
-    ...(hint === undefined ? {} : { hint }),
-    ...(exitCode === undefined ? {} : { exitCode }),
-  };
+  const exitCode = exitCodeOf(toSiloError(thrown));
+  return { ...errorToJson(thrown), ...(exitCode === undefined ? {} : { exitCode }) };
 }

@@ -7,6 +7,6 @@ export async function readingArchive<T>(work: Promise<T>): Promise<T> {
   } catch (error) {
     if (!isKind(error, 'corrupt')) throw error;
     const { code, hint, message } = toSiloError(error);
-    throw invalid(message, { code, cause: error, ...(hint === undefined ? {} : { hint }) });
+    throw invalid(message, { code, cause: error, hint });
   }
 }

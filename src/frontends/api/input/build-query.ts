@@ -37,7 +37,7 @@ export function readBuildQuery(
     if (query.getAll(name).some((value) => !harmless.test(value)))
       throw unsupported(`the build parameter ${name} is not supported yet`, {
         code: 'build-unsupported',
-        ...(hint === undefined ? {} : { hint }),
+        hint,
       });
   const registries = readRegistries(headers);
   return defined<BuildQuery>({

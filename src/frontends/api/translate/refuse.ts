@@ -6,7 +6,7 @@ const notYet = 'is not supported yet';
 export function refused(field: string, hint?: string): SiloError {
   return unsupported(`${field} ${notYet}`, {
     code: 'unsupported-field',
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }
 

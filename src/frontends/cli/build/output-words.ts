@@ -75,4 +75,4 @@ export function splitAttestation(text: string, type?: 'provenance' | 'sbom'): Sp
 }
 
 const bad = (message: string, hint?: string) =>
-  invalid(message, { code: 'bad-option', ...(hint === undefined ? {} : { hint }) });
+  invalid(message, { code: 'bad-option', hint });

@@ -27,7 +27,7 @@ export function faultAt(source: Source, span: Span, { code, message, hint }: Fau
   return new SiloError(
     'invalid',
     `dockerfile parse error on line ${span.line}: ${message}\n${excerpt(source, span)}`,
-    { code, cause: place, ...(hint === undefined ? {} : { hint }) },
+    { code, cause: place, hint },
   );
 }
 

@@ -70,7 +70,7 @@ function platformOf(query: URLSearchParams): PullRequest['platform'] {
 function notAsking(error: unknown): never {
   if (!isKind(error, 'unauthorized')) throw error;
   const { code, hint, message } = toSiloError(error);
-  throw internal(message, { code, cause: error, ...(hint === undefined ? {} : { hint }) });
+  throw internal(message, { code, cause: error, hint });
 }
 
 /** `tag` may be a tag or a digest. */

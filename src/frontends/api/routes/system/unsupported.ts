@@ -52,7 +52,7 @@ export function unsupportedRoutes(): Route[] {
         Promise.reject(
           unsupported(`${what} is not supported yet`, {
             code: 'unsupported-route',
-            ...(hint === undefined ? {} : { hint }),
+            hint,
           }),
         ),
     })),
