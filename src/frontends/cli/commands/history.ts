@@ -1,8 +1,7 @@
 import type { ImageHistoryJson } from '../../../foundation/wire/docker/image.ts';
 import { defineCommand } from '../command.ts';
 import { formatTableOption } from '../output/option-specs.ts';
-import { formatRows } from '../output/rows.ts';
-import type { Row } from '../output/rows.ts';
+import { formatList, type Row } from '../output/rows.ts';
 import { ellipsis, shortId } from '../output/text.ts';
 import { formatAge, formatSize } from '../output/units.ts';
 
@@ -47,8 +46,7 @@ export const command = defineCommand({
     );
     const created = options.human ? '{{.CreatedSince}}' : '{{.CreatedAt}}';
     const table = `{{.ID}}\t${created}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}`;
-    const format = options.quiet && !given.has('format') ? '{{.ID}}' : options.format;
-    io.stdout.write(formatRows(rows, format, { headers, table }));
+    io.stdout.write(formatList(rows, { options, given }, { headers, table }));
     return 0;
   },
 });

@@ -3,8 +3,7 @@ import { invalid } from '../../../foundation/base/errors.ts';
 import { defineCommand } from '../command.ts';
 import { formatTableOption } from '../output/option-specs.ts';
 import { formatPlatformTree } from '../output/platform-tree.ts';
-import { formatRows } from '../output/rows.ts';
-import type { Row } from '../output/rows.ts';
+import { formatList, type Row } from '../output/rows.ts';
 import { shortId } from '../output/text.ts';
 import { formatAge, formatLocalTime, formatSize } from '../output/units.ts';
 import { collectFilters } from '../parse/filters.ts';
@@ -66,10 +65,8 @@ export const command = defineCommand({
     const rows = images.flatMap((image) =>
       imageRows(image, { full: options['no-trunc'], digests, now: io.now() }),
     );
-    const format = options.quiet && !given.has('format') ? '{{.ID}}' : options.format;
-    io.stdout.write(
-      formatRows(rows, format, { headers: imageHeaders, table: options.digests ? digestTable : table }),
-    );
+    const shape = { headers: imageHeaders, table: options.digests ? digestTable : table };
+    io.stdout.write(formatList(rows, { options, given }, shape));
     return 0;
   },
 });

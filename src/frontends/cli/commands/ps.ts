@@ -2,8 +2,7 @@ import type { ContainerSummaryJson } from '../../../foundation/wire/docker/conta
 import { defineCommand } from '../command.ts';
 import { displayPorts } from '../output/ports.ts';
 import { formatTableOption } from '../output/option-specs.ts';
-import { formatRows } from '../output/rows.ts';
-import type { Row } from '../output/rows.ts';
+import { formatList, labelFields, type Row } from '../output/rows.ts';
 import { ellipsis, quote, shortId } from '../output/text.ts';
 import { formatAge, formatLocalTime, formatSize } from '../output/units.ts';
 import { collectFilters } from '../parse/filters.ts';
@@ -71,8 +70,7 @@ export const command = defineCommand({
       containerRow(container, { full: options['no-trunc'], now: io.now() }),
     );
     const shape = { headers: containerHeaders, table: options.size ? `${table}\t{{.Size}}` : table };
-    const format = options.quiet && !given.has('format') ? '{{.ID}}' : options.format;
-    io.stdout.write(formatRows(rows, format, shape));
+    io.stdout.write(formatList(rows, { options, given }, shape));
     return 0;
   },
 });
@@ -81,7 +79,6 @@ export function containerRow(
   container: ContainerSummaryJson,
   { full, now }: { full: boolean; now: number },
 ): Row {
-  const labels = container.Labels ?? {};
   const mounts = (container.Mounts ?? []).map((mount) => mount.Name || mount.Source);
   return {
     ID: full ? container.Id : shortId(container.Id),
@@ -97,14 +94,11 @@ export function containerRow(
     State: container.State,
     Status: container.Status,
     Size: displaySize(container),
-    Labels: Object.entries(labels)
-      .map(([name, value]) => `${name}=${value}`)
-      .join(','),
+    ...labelFields(container.Labels),
     Mounts: mounts.map((mount) => (full ? mount : ellipsis(mount, 15))).join(','),
     LocalVolumes: String((container.Mounts ?? []).filter((mount) => mount.Driver === 'local').length),
     Networks: Object.keys(container.NetworkSettings?.Networks ?? {}).join(','),
     Platform: '',
-    Label: (name) => labels[String(name)] ?? '',
   };
 }
 

@@ -33,6 +33,23 @@ export function formatRows(rows: Iterable<Row>, format: string, shape: RowFormat
   return `${alignTabs(lines.join('\n'))}\n`;
 }
 
+/** The same for a list with `--quiet`, which shows one word alone unless a format was given. */
+export function formatList(
+  rows: Iterable<Row>,
+  { options, given }: { options: { format: string; quiet: boolean }; given: ReadonlySet<string> },
+  { quiet = '{{.ID}}', ...shape }: RowFormat & { quiet?: string },
+): string {
+  return formatRows(rows, options.quiet && !given.has('format') ? quiet : options.format, shape);
+}
+
+/** What lists show of labels. */
+export const labelFields = (labels: Readonly<Record<string, string>> | null | undefined): Row => ({
+  Labels: Object.entries(labels ?? {})
+    .map(([name, value]) => `${name}=${value}`)
+    .join(','),
+  Label: (name) => labels?.[String(name)] ?? '',
+});
+
 /** `\t` and `\n` may be written as two characters in a shell. */
 const unescape = (text: string): string => text.replaceAll('\\t', '\t').replaceAll('\\n', '\n');
 

@@ -1,6 +1,6 @@
 import { defineCommand } from '../../command.ts';
 import { formatTableOption } from '../../output/option-specs.ts';
-import { formatRows } from '../../output/rows.ts';
+import { formatList } from '../../output/rows.ts';
 import { ellipsis, shortId, visible } from '../../output/text.ts';
 import { formatAge, formatSize } from '../../output/units.ts';
 
@@ -45,8 +45,7 @@ export const command = defineCommand({
       Description: visible(options['no-trunc'] ? entry.Description : ellipsis(entry.Description, 60)),
     }));
     const table = '{{.ID}}\t{{.Type}}\t{{.Size}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Description}}';
-    const format = options.quiet && !given.has('format') ? '{{.ID}}' : options.format;
-    io.stdout.write(formatRows(rows, format, { headers, table }));
+    io.stdout.write(formatList(rows, { options, given }, { headers, table }));
     return 0;
   },
 });

@@ -1,6 +1,5 @@
 import { defineCommand } from '../../command.ts';
-import { confirm } from '../../output/confirm.ts';
-import { formatSize } from '../../output/units.ts';
+import { pruneCommand } from '../../output/prune.ts';
 import { collectFilters } from '../../parse/filters.ts';
 
 export const command = defineCommand({
@@ -16,20 +15,20 @@ export const command = defineCommand({
   },
   args: { min: 0, max: 0 },
   examples: ['silo build cache prune -f --keep-storage 2g', 'silo build cache prune --filter until=48h'],
-  async run({ options, io, client }) {
-    const question = `WARNING! This will remove ${options.all ? 'all' : 'all dangling'} build cache.\nAre you sure you want to continue?`;
-    if (!options.force && !(await confirm(io, question))) return 0;
-    const keep = options['keep-storage'];
-    const report = await (
-      await client()
-    ).builds.prune({
-      all: options.all,
-      ...(keep === 0 ? {} : { keepStorageBytes: keep }),
-      filters: collectFilters(options.filter),
+  run: (invocation) => {
+    const { all, filter, 'keep-storage': keep } = invocation.options;
+    const warning = `This will remove ${all ? 'all' : 'all dangling'} build cache.`;
+    return pruneCommand(invocation, warning, async ({ builds }, tell) => {
+      const report = await builds.prune({
+        all,
+        ...(keep === 0 ? {} : { keepStorageBytes: keep }),
+        filters: collectFilters(filter),
+      });
+      tell({
+        title: 'Deleted build cache objects',
+        names: report.CachesDeleted,
+        reclaimedBytes: report.SpaceReclaimed,
+      });
     });
-    const lines = (report.CachesDeleted ?? []).map((id) => `${id}\n`).join('');
-    io.stdout.write(lines === '' ? '' : `Deleted build cache objects:\n${lines}\n`);
-    io.stdout.write(`Total reclaimed space: ${formatSize(report.SpaceReclaimed, 4)}\n`);
-    return 0;
   },
 });

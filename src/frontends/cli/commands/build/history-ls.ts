@@ -2,7 +2,7 @@ import { formatReference, familiarName, parseReference } from '../../../../found
 import type { BuildRecordJson } from '../../../../foundation/wire/silo/builds.ts';
 import { defineCommand } from '../../command.ts';
 import { formatTableOption } from '../../output/option-specs.ts';
-import { formatRows } from '../../output/rows.ts';
+import { formatList } from '../../output/rows.ts';
 import { formatAge } from '../../output/units.ts';
 import { secondsOf } from '../../build/progress/steps.ts';
 
@@ -37,8 +37,7 @@ export const command = defineCommand({
       Duration: record.Status === 'running' ? '' : secondsOf(record.DurationMs),
     }));
     const table = '{{.ID}}\t{{.Name}}\t{{.Status}}\t{{.Steps}}\t{{.Created}}\t{{.Duration}}';
-    const format = options.quiet && !given.has('format') ? '{{.ID}}' : options.format;
-    io.stdout.write(formatRows(rows, format, { headers, table }));
+    io.stdout.write(formatList(rows, { options, given }, { headers, table }));
     return 0;
   },
 });

@@ -1,6 +1,5 @@
 import { defineCommand } from '../../command.ts';
-import { confirm } from '../../output/confirm.ts';
-import { formatSize } from '../../output/units.ts';
+import { pruneCommand } from '../../output/prune.ts';
 import { collectFilters } from '../../parse/filters.ts';
 
 export const command = defineCommand({
@@ -13,14 +12,13 @@ export const command = defineCommand({
   },
   args: { min: 0, max: 0 },
   examples: ['silo container prune', 'silo container prune -f --filter until=24h'],
-  async run({ options, io, client }) {
-    const question = `WARNING! This will remove all stopped containers.\nAre you sure you want to continue?`;
-    if (!options.force && !(await confirm(io, question))) return 0;
-    const filters = collectFilters(options.filter);
-    const report = await (await client()).containers.prune({ filters });
-    const lines = (report.ContainersDeleted ?? []).map((id) => `${id}\n`).join('');
-    io.stdout.write(lines === '' ? '' : `Deleted Containers:\n${lines}\n`);
-    io.stdout.write(`Total reclaimed space: ${formatSize(report.SpaceReclaimed, 4)}\n`);
-    return 0;
-  },
+  run: (invocation) =>
+    pruneCommand(invocation, 'This will remove all stopped containers.', async ({ containers }, tell) => {
+      const report = await containers.prune({ filters: collectFilters(invocation.options.filter) });
+      tell({
+        title: 'Deleted Containers',
+        names: report.ContainersDeleted,
+        reclaimedBytes: report.SpaceReclaimed,
+      });
+    }),
 });

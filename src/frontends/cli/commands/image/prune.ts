@@ -1,6 +1,5 @@
 import { defineCommand } from '../../command.ts';
-import { confirm } from '../../output/confirm.ts';
-import { formatSize } from '../../output/units.ts';
+import { imageLines, pruneCommand } from '../../output/prune.ts';
 import { collectFilters } from '../../parse/filters.ts';
 
 export const command = defineCommand({
@@ -14,20 +13,18 @@ export const command = defineCommand({
   },
   args: { min: 0, max: 0 },
   examples: ['silo image prune', 'silo image prune --all --filter until=240h'],
-  async run({ options, io, client }) {
-    const question = `WARNING! This will remove ${options.all ? 'all images without at least one container associated to them' : 'all dangling images'}.\nAre you sure you want to continue?`;
-    if (!options.force && !(await confirm(io, question))) return 0;
-    const filters = collectFilters(options.filter);
-    const report = await (
-      await client()
-    ).images.prune({
-      filters: { ...filters, dangling: [options.all ? 'false' : 'true'] },
+  run: (invocation) => {
+    const { all, filter } = invocation.options;
+    const warning = `This will remove ${all ? 'all images without at least one container associated to them' : 'all dangling images'}.`;
+    return pruneCommand(invocation, warning, async ({ images }, tell) => {
+      const report = await images.prune({
+        filters: { ...collectFilters(filter), dangling: [all ? 'false' : 'true'] },
+      });
+      tell({
+        title: 'Deleted Images',
+        names: imageLines(report.ImagesDeleted),
+        reclaimedBytes: report.SpaceReclaimed,
+      });
     });
-    const lines = (report.ImagesDeleted ?? [])
-      .map((item) => ('Deleted' in item ? `deleted: ${item.Deleted}\n` : `untagged: ${item.Untagged}\n`))
-      .join('');
-    io.stdout.write(lines === '' ? '' : `Deleted Images:\n${lines}\n`);
-    io.stdout.write(`Total reclaimed space: ${formatSize(report.SpaceReclaimed, 4)}\n`);
-    return 0;
   },
 });

@@ -1,7 +1,7 @@
 import { defineCommand } from '../../command.ts';
 import { naturalOrder } from '../../output/natural-order.ts';
 import { formatTableOption } from '../../output/option-specs.ts';
-import { formatRows } from '../../output/rows.ts';
+import { formatList, labelFields } from '../../output/rows.ts';
 import { shortId } from '../../output/text.ts';
 import { collectFilters } from '../../parse/filters.ts';
 
@@ -43,14 +43,10 @@ export const command = defineCommand({
       IPv6: String(network.EnableIPv6),
       Internal: String(network.Internal),
       CreatedAt: network.Created.replace('T', ' ').replace('Z', ' +0000 UTC'),
-      Labels: Object.entries(network.Labels ?? {})
-        .map(([name, value]) => `${name}=${value}`)
-        .join(','),
-      Label: (name: unknown) => network.Labels?.[String(name)] ?? '',
+      ...labelFields(network.Labels),
     }));
     const table = '{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}';
-    const format = options.quiet && !given.has('format') ? '{{.ID}}' : options.format;
-    io.stdout.write(formatRows(rows, format, { headers, table }));
+    io.stdout.write(formatList(rows, { options, given }, { headers, table }));
     return 0;
   },
 });

@@ -1,5 +1,5 @@
 import { defineCommand } from '../../command.ts';
-import { confirm } from '../../output/confirm.ts';
+import { pruneCommand } from '../../output/prune.ts';
 import { collectFilters } from '../../parse/filters.ts';
 
 export const command = defineCommand({
@@ -12,12 +12,13 @@ export const command = defineCommand({
   },
   args: { min: 0, max: 0 },
   examples: ['silo network prune --filter until=24h'],
-  async run({ options, io, client }) {
-    const question = `WARNING! This will remove all custom networks not used by at least one container.\nAre you sure you want to continue?`;
-    if (!options.force && !(await confirm(io, question))) return 0;
-    const report = await (await client()).networks.prune({ filters: collectFilters(options.filter) });
-    const names = report.NetworksDeleted ?? [];
-    if (names.length > 0) io.stdout.write(`Deleted Networks:\n${names.join('\n')}\n\n`);
-    return 0;
-  },
+  run: (invocation) =>
+    pruneCommand(
+      invocation,
+      'This will remove all custom networks not used by at least one container.',
+      async ({ networks }, tell) => {
+        const report = await networks.prune({ filters: collectFilters(invocation.options.filter) });
+        tell({ title: 'Deleted Networks', names: report.NetworksDeleted });
+      },
+    ),
 });

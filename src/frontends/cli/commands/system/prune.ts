@@ -1,7 +1,6 @@
 import { invalid } from '../../../../foundation/base/errors.ts';
 import { defineCommand } from '../../command.ts';
-import { confirm } from '../../output/confirm.ts';
-import { formatSize } from '../../output/units.ts';
+import { imageLines, pruneCommand } from '../../output/prune.ts';
 import type { Filters } from '../../../client/client.ts';
 import { collectFilters } from '../../parse/filters.ts';
 
@@ -17,31 +16,31 @@ export const command = defineCommand({
   },
   args: { min: 0, max: 0 },
   examples: ['silo system prune --all --volumes', 'silo system prune --force --filter until=24h'],
-  async run({ options, io, client }) {
-    const filters = collectFilters(options.filter);
-    if (options.volumes && 'until' in filters)
+  async run(invocation) {
+    const { all, volumes: withVolumes, filter } = invocation.options;
+    const filters = collectFilters(filter);
+    if (withVolumes && 'until' in filters)
       throw invalid('ERROR: The "until" filter is not supported with "--volumes"');
-    const question = warning(options.all, options.volumes, filters);
-    if (!options.force && !(await confirm(io, question))) return 0;
-    const { containers, networks, volumes, images } = await client();
-    const list = (title: string, lines: readonly string[] | null): void => {
-      if (lines && lines.length > 0) io.stdout.write(`${title}:\n${lines.join('\n')}\n\n`);
-    };
-    const stopped = await containers.prune({ filters });
-    list('Deleted Containers', stopped.ContainersDeleted);
-    list('Deleted Networks', (await networks.prune({ filters })).NetworksDeleted);
-    const unused = options.volumes ? await volumes.prune({ filters }) : undefined;
-    list('Deleted Volumes', unused?.VolumesDeleted ?? null);
-    const pruned = await images.prune({
-      filters: { ...filters, dangling: [options.all ? 'false' : 'true'] },
+    return await pruneCommand(invocation, warning(all, withVolumes, filters), async (client, tell) => {
+      const { containers, networks, volumes, images } = client;
+      const stopped = await containers.prune({ filters });
+      tell({
+        title: 'Deleted Containers',
+        names: stopped.ContainersDeleted,
+        reclaimedBytes: stopped.SpaceReclaimed,
+      });
+      tell({ title: 'Deleted Networks', names: (await networks.prune({ filters })).NetworksDeleted });
+      if (withVolumes) {
+        const unused = await volumes.prune({ filters });
+        tell({ title: 'Deleted Volumes', names: unused.VolumesDeleted, reclaimedBytes: unused.SpaceReclaimed });
+      }
+      const pruned = await images.prune({ filters: { ...filters, dangling: [all ? 'false' : 'true'] } });
+      tell({
+        title: 'Deleted Images',
+        names: imageLines(pruned.ImagesDeleted),
+        reclaimedBytes: pruned.SpaceReclaimed,
+      });
     });
-    const lines = (pruned.ImagesDeleted ?? []).map((item) =>
-      'Deleted' in item ? `deleted: ${item.Deleted}` : `untagged: ${item.Untagged}`,
-    );
-    list('Deleted Images', lines);
-    const reclaimed = stopped.SpaceReclaimed + (unused?.SpaceReclaimed ?? 0) + pruned.SpaceReclaimed;
-    io.stdout.write(`Total reclaimed space: ${formatSize(reclaimed, 4)}\n`);
-    return 0;
   },
 });
 
@@ -61,5 +60,5 @@ function warning(all: boolean, volumes: boolean, filters: Filters): string {
     words.length === 0
       ? ''
       : `\n  Items to be pruned will be filtered with:\n${words.map((word) => `  - ${word}`).join('\n')}\n`;
-  return `WARNING! This will remove:\n${items.map((item) => `  - ${item}`).join('\n')}\n${filtered}\nAre you sure you want to continue?`;
+  return `This will remove:\n${items.map((item) => `  - ${item}`).join('\n')}\n${filtered}`;
 }

@@ -1,8 +1,7 @@
 import { defineCommand } from '../../command.ts';
 import { naturalOrder } from '../../output/natural-order.ts';
 import { formatTableOption } from '../../output/option-specs.ts';
-import { formatRows } from '../../output/rows.ts';
-import type { Row } from '../../output/rows.ts';
+import { formatList, labelFields, type Row } from '../../output/rows.ts';
 import { formatSize } from '../../output/units.ts';
 import { collectFilters } from '../../parse/filters.ts';
 import type { VolumeJson } from '../../../../foundation/wire/docker/volume.ts';
@@ -42,10 +41,8 @@ export const command = defineCommand({
       await client()
     ).volumes.list({ filters: collectFilters(options.filter) });
     const sorted = [...(volumes ?? [])].sort((a, b) => naturalOrder(a.Name, b.Name));
-    const format = options.quiet && !given.has('format') ? '{{.Name}}' : options.format;
-    io.stdout.write(
-      formatRows(sorted.map(volumeRow), format, { headers: volumeHeaders, table: '{{.Driver}}\t{{.Name}}' }),
-    );
+    const shape = { headers: volumeHeaders, table: '{{.Driver}}\t{{.Name}}', quiet: '{{.Name}}' };
+    io.stdout.write(formatList(sorted.map(volumeRow), { options, given }, shape));
     return 0;
   },
 });
@@ -57,13 +54,10 @@ export function volumeRow(volume: VolumeJson): Row {
     Scope: volume.Scope,
     Availability: 'N/A',
     Mountpoint: volume.Mountpoint,
-    Labels: Object.entries(volume.Labels ?? {})
-      .map(([name, value]) => `${name}=${value}`)
-      .join(','),
+    ...labelFields(volume.Labels),
     Links: volume.UsageData ? String(volume.UsageData.RefCount) : 'N/A',
     Size: volume.UsageData ? formatSize(volume.UsageData.Size, 4) : 'N/A',
     Group: 'N/A',
     Status: 'N/A',
-    Label: (name) => volume.Labels?.[String(name)] ?? '',
   };
 }

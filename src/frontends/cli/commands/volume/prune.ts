@@ -1,6 +1,5 @@
 import { defineCommand } from '../../command.ts';
-import { confirm } from '../../output/confirm.ts';
-import { formatSize } from '../../output/units.ts';
+import { pruneCommand } from '../../output/prune.ts';
 import { collectFilters } from '../../parse/filters.ts';
 
 export const command = defineCommand({
@@ -14,18 +13,13 @@ export const command = defineCommand({
   },
   args: { min: 0, max: 0 },
   examples: ['silo volume prune', 'silo volume prune --all --filter label!=keep'],
-  async run({ options, io, client }) {
-    const question = `WARNING! This will remove ${options.all ? 'all' : 'anonymous'} local volumes not used by at least one container.\nAre you sure you want to continue?`;
-    if (!options.force && !(await confirm(io, question))) return 0;
-    const filters = collectFilters(options.filter);
-    const report = await (
-      await client()
-    ).volumes.prune({
-      filters: options.all ? { ...filters, all: ['true'] } : filters,
+  run: (invocation) => {
+    const { all, filter } = invocation.options;
+    const warning = `This will remove ${all ? 'all' : 'anonymous'} local volumes not used by at least one container.`;
+    return pruneCommand(invocation, warning, async ({ volumes }, tell) => {
+      const filters = collectFilters(filter);
+      const report = await volumes.prune({ filters: all ? { ...filters, all: ['true'] } : filters });
+      tell({ title: 'Deleted Volumes', names: report.VolumesDeleted, reclaimedBytes: report.SpaceReclaimed });
     });
-    const lines = (report.VolumesDeleted ?? []).map((name) => `${name}\n`).join('');
-    io.stdout.write(lines === '' ? '' : `Deleted Volumes:\n${lines}\n`);
-    io.stdout.write(`Total reclaimed space: ${formatSize(report.SpaceReclaimed, 4)}\n`);
-    return 0;
   },
 });
