@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nameOfPair } from '../../foundation/base/split-pair.ts';
 import { conflict, invalid, isKind, notFound, toSiloError } from '../../foundation/base/errors.ts';
 import { type ContainerId, shortId } from '../../foundation/base/ids.ts';
 import { addressesOf, type Endpoint } from '../../resources/network/network.ts';
@@ -62,8 +63,8 @@ export function linkVariables(
   { name, config }: Pick<ContainerRecord, 'name' | 'config'>,
   linked: readonly Linked[],
 ): string[] {
-  const own = new Set(config.env.map(nameOf));
-  return linked.flatMap(variablesOf).filter((entry) => !own.has(nameOf(entry)));
+  const own = new Set(config.env.map(nameOfPair));
+  return linked.flatMap(variablesOf).filter((entry) => !own.has(nameOfPair(entry)));
 
   function variablesOf({ alias, record, endpoint }: Linked): string[] {
     const prefix = alias.toUpperCase().replaceAll('-', '_');
@@ -85,13 +86,11 @@ export function linkVariables(
         ];
       }),
       ...record.config.env
-        .filter((entry) => entry.includes('=') && !['HOME', 'PATH'].includes(nameOf(entry)))
+        .filter((entry) => entry.includes('=') && !['HOME', 'PATH'].includes(nameOfPair(entry)))
         .map((entry) => `${prefix}_ENV_${entry}`),
     ];
   }
 }
-
-const nameOf = (entry: string): string => entry.split('=', 1)[0] ?? '';
 
 function split(key: string): { port: number; protocol: string } {
   const [port = '', protocol = 'tcp'] = key.split('/');

@@ -1,3 +1,4 @@
+import { nameOfPair } from '../../foundation/base/split-pair.ts';
 import type { ImageRunConfig } from '../../foundation/oci/image-config.ts';
 import type { ContainerConfig } from './config.ts';
 import { mergeHealthCheck } from './health/health-check.ts';
@@ -32,9 +33,8 @@ export function mergeImage(request: ContainerConfig, image: ImageRunConfig): Con
 
 /** Request first, then what only the image sets: the order that Docker keeps. A name without `=` stays in the list and takes the variable from the program. */
 function mergeEnvironment(image: readonly string[], request: readonly string[]): string[] {
-  const nameOf = (entry: string): string => entry.split('=', 1)[0] ?? '';
-  const named = new Set(request.map(nameOf));
-  return [...request, ...image.filter((entry) => !named.has(nameOf(entry)))];
+  const named = new Set(request.map(nameOfPair));
+  return [...request, ...image.filter((entry) => !named.has(nameOfPair(entry)))];
 }
 
 /** The program and its arguments; an entrypoint of one empty word means none. */

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { nameOfPair } from '../../foundation/base/split-pair.ts';
 import { conflict, invalid } from '../../foundation/base/errors.ts';
 import { isErrno } from '../../foundation/kernel/syscall-error.ts';
 import { type IdMappings, toOutside } from '../../foundation/kernel/id-mapping.ts';
@@ -128,9 +129,8 @@ function toUserMappings({
 
 /** Later entries win. */
 function mergeEnvironment(env: readonly string[], more: readonly string[]): string[] {
-  const nameOf = (entry: string): string => entry.split('=', 1)[0] ?? '';
-  const named = new Set(more.map(nameOf));
-  return [...env.filter((entry) => !named.has(nameOf(entry))), ...more];
+  const named = new Set(more.map(nameOfPair));
+  return [...env.filter((entry) => !named.has(nameOfPair(entry))), ...more];
 }
 
 function withGroups(

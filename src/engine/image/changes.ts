@@ -1,5 +1,10 @@
+import { splitPair } from '../../foundation/base/split-pair.ts';
 import { invalid } from '../../foundation/base/errors.ts';
-import type { ImageHealthcheck, ImageRunConfig } from '../../foundation/oci/image-config.ts';
+import {
+  environmentOf,
+  type ImageHealthcheck,
+  type ImageRunConfig,
+} from '../../foundation/oci/image-config.ts';
 import { posix } from 'node:path';
 import { parseDurationNs } from './duration.ts';
 import { notAChange } from './texts.ts';
@@ -97,15 +102,6 @@ function jsonWords(text: string): string[] | undefined {
   }
 }
 
-function environmentOf(config: ImageRunConfig): Map<string, string> {
-  return new Map(
-    (config.Env ?? []).map((entry) => {
-      const equals = entry.indexOf('=');
-      return equals < 0 ? [entry, ''] : [entry.slice(0, equals), entry.slice(equals + 1)];
-    }),
-  );
-}
-
 /** `A=b C="d e"`, or the old form `A all the rest`. */
 function pairs(
   instruction: string,
@@ -115,10 +111,10 @@ function pairs(
   const [, name = '', value] = /^([^\s=]+)\s+([^]*)$/.exec(required(instruction, rest)) ?? [];
   if (value !== undefined && !value.startsWith('=')) return [[name, expandText(value, environment)]];
   return splitWords(rest, environment).map((word) => {
-    const equals = word.indexOf('=');
-    if (equals < 1)
+    const [key, text] = splitPair(word);
+    if (key === '' || text === undefined)
       throw invalid(`Syntax error - can't find = in "${word.slice(0, 80)}". Must be of the form: name=value`);
-    return [word.slice(0, equals), word.slice(equals + 1)];
+    return [key, text];
   });
 }
 

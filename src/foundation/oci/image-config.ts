@@ -1,3 +1,4 @@
+import { splitPair } from '../base/split-pair.ts';
 import { invalid } from '../base/errors.ts';
 import { type JsonObject, parseJsonDocument } from './bounded-json.ts';
 import { type DiffId, parseDigest } from './digest.ts';
@@ -87,6 +88,15 @@ export function parseImageConfig(bytes: Uint8Array, layers: number): ImageConfig
     rootfs: { type: 'layers', diff_ids: diffIds },
   };
 }
+
+/** The variables by name; an entry without `=` has an empty value. */
+export const environmentOf = (config: ImageRunConfig | undefined): Map<string, string> =>
+  new Map(
+    (config?.Env ?? []).map((entry) => {
+      const [name, value = ''] = splitPair(entry);
+      return [name, value];
+    }),
+  );
 
 function readRunConfig(source: JsonObject): ImageRunConfig {
   const health = source.object('Healthcheck');

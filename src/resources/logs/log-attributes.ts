@@ -1,3 +1,5 @@
+import { splitPair } from '../../foundation/base/split-pair.ts';
+
 interface Attributed {
   options: Record<string, string>;
   labels: Record<string, string>;
@@ -12,7 +14,10 @@ export function chosenAttributes({ options, labels, env }: Attributed): (readonl
   const fromLabels = wantedLabels.map((name) => [name, labels[name] ?? ''] as const);
   const isWantedVariable = chosenBy(named('env'), options['env-regex']);
   const fromEnv = env
-    .map((entry) => splitOnce(entry))
+    .map((entry): [string, string] => {
+      const [name, value = ''] = splitPair(entry);
+      return [name, value];
+    })
     .filter(([name]) => name !== '' && isWantedVariable(name));
   return [...new Map([...fromLabels, ...fromEnv])].toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
@@ -22,9 +27,4 @@ function chosenBy(names: readonly string[], pattern: string | undefined): (name:
   const wanted = new Set(names);
   const expression = pattern ? new RegExp(pattern) : undefined;
   return (name) => wanted.has(name) || expression?.test(name) === true;
-}
-
-function splitOnce(entry: string): readonly [string, string] {
-  const equals = entry.indexOf('=');
-  return equals < 0 ? [entry, ''] : [entry.slice(0, equals), entry.slice(equals + 1)];
 }

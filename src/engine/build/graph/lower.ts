@@ -1,4 +1,4 @@
-import type { ImageRunConfig } from '../../../foundation/oci/image-config.ts';
+import { environmentOf, type ImageRunConfig } from '../../../foundation/oci/image-config.ts';
 import type { Dockerfile } from '../language/dockerfile.ts';
 import type { From, Instruction } from '../language/instruction.ts';
 import { parseDockerfile } from '../language/parse/parse-dockerfile.ts';
@@ -214,12 +214,3 @@ function withDefaults(config: ImageRunConfig): ImageRunConfig {
 }
 
 const standardPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-
-function environmentOf(config: ImageRunConfig | undefined): Map<string, string> {
-  return new Map(
-    (config?.Env ?? []).map((entry) => {
-      const equals = entry.indexOf('=');
-      return equals < 0 ? [entry, ''] : [entry.slice(0, equals), entry.slice(equals + 1)];
-    }),
-  );
-}

@@ -1,3 +1,4 @@
+import { nameOfPair } from '../../../foundation/base/split-pair.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
 import type { ImageHealthcheck, ImageRunConfig } from '../../../foundation/oci/image-config.ts';
 import { applyChanges } from '../../image/changes.ts';
@@ -51,8 +52,7 @@ const keysOf = (keys: readonly string[]): Record<string, Record<string, never>> 
 
 /** Docker's rules: lists of names are united, single values are the first one that is set, a command does not outlive a new entrypoint. */
 function join(first: ImageRunConfig, second: ImageRunConfig): ImageRunConfig {
-  const nameOf = (entry: string): string => entry.split('=', 1)[0] ?? '';
-  const named = new Set((first.Env ?? []).map(nameOf));
+  const named = new Set((first.Env ?? []).map(nameOfPair));
   const hasEntrypoint = (first.Entrypoint?.length ?? 0) > 0;
   const hasCommand = (first.Cmd?.length ?? 0) > 0;
   return {
@@ -63,7 +63,7 @@ function join(first: ImageRunConfig, second: ImageRunConfig): ImageRunConfig {
     ExposedPorts: { ...second.ExposedPorts, ...first.ExposedPorts },
     Volumes: { ...second.Volumes, ...first.Volumes },
     Labels: { ...second.Labels, ...first.Labels },
-    Env: [...(first.Env ?? []), ...(second.Env ?? []).filter((entry) => !named.has(nameOf(entry)))],
+    Env: [...(first.Env ?? []), ...(second.Env ?? []).filter((entry) => !named.has(nameOfPair(entry)))],
     Entrypoint: first.Entrypoint ?? second.Entrypoint ?? null,
     Cmd: (hasEntrypoint || hasCommand ? first.Cmd : second.Cmd) ?? null,
     ...joinHealth(first.Healthcheck, second.Healthcheck),

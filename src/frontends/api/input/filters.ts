@@ -1,3 +1,4 @@
+import { splitPair } from '../../../foundation/base/split-pair.ts';
 import { parseMoment } from './times.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
 
@@ -40,9 +41,8 @@ export function singleFilter(filters: Filters, name: string): string | undefined
 /** Docker's label filter: every `key` or `key=value` given must be there; `label!` must not. */
 export function matchesLabels(filters: Filters, labels: Readonly<Record<string, string>>): boolean {
   const has = (wanted: string): boolean => {
-    const equals = wanted.indexOf('=');
-    const key = equals < 0 ? wanted : wanted.slice(0, equals);
-    return Object.hasOwn(labels, key) && (equals < 0 || labels[key] === wanted.slice(equals + 1));
+    const [key, value] = splitPair(wanted);
+    return Object.hasOwn(labels, key) && (value === undefined || labels[key] === value);
   };
   return (filters.get('label') ?? []).every(has) && !(filters.get('label!') ?? []).some(has);
 }

@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
+import { splitPair } from '../../../foundation/base/split-pair.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
 import { type BuildContextJson, mainContext } from '../../../foundation/wire/silo/build-session.ts';
 import { parseIgnoreFile } from '../../../engine/build/language/ignore/ignore.ts';
@@ -24,8 +25,7 @@ export async function readNamedContexts(
 ): Promise<Map<string, NamedContext>> {
   const found = new Map<string, NamedContext>();
   for (const text of list) {
-    const equals = text.indexOf('=');
-    const [name, value] = [text.slice(0, Math.max(equals, 0)), text.slice(equals + 1)];
+    const [name, value = ''] = splitPair(text);
     if (name === '' || value === '')
       throw invalid(`invalid context value: ${text.slice(0, 200)}, expected key=value`, {
         code: 'bad-option',

@@ -1,3 +1,4 @@
+import { splitPair } from '../../../foundation/base/split-pair.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
 import { splitCsv } from '../parse/csv.ts';
 
@@ -13,9 +14,10 @@ export interface SplitWords {
 function split(text: string, option: string): SplitWords {
   const attributes = new Map<string, string>();
   for (const field of splitCsv(text)) {
-    const equals = field.indexOf('=');
-    if (equals < 1) throw bad(`invalid value ${field.slice(0, 200)} of --${option}: want KEY=VALUE`);
-    attributes.set(field.slice(0, equals).trim(), field.slice(equals + 1));
+    const [name, value] = splitPair(field);
+    if (name === '' || value === undefined)
+      throw bad(`invalid value ${field.slice(0, 200)} of --${option}: want KEY=VALUE`);
+    attributes.set(name.trim(), value);
   }
   const type = attributes.get('type') ?? '';
   attributes.delete('type');
@@ -74,5 +76,4 @@ export function splitAttestation(text: string, type?: 'provenance' | 'sbom'): Sp
   return { ...split(text, type), type };
 }
 
-const bad = (message: string, hint?: string) =>
-  invalid(message, { code: 'bad-option', hint });
+const bad = (message: string, hint?: string) => invalid(message, { code: 'bad-option', hint });

@@ -1,6 +1,7 @@
 import { parseExtraHost } from '../parse/network.ts';
 import { parseUlimit } from '../parse/ulimit.ts';
-import { readArguments, readLabel } from './arguments.ts';
+import { collectPairs } from '../parse/key-value.ts';
+import { readArguments } from './arguments.ts';
 import type { BuildOptionValues } from './options.ts';
 import type { Destinations } from './destinations.ts';
 
@@ -32,7 +33,7 @@ export function buildQuery(
   for (const tag of options.tag) query.append('t', tag);
   const given = Object.fromEntries(withEpoch(readArguments(options['build-arg'], env), env));
   json('buildargs', { ...proxies, ...given });
-  json('labels', Object.fromEntries(options.label.map(readLabel)));
+  json('labels', collectPairs(options.label));
   text('target', options.target);
   flag('nocache', options['no-cache']);
   json('nocachefilter', options['no-cache-filter']);

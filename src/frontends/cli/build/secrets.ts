@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { open, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
+import { splitPair } from '../../../foundation/base/split-pair.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
 import { mostSecretBytes } from '../../../foundation/wire/silo/build-session.ts';
 import type { BuildOffers } from '../../client/build-session.ts';
@@ -63,9 +64,7 @@ export type Agents = ReadonlyMap<string, string>;
 export async function readAgents(list: readonly string[], io: Pick<CliIo, 'env' | 'cwd'>): Promise<Agents> {
   const found = new Map<string, string>();
   for (const text of list) {
-    const equals = text.indexOf('=');
-    const id = equals < 0 ? text : text.slice(0, equals);
-    const path = equals < 0 ? io.env['SSH_AUTH_SOCK'] : text.slice(equals + 1);
+    const [id, path = io.env['SSH_AUTH_SOCK']] = splitPair(text);
     if (id === '') throw bad('ssh', text, 'the id is missing');
     if (!path)
       throw invalid('no SSH agent: the variable SSH_AUTH_SOCK is not set', {
@@ -119,12 +118,12 @@ export function offerSecrets(
 function readFields(option: string, text: string, names: readonly string[]): Map<string, string> {
   const fields = new Map<string, string>();
   for (const field of splitCsv(text)) {
-    const equals = field.indexOf('=');
-    if (equals < 1)
+    const [key, value] = splitPair(field);
+    if (key === '' || value === undefined)
       throw bad(option, text, `want KEY=VALUE in place of ${JSON.stringify(field.slice(0, 100))}`);
-    const name = field.slice(0, equals).trim().toLowerCase();
+    const name = key.trim().toLowerCase();
     if (!names.includes(name)) throw bad(option, text, `unexpected key ${JSON.stringify(name.slice(0, 60))}`);
-    fields.set(name, field.slice(equals + 1));
+    fields.set(name, value);
   }
   return fields;
 }

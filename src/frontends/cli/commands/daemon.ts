@@ -1,3 +1,4 @@
+import { splitPair } from '../../../foundation/base/split-pair.ts';
 import { invalid, unsupported } from '../../../foundation/base/errors.ts';
 import { defineCommand } from '../command.ts';
 import type { OptionTable, OptionValues } from '../command.ts';
@@ -216,7 +217,8 @@ function numbers(
 }
 
 function readRuntime(text: string): { name: string; path: string } {
-  const equals = text.indexOf('=');
-  if (equals <= 0) throw invalid(`invalid runtime ${JSON.stringify(text)}: want name=path`);
-  return { name: text.slice(0, equals), path: text.slice(equals + 1) };
+  const [name, path] = splitPair(text);
+  if (name === '' || path === undefined)
+    throw invalid(`invalid runtime ${JSON.stringify(text)}: want name=path`);
+  return { name, path };
 }

@@ -1,4 +1,6 @@
+import { splitPair } from '../../../foundation/base/split-pair.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
+import { collectPairs } from './key-value.ts';
 import { readNamedFile } from './read-file.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -30,12 +32,7 @@ export async function collectLabels(
 ): Promise<Record<string, string>> {
   const lines: string[] = [];
   for (const file of files) lines.push(...parseKeyValueFile(await readNamedFile(file), {}));
-  const labels: Record<string, string> = {};
-  for (const line of [...lines, ...values]) {
-    const equals = line.indexOf('=');
-    labels[equals < 0 ? line : line.slice(0, equals)] = equals < 0 ? '' : line.slice(equals + 1);
-  }
-  return labels;
+  return collectPairs([...lines, ...values]);
 }
 
 /** `NAME=value` lines; `#` begins a comment line. Without `env` a bare name is kept, with it a name that is not there is dropped. */
@@ -48,12 +45,11 @@ export function parseKeyValueFile(text: string, env?: Env): string[] {
       if (raw.includes('\uFFFD')) throw invalid(`invalid utf8 bytes at line ${index + 1}`);
       const line = raw.trimStart();
       if (line === '' || line.startsWith('#')) return;
-      const equals = line.indexOf('=');
-      const name = equals < 0 ? line : line.slice(0, equals);
+      const [name, value] = splitPair(line);
       if (/\s/.test(name))
         throw invalid(`poorly formatted environment: variable '${name}' contains whitespaces`);
       if (name === '') throw invalid(`poorly formatted environment: no variable name on line '${line}'`);
-      if (equals >= 0) pairs.push(line);
+      if (value !== undefined) pairs.push(line);
       else if (env === undefined) pairs.push(name);
       else if (env[name] !== undefined) pairs.push(`${name}=${env[name]}`);
     });

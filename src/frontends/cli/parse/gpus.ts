@@ -1,3 +1,4 @@
+import { splitPair } from '../../../foundation/base/split-pair.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
 import type { DeviceRequestJson } from '../../../foundation/wire/docker/container-config.ts';
 import { splitCsv } from './csv.ts';
@@ -8,13 +9,11 @@ export function parseGpus(text: string): DeviceRequestJson {
   const request: DeviceRequestJson = {};
   const seen = new Set<string>();
   for (const field of splitCsv(text)) {
-    const equals = field.indexOf('=');
-    const key = equals < 0 ? field : field.slice(0, equals);
-    const value = equals < 0 ? key : field.slice(equals + 1);
+    const [key, value] = splitPair(field);
     if (seen.has(key)) throw invalid(`gpu request key '${key}' can be specified only once`);
     seen.add(key);
-    if (equals < 0) seen.add('count');
-    Object.assign(request, equals < 0 ? { Count: parseCount(value) } : readField(key, value, field));
+    if (value === undefined) seen.add('count');
+    Object.assign(request, value === undefined ? { Count: parseCount(key) } : readField(key, value, field));
   }
   return {
     ...(seen.has('count') || request.DeviceIDs ? {} : { Count: 1 }),

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { splitPair } from '../../../foundation/base/split-pair.ts';
 import type { MountJson } from '../../../foundation/wire/docker/container-config.ts';
 import { splitCsv } from './csv.ts';
 import { parseBytes } from './size.ts';
@@ -18,11 +19,11 @@ export function parseMount(text: string, cwd = '/'): MountJson {
   const mount: MountJson = { Type: 'volume' };
   const groups = new Set<string>();
   for (const field of splitCsv(text)) {
-    const equals = field.indexOf('=');
-    const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
-    if (equals < 0 && !switches.has(key))
+    const [name, value] = splitPair(field);
+    const key = name.toLowerCase();
+    if (value === undefined && !switches.has(key))
       throw new Error(`invalid field '${field}' must be a key=value pair`);
-    setField(mount, { key, value: equals < 0 ? undefined : field.slice(equals + 1), field }, cwd);
+    setField(mount, { key, value, field }, cwd);
     const group = /^(bind|volume|tmpfs|image)-/.exec(key)?.[1];
     if (group !== undefined) groups.add(group);
   }
@@ -70,10 +71,6 @@ function setField(mount: MountJson, field: Field, cwd: string): void {
 }
 
 function setTypedField(mount: MountJson, field: Field, value: string): void {
-  const pair = (): [string, string] => {
-    const equals = value.indexOf('=');
-    return equals < 0 ? [value, ''] : [value.slice(0, equals), value.slice(equals + 1)];
-  };
   switch (field.key) {
     case 'bind-propagation':
       (mount.BindOptions ??= {}).Propagation = value.toLowerCase();
@@ -96,7 +93,7 @@ function setTypedField(mount: MountJson, field: Field, value: string): void {
       (mount.VolumeOptions ??= {}).Subpath = value;
       return;
     case 'volume-label': {
-      const [name, label] = pair();
+      const [name, label = ''] = splitPair(value);
       ((mount.VolumeOptions ??= {}).Labels ??= {})[name] = label;
       return;
     }
@@ -104,7 +101,7 @@ function setTypedField(mount: MountJson, field: Field, value: string): void {
       ((mount.VolumeOptions ??= {}).DriverConfig ??= {}).Name = value;
       return;
     case 'volume-opt': {
-      const [name, option] = pair();
+      const [name, option = ''] = splitPair(value);
       (((mount.VolumeOptions ??= {}).DriverConfig ??= {}).Options ??= {})[name] = option;
       return;
     }

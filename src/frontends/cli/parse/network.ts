@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { splitPair } from '../../../foundation/base/split-pair.ts';
 import { splitCsv } from './csv.ts';
 
 /** One `--network`: a name, or `name=…,alias=…,ip=…`. */
@@ -29,9 +30,9 @@ export function parseNetwork(text: string): NetworkOption {
     return option;
   }
   for (const field of splitCsv(text)) {
-    const equals = field.indexOf('=');
-    if (equals < 0) throw new Error(`invalid field ${field}`);
-    setField(option, field.slice(0, equals).trim().toLowerCase(), field.slice(equals + 1).trim());
+    const [key, value] = splitPair(field);
+    if (value === undefined) throw new Error(`invalid field ${field}`);
+    setField(option, key.trim().toLowerCase(), value.trim());
   }
   if (option.target === '') throw new Error('network name/id is not specified');
   return option;
@@ -46,9 +47,10 @@ function setField(option: NetworkOption, key: string, value: string): void {
       option.aliases.push(value);
       return;
     case 'driver-opt': {
-      const equals = value.indexOf('=');
-      if (equals <= 0) throw new Error('invalid key value pair format in driver options');
-      option.driverOptions[value.slice(0, equals)] = value.slice(equals + 1);
+      const [name, word] = splitPair(value);
+      if (name === '' || word === undefined)
+        throw new Error('invalid key value pair format in driver options');
+      option.driverOptions[name] = word;
       return;
     }
     case 'ip':

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { splitPair } from '../../../foundation/base/split-pair.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
 import type { PortMapJson } from '../../../foundation/wire/docker/container-config.ts';
 
@@ -21,9 +22,10 @@ export function parsePublish(values: readonly string[]): PublishedPorts {
 function toShortForm(value: string): string {
   const fields: Record<string, string> = { protocol: 'tcp' };
   for (const part of value.split(',')) {
-    const equals = part.indexOf('=');
-    if (equals <= 0) throw invalid(`invalid publish opts format (should be name=value but got '${part}')`);
-    fields[part.slice(0, equals)] = part.slice(equals + 1);
+    const [name, word] = splitPair(part);
+    if (name === '' || word === undefined)
+      throw invalid(`invalid publish opts format (should be name=value but got '${part}')`);
+    fields[name] = word;
   }
   return `${fields['published'] ?? ''}:${fields['target'] ?? ''}/${fields['protocol'] ?? ''}`;
 }

@@ -1,3 +1,5 @@
+import { splitPair } from '../../../foundation/base/split-pair.ts';
+
 const names = new Set([
   'as',
   'core',
@@ -19,15 +21,12 @@ const names = new Set([
 
 /** Reads `nofile=1024:2048`; -1 is no limit. */
 export function parseUlimit(text: string): { Name: string; Soft: number; Hard: number } {
-  const equals = text.indexOf('=');
-  if (equals < 0) throw new Error(`invalid ulimit argument: ${text}`);
-  const name = text.slice(0, equals);
+  const [name, value] = splitPair(text);
+  if (value === undefined) throw new Error(`invalid ulimit argument: ${text}`);
   if (!names.has(name)) throw new Error(`invalid ulimit type: ${name}`);
-  const limits = text.slice(equals + 1).split(':');
+  const limits = value.split(':');
   if (limits.length > 2)
-    throw new Error(
-      `too many limit value arguments - ${text.slice(equals + 1)}, can only have up to two, \`soft[:hard]\``,
-    );
+    throw new Error(`too many limit value arguments - ${value}, can only have up to two, \`soft[:hard]\``);
   const [soft = 0, hard = soft] = limits.map(readLimit);
   if (hard !== -1 && soft === -1)
     throw new Error(
