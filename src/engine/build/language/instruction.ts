@@ -3,7 +3,7 @@ import type { Span, Word } from './text/span.ts';
 
 /**
  * One instruction as it was written. Words are neither expanded nor unquoted: which are expanded, and when, is said by
- * `words/expanding.ts`; what a name stands for depends on the stage.
+ * `stages/expanded-words.ts`; what a name stands for depends on the stage.
  */
 export type Instruction =
   | From

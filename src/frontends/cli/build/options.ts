@@ -13,7 +13,7 @@ const progressModes = ['auto', 'plain', 'tty', 'json', 'quiet'] as const;
 export type ProgressMode = (typeof progressModes)[number];
 const calls = ['build', 'check', 'targets'] as const;
 
-/** Of `silo build`. What each means is read in `query.ts`, `contexts.ts`, `offers.ts` and `targets.ts`. */
+/** Of `silo build`. What each means is read in `query.ts`, `contexts.ts`, `secrets.ts` and `destinations.ts`. */
 export const buildOptions = {
   'add-host': {
     kind: 'list',
