@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import type { LoadedImage, Progress } from '../../src/engine/image/image.ts';
+import type { LoadedImage, Progress } from '../../src/engine/image/transfers.ts';
 import { formatMember } from '../../src/foundation/archive/tar-writer.ts';
 import { toSiloError } from '../../src/foundation/base/errors.ts';
 import { digestOf, sampleImage, type SampleImage, tarOf } from '../registry/sample-image.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:tes
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Progress, PullResult } from '../../src/engine/image/image.ts';
+import type { Progress, PullResult } from '../../src/engine/image/transfers.ts';
 import { toSiloError } from '../../src/foundation/base/errors.ts';
 import { familiarName } from '../../src/foundation/oci/reference.ts';
 import { type Act, type HostileRegistry, startHostileRegistry } from '../registry/hostile-registry.ts';

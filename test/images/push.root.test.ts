@@ -5,7 +5,7 @@ import { zstdCompressSync } from 'node:zlib';
 import { type SiloError, toSiloError } from '../../src/foundation/base/errors.ts';
 import { parsePlatform } from '../../src/foundation/oci/platform.ts';
 import { parseReference } from '../../src/foundation/oci/reference.ts';
-import type { PushedTag, PushProgress } from '../../src/engine/image/image.ts';
+import type { PushedTag, PushProgress } from '../../src/engine/image/transfers.ts';
 import { type HostileRegistry, startHostileRegistry } from '../registry/hostile-registry.ts';
 import { answer, refuse } from '../registry/misbehaviours.ts';
 import { missingPeers, peerUser, startPeerRegistry } from '../registry/peer-registry.ts';

@@ -12,14 +12,9 @@ import type { ContainerChanges, ContainerCommit } from '../container/files/files
 import type { ContainerFiles } from '../container/files/files.ts';
 import type { RecordedBuilds } from '../build/history/open-history.ts';
 import type { Events } from '../events/events.ts';
-import type {
-  Bootstrap,
-  ImageExports,
-  ImageNames,
-  ImageQueries,
-  ImageRegistries,
-  ImageTransfers,
-} from '../image/image.ts';
+import type { Bootstrap, ImageNames, ImageQueries } from '../image/image.ts';
+import type { ImageExports, ImageTransfers } from '../image/transfers.ts';
+import type { ImageRegistries } from '../image/registries.ts';
 import type { VolumeTransfers } from './volume-transfers.ts';
 import type { DiskCommands } from './disk.ts';
 import type { SecurityAudit } from './audit/audit.ts';

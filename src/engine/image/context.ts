@@ -15,7 +15,8 @@ import type {
 import type { BlobFetch } from '../../resources/distribution/fetch-blob.ts';
 import type { LayerStore } from '../../resources/snapshot/snapshot.ts';
 import type { Events } from '../events/events.ts';
-import type { ImageUsers, LayerPhase } from './image.ts';
+import type { ImageUsers } from './image.ts';
+import type { LayerPhase } from './transfers.ts';
 import { createDocuments, type Documents } from './documents.ts';
 import { createLeases, type Leases } from './lease.ts';
 import { createSharedWork, type SharedWork } from './shared-work.ts';

@@ -8,17 +8,10 @@ import { createContext, type ImageDeps } from './context.ts';
 import { describeImage, listManifests } from './describe.ts';
 import { imageHistory } from './history.ts';
 import { checkImages } from './check.ts';
-import type {
-  Bootstrap,
-  ImageAssembly,
-  ImageChecks,
-  ImageComposition,
-  ImageExports,
-  ImageNames,
-  ImageQueries,
-  ImageRegistries,
-  ImageTransfers,
-} from './image.ts';
+import type { Bootstrap, ImageChecks, ImageComposition, ImageNames, ImageQueries } from './image.ts';
+import type { ImageExports, ImageTransfers } from './transfers.ts';
+import type { ImageRegistries } from './registries.ts';
+import type { ImageAssembly } from './assemble/assembly.ts';
 import { imageTree } from './image-tree.ts';
 import { importRootfs } from './import.ts';
 import { loadArchive } from './load.ts';

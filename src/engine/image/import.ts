@@ -5,7 +5,7 @@ import type { ImageId } from '../../foundation/oci/digest.ts';
 import { announceImage } from './announce.ts';
 import { applyChanges } from './changes.ts';
 import type { Context } from './context.ts';
-import type { ImportOptions, TransferOptions } from './image.ts';
+import type { ImportOptions, TransferOptions } from './transfers.ts';
 import { makeRootfsImage } from './rootfs-image.ts';
 
 /** The layer is kept uncompressed: its digest is then its diff id, so that one pass over the stream is enough. */

@@ -11,7 +11,7 @@ import { receiveArchive } from './archive/receive.ts';
 import { announceImage } from './announce.ts';
 import type { Context } from './context.ts';
 import { isOurs } from './form.ts';
-import type { ImageTransfers, LoadedImage } from './image.ts';
+import type { ImageTransfers, LoadedImage } from './transfers.ts';
 import { layerProgress } from './progress.ts';
 import { completeImages, underLease } from './publish.ts';
 import { platformOf } from './resolve.ts';

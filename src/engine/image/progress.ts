@@ -1,7 +1,7 @@
 import { shortId } from '../../foundation/base/ids.ts';
 import type { Digest } from '../../foundation/oci/digest.ts';
 import type { LayerNote } from './context.ts';
-import type { Progress } from './image.ts';
+import type { Progress } from './transfers.ts';
 
 /** Layers report every chunk; people and JSON streams want about ten lines a second. */
 const intervalMs = 100;

@@ -15,7 +15,7 @@ import { bringBlob } from './bring-blob.ts';
 import type { Context } from './context.ts';
 import { dropPacked } from './drop-packed.ts';
 import { layersFrom } from './download.ts';
-import type { PullRequest, PullResult } from './image.ts';
+import type { PullRequest, PullResult } from './transfers.ts';
 import type { Lease } from './lease.ts';
 import { layerProgress } from './progress.ts';
 import { type CheckedImage, completeImages, underLease } from './publish.ts';

@@ -13,7 +13,8 @@ import {
 import type { FetchedManifest } from '../../resources/distribution/distribution.ts';
 import { announcePush } from './announce.ts';
 import type { Context } from './context.ts';
-import type { ImageRecord, PushedTag, PushRequest } from './image.ts';
+import type { ImageRecord } from './image.ts';
+import type { PushedTag, PushRequest } from './transfers.ts';
 import { holdOutgoing } from './outgoing.ts';
 import { type BlobPush, pushBlobs } from './push-blobs.ts';
 import { holdIndex, type OutgoingIndex } from './outgoing-index.ts';

@@ -18,7 +18,7 @@ import type {
 import { fetchSmallBlob } from '../../resources/distribution/resolve-image.ts';
 import type { Context } from './context.ts';
 import { isImage } from './form.ts';
-import type { IndexPush, RegistryManifest, RegistryManifestRequest } from './image.ts';
+import type { IndexPush, RegistryManifest, RegistryManifestRequest } from './registries.ts';
 import { registryAccess } from './registry-access.ts';
 import { platformOf } from './resolve.ts';
 import { configLimitBytes } from './small-blobs.ts';

@@ -1,6 +1,6 @@
 import { invalid } from '../../foundation/base/errors.ts';
 import type { Context } from './context.ts';
-import type { ImageTransfers } from './image.ts';
+import type { ImageTransfers } from './transfers.ts';
 import { registryAccess } from './registry-access.ts';
 
 /** What a pull of all tags goes through. */

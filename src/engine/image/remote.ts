@@ -5,7 +5,7 @@ import { parseManifestDocument } from '../../foundation/oci/manifest.ts';
 import { withDefaultTag } from '../../foundation/oci/reference.ts';
 import { fetchSmallBlob } from '../../resources/distribution/resolve-image.ts';
 import type { Context } from './context.ts';
-import type { ImageRegistries, RemoteImage } from './image.ts';
+import type { ImageRegistries, RemoteImage } from './registries.ts';
 import { registryAccess } from './registry-access.ts';
 import { configLimitBytes } from './small-blobs.ts';
 

@@ -11,7 +11,7 @@ import { ingestStream } from './ingest-stream.ts';
 import { layerProgress } from './progress.ts';
 import { completeImage, underLease } from './publish.ts';
 import { putSmall } from './small-blobs.ts';
-import type { TransferOptions } from './image.ts';
+import type { TransferOptions } from './transfers.ts';
 
 export interface RootfsImage extends TransferOptions {
   /** Uncompressed tar. */

@@ -13,7 +13,8 @@ import {
 } from '../../foundation/oci/reference.ts';
 import { announceImage } from './announce.ts';
 import type { Context } from './context.ts';
-import type { ImageRecord, SaveRequest } from './image.ts';
+import type { ImageRecord } from './image.ts';
+import type { SaveRequest } from './transfers.ts';
 import type { Lease } from './lease.ts';
 import { holdOutgoing, type OutgoingImage, requireBlob } from './outgoing.ts';
 import { holdIndex, type OutgoingIndex } from './outgoing-index.ts';

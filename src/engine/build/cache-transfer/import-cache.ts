@@ -3,7 +3,7 @@ import type { DiffId, Digest, ImageId } from '../../../foundation/oci/digest.ts'
 import { manifestLimits, parseManifest, parseManifestDocument } from '../../../foundation/oci/manifest.ts';
 import { isManifestType } from '../../../foundation/oci/media-types.ts';
 import { familiarName, formatReference } from '../../../foundation/oci/reference.ts';
-import type { ContentOrigin, OriginDocuments } from '../../image/image.ts';
+import type { ContentOrigin, OriginDocuments } from '../../image/assemble/assembly.ts';
 import type { BuildDeps, BuildRequest } from '../solve/types.ts';
 import type { CacheImport } from './cache-transfer.ts';
 import { type CachedImage, cacheConfigType, inlineCacheKey, type ReadCache, readCache } from './format.ts';

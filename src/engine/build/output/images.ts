@@ -1,7 +1,7 @@
 import { platformMatches } from '../../../foundation/oci/platform.ts';
 import type { Platform } from '../../../foundation/oci/descriptor.ts';
 import { inlineCacheKey } from '../cache-transfer/format.ts';
-import type { AssembledImage, AssembleRequest, Statement } from '../../image/image.ts';
+import type { AssembledImage, AssembleRequest, Statement } from '../../image/assemble/assembly.ts';
 import type { Descriptor } from '../../../foundation/oci/descriptor.ts';
 import type { ImageForm, OutputAnnotation, PlatformResult } from './output.ts';
 

@@ -2,7 +2,7 @@ import { contentPadding, endOfArchive, formatMember } from '../../../foundation/
 import { createTarReader } from '../../../foundation/archive/tar-reader.ts';
 import type { TarEntry } from '../../../foundation/archive/tar-entry.ts';
 import { formatPlatform } from '../../../foundation/oci/platform.ts';
-import type { ImageAssembly } from '../../image/image.ts';
+import type { ImageAssembly } from '../../image/assemble/assembly.ts';
 import type { PlatformResult } from './output.ts';
 
 /** The files of the result. Of several platforms each has a folder, as with BuildKit: `linux_amd64/`. */

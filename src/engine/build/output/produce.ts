@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { internal } from '../../../foundation/base/errors.ts';
 import type { Descriptor } from '../../../foundation/oci/descriptor.ts';
 import { familiarName, formatReference, type Reference } from '../../../foundation/oci/reference.ts';
-import type { ImageSet } from '../../image/image.ts';
+import type { ImageSet } from '../../image/assemble/assembly.ts';
 import type { BuildDeps, BuildRequest } from '../solve/types.ts';
 import { type Attest, assembleRequest } from './images.ts';
 import { filesOf } from './merge-platforms.ts';

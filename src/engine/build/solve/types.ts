@@ -9,15 +9,9 @@ import type { LayerStore } from '../../../resources/snapshot/snapshot.ts';
 import type { ContainerLifecycle, ContainerQueries, ContainerStreams } from '../../container/container.ts';
 import type { Resources } from '../../container/config.ts';
 import type { ContainerCommit, ContainerFiles } from '../../container/files/files.ts';
-import type {
-  ImageAssembly,
-  ImageComposition,
-  ImageNames,
-  ImageQueries,
-  ImageTransfers,
-  Progress,
-  PushProgress,
-} from '../../image/image.ts';
+import type { ImageComposition, ImageNames, ImageQueries } from '../../image/image.ts';
+import type { ImageTransfers, Progress, PushProgress } from '../../image/transfers.ts';
+import type { ImageAssembly } from '../../image/assemble/assembly.ts';
 import type { ImageHolds } from '../../image/image-holds.ts';
 import type { CacheExport, CacheImport } from '../cache-transfer/cache-transfer.ts';
 import type { Attestation, BuildOutput, BuildResult, OutputAnnotation } from '../output/output.ts';

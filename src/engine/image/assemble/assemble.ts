@@ -1,7 +1,7 @@
 import type { Descriptor } from '../../../foundation/oci/descriptor.ts';
 import { mediaTypes } from '../../../foundation/oci/media-types.ts';
 import type { Context } from '../context.ts';
-import type { AssembleRequest, ImageSet } from '../image.ts';
+import type { AssembleRequest, ImageSet } from './assembly.ts';
 import type { Lease } from '../lease.ts';
 import type { OutgoingImage } from '../outgoing.ts';
 import type { OutgoingIndex } from '../outgoing-index.ts';

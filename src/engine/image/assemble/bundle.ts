@@ -4,7 +4,7 @@ import type { ChainId, Digest } from '../../../foundation/oci/digest.ts';
 import { type Manifest, manifestLimits } from '../../../foundation/oci/manifest.ts';
 import { mediaTypes } from '../../../foundation/oci/media-types.ts';
 import type { Context } from '../context.ts';
-import type { BundleRequest, LayerBundle } from '../image.ts';
+import type { BundleRequest, LayerBundle } from './assembly.ts';
 import type { Lease } from '../lease.ts';
 import { holdOutgoing, type OutgoingImage, type OutgoingLayer } from '../outgoing.ts';
 import { pushBlobs } from '../push-blobs.ts';

@@ -2,7 +2,7 @@ import { sha256 } from '../../../foundation/oci/digest.ts';
 import type { Manifest } from '../../../foundation/oci/manifest.ts';
 import { mediaTypes } from '../../../foundation/oci/media-types.ts';
 import type { Context } from '../context.ts';
-import type { AssembledImage, AssembleRequest } from '../image.ts';
+import type { AssembledImage, AssembleRequest } from './assembly.ts';
 import type { Lease } from '../lease.ts';
 import { holdOutgoing, type OutgoingImage } from '../outgoing.ts';
 import { putSmall } from '../small-blobs.ts';

@@ -9,7 +9,7 @@ import { fetchSmallBlob } from '../../../resources/distribution/resolve-image.ts
 import type { Context } from '../context.ts';
 import { layersFrom } from '../download.ts';
 import type { BringLayer } from '../ensure-layers.ts';
-import type { ContentOrigin } from '../image.ts';
+import type { ContentOrigin } from './assembly.ts';
 import { registryAccess } from '../registry-access.ts';
 import { unpackStored } from '../unpack.ts';
 

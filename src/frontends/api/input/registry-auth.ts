@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { PullRequest } from '../../../engine/image/image.ts';
+import type { PullRequest } from '../../../engine/image/transfers.ts';
 import type { AuthConfigJson } from '../../../foundation/wire/docker/image.ts';
 import { authConfig } from './other-bodies.ts';
 

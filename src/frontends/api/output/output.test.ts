@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import type { OutputBatch } from '../../../engine/container/container.ts';
-import type { Progress } from '../../../engine/image/image.ts';
+import type { Progress } from '../../../engine/image/transfers.ts';
 import type { JsonMessage } from '../../../foundation/wire/docker/json-message.ts';
 import { createFrameDecoder } from '../../../foundation/wire/raw-stream.ts';
 import { encodeLogBatch } from './log-frames.ts';

@@ -1,4 +1,4 @@
-import type { PushPhase, PushProgress } from '../../../engine/image/image.ts';
+import type { PushPhase, PushProgress } from '../../../engine/image/transfers.ts';
 import type { JsonMessage } from '../../../foundation/wire/docker/json-message.ts';
 import type { JsonLines } from './json-lines.ts';
 import { bar, createThrottle } from './transfer-progress.ts';

@@ -1,4 +1,4 @@
-import type { LayerPhase, Progress } from '../../../engine/image/image.ts';
+import type { LayerPhase, Progress } from '../../../engine/image/transfers.ts';
 import type { JsonMessage } from '../../../foundation/wire/docker/json-message.ts';
 import type { JsonLines } from './json-lines.ts';
 import { progressText } from './progress-text.ts';

@@ -1,5 +1,5 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
-import type { ImportOptions, TransferOptions } from '../../../../engine/image/image.ts';
+import type { ImportOptions, TransferOptions } from '../../../../engine/image/transfers.ts';
 import { parsePlatform } from '../../../../foundation/oci/platform.ts';
 import {
   parseReference,

@@ -1,5 +1,5 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
-import type { PullRequest } from '../../../../engine/image/image.ts';
+import type { PullRequest } from '../../../../engine/image/transfers.ts';
 import { internal, invalid, isKind, toSiloError } from '../../../../foundation/base/errors.ts';
 import { parsePlatform } from '../../../../foundation/oci/platform.ts';
 import { parseDigest } from '../../../../foundation/oci/digest.ts';

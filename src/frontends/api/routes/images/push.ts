@@ -1,5 +1,5 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
-import type { PushRequest } from '../../../../engine/image/image.ts';
+import type { PushRequest } from '../../../../engine/image/transfers.ts';
 import { parseReference, withTag } from '../../../../foundation/oci/reference.ts';
 import { answered, type Route } from '../../call.ts';
 import { queryPlatform } from '../../input/platform-query.ts';

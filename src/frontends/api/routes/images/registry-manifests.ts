@@ -1,5 +1,5 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
-import type { IndexPush, RegistryManifestRequest } from '../../../../engine/image/image.ts';
+import type { IndexPush, RegistryManifestRequest } from '../../../../engine/image/registries.ts';
 import { invalid } from '../../../../foundation/base/errors.ts';
 import { parseDigest } from '../../../../foundation/oci/digest.ts';
 import { formatReference, parseReference, withDefaultTag } from '../../../../foundation/oci/reference.ts';

@@ -1,5 +1,5 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
-import type { SaveRequest } from '../../../../engine/image/image.ts';
+import type { SaveRequest } from '../../../../engine/image/transfers.ts';
 import { answered, type ApiCall, type Route } from '../../call.ts';
 import { queryPlatform } from '../../input/platform-query.ts';
 import { defined } from '../../translate/refuse.ts';

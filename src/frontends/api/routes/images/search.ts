@@ -1,5 +1,5 @@
 import type { Engine } from '../../../../engine/host/engine.ts';
-import type { SearchRequest } from '../../../../engine/image/image.ts';
+import type { SearchRequest } from '../../../../engine/image/registries.ts';
 import { invalid, toSiloError } from '../../../../foundation/base/errors.ts';
 import type { SearchResultJson } from '../../../../foundation/wire/docker/image.ts';
 import { ok, type Route } from '../../call.ts';
