@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { archive, member } from '../../../foundation/archive/tar-fixtures.ts';
 import { select } from './select.ts';
-import { readTree, type Tree } from './tree.ts';
+import type { Tree } from './tree.ts';
+import { readTree } from './read-tree.ts';
 
 let folder = '';
 let spools = 0;

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { invalid } from '../../../foundation/base/errors.ts';
 import { joinPath } from '../../../foundation/archive/byte-path.ts';
 import { toBytes } from '../solve/select.ts';
-import { newFolder, readTree, type Tree, type TreeEntry, treeOver } from '../solve/tree.ts';
+import { newFolder, type Tree, type TreeEntry, treeOver } from '../solve/tree.ts';
+import { readTree } from '../solve/read-tree.ts';
 import { type GitAddress, parseGitAddress } from './addresses.ts';
 import { createGit, type Git } from './git-program.ts';
 
