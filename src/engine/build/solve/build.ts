@@ -1,45 +1,40 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid, isKind } from '../../../foundation/base/errors.ts';
-import type { Platform } from '../../../foundation/oci/descriptor.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
-import type { ImageHold } from '../../image/image-holds.ts';
 import { formatPlatform, hostPlatform } from '../../../foundation/oci/platform.ts';
 import type { Graph } from '../graph/graph.ts';
 import { baseImages, lower } from '../graph/lower.ts';
 import type { Lowered } from '../graph/lower.ts';
-import { inputsOf, type Vertex, type VertexId } from '../graph/vertex.ts';
+import type { Vertex, VertexId } from '../graph/vertex.ts';
 import type { Dockerfile } from '../language/dockerfile.ts';
 import { parseDockerfile } from '../language/parse/parse-dockerfile.ts';
 import { planStages } from '../language/stages/plan.ts';
-import type { StagePlan } from '../language/stages/plan.ts';
 import { platformArguments } from '../language/stages/predefined.ts';
 import { sourceLimits } from '../language/text/limits.ts';
 import { readSource } from '../language/text/read-source.ts';
 import { openImports } from '../cache-transfer/import-cache.ts';
-import { type CacheView, viewCache } from '../cache-transfer/view.ts';
+import { viewCache } from '../cache-transfer/view.ts';
 import { checkOutputs } from '../output/check-outputs.ts';
-import { gatherFacts, sourceDateMs } from '../output/facts.ts';
+import { gatherFacts } from '../output/facts.ts';
 import type { BuildResult } from '../output/output.ts';
 import { finish, type SolvedPlatform } from '../output/finish.ts';
 import { readIgnoreFile } from '../sources/ignore-file.ts';
 import { createOrigins, namedContexts, type Origins } from '../sources/origins.ts';
 import { createContextStore } from '../contexts/context-store.ts';
 import { holdImages } from './hold-images.ts';
-import { createBases, type FindBase } from './bases.ts';
-import { type BuildCache, openBuildCache } from './cache.ts';
+import { createBases } from './bases.ts';
+import { openBuildCache } from './cache.ts';
 import { mustRun, targetPlatforms } from './platforms.ts';
 import { refuseUnknown } from './refuse.ts';
-import { runSteps } from './run-steps.ts';
 import { find, toBytes } from './select.ts';
-import { createSharedSteps, type SharedSteps } from './shared-steps.ts';
-import { createSlots, type Slots } from './slots.ts';
-import { createSolver, type Solved } from './solver.ts';
-import { createStepTeller } from './step-teller.ts';
-import { type PlannedStep, stepsByVertex, stepsOf, verticesByStep } from './steps.ts';
+import { createSharedSteps } from './shared-steps.ts';
+import { createSlots } from './slots.ts';
+import { stepsOf } from './steps.ts';
 import { readWhole, type Tree } from './tree.ts';
 import type { BuildDeps, BuildRequest, Builds, BuildStep } from './types.ts';
 import { warnOfSecrets } from './warn-of-secrets.ts';
+import { type Opened, type PlannedTarget, type SolvingTarget, solveAll } from './solve-platforms.ts';
 
 export function createBuilds(given: BuildDeps): Builds {
   const cache = openBuildCache(given.database, given.images);
@@ -81,17 +76,6 @@ export function createBuilds(given: BuildDeps): Builds {
       }
     },
   };
-}
-
-interface Opened {
-  request: BuildRequest;
-  origins: Origins;
-  cache: BuildCache;
-  /** Over all builds. */
-  shared: SharedSteps;
-  slots: Slots;
-  /** What stays until the build ends. */
-  hold: ImageHold;
 }
 
 async function buildTree(deps: BuildDeps, opened: Opened): Promise<BuildResult> {
@@ -155,18 +139,6 @@ async function buildTree(deps: BuildDeps, opened: Opened): Promise<BuildResult> 
   return await finish(deps, request, { cache, solved });
 }
 
-interface PlannedTarget {
-  target: Platform;
-  name: string;
-  platform: ReadonlyMap<string, string>;
-  plan: StagePlan;
-  steps: readonly PlannedStep[];
-}
-
-interface SolvingTarget extends PlannedTarget {
-  graph: Lowered;
-}
-
 /** Of several platforms each stage says for which it is. */
 function toldSteps(planned: readonly PlannedTarget[]): BuildStep[] {
   const of = planned.flatMap(({ steps }) => steps).length;
@@ -180,92 +152,6 @@ function toldSteps(planned: readonly PlannedTarget[]): BuildStep[] {
     })),
   );
 }
-
-interface Solving extends Omit<Opened, 'cache'> {
-  cache: CacheView;
-  imageOf: FindBase;
-}
-
-/** All platforms side by side. The first failure, or the client that leaves, ends all steps; nothing runs any more when this settles. */
-async function solveAll<Target extends SolvingTarget>(
-  deps: BuildDeps,
-  solving: Solving,
-  targets: readonly Target[],
-): Promise<(Target & { image: ImageId })[]> {
-  const { request } = solving;
-  const failed = new AbortController();
-  const signal = request.signal ? AbortSignal.any([request.signal, failed.signal]) : failed.signal;
-  let failure: { error: unknown } | undefined;
-  const onFailure = (error: unknown): void => {
-    failure ??= { error };
-    failed.abort(error);
-  };
-  const ends = await Promise.allSettled(
-    targets.map(async (target) => {
-      const { image } = await solveGraph(deps, { ...solving, ...target, signal, onFailure });
-      return { ...target, image };
-    }),
-  );
-  return ends.map((end) => {
-    if (end.status === 'fulfilled') return end.value;
-    throw failure ? failure.error : end.reason;
-  });
-}
-
-interface SolvingOne extends Solving, SolvingTarget {
-  signal: AbortSignal;
-  onFailure: (error: unknown) => void;
-}
-
-async function solveGraph(deps: BuildDeps, solving: SolvingOne): Promise<Solved> {
-  const { request, graph, steps, imageOf, name } = solving;
-  const stepsOfVertex = stepsByVertex(graph, steps);
-  const teller = createStepTeller({
-    ...solving,
-    stepsOf: (id) => stepsOfVertex.get(id) ?? [],
-    now: deps.now,
-  });
-  await using solver = createSolver(deps, {
-    ...solving,
-    teller,
-    epochMs: sourceDateMs(request),
-    mayUseCache: cacheUse(request, graph, steps),
-  });
-  const verticesOf = verticesByStep(stepsOfVertex);
-  return await runSteps(graph.result, {
-    steps,
-    verticesOf: (step) => verticesOf.get(step) ?? [],
-    solver,
-    teller,
-    imageOf: (reference, platform) => imageOf(reference, platform ?? name),
-  });
-}
-
-/** `--no-cache` is for all steps, `--no-cache-filter` for those of some stages. */
-function cacheUse(
-  { noCache, noCacheFilter = [] }: BuildRequest,
-  graph: Lowered,
-  steps: readonly PlannedStep[],
-): (id: VertexId) => boolean {
-  if (noCache) return () => false;
-  const stages = new Set(
-    steps
-      .filter(({ stage, stageIndex }) => noCacheFilter.some((name) => isStage(name, { stage, stageIndex })))
-      .map(({ stageIndex }) => stageIndex),
-  );
-  const known = new Map<VertexId, boolean>();
-  // Inputs come first in the graph, and what is built on something new is new.
-  for (const [id, vertex] of graph.vertices)
-    known.set(
-      id,
-      (vertex.kind === 'image' || !graph.places.get(id)?.some(({ stage }) => stages.has(stage))) &&
-        inputsOf(vertex).every((input) => known.get(input) !== false),
-    );
-  return (id) => known.get(id) !== false;
-}
-
-const isStage = (name: string, { stage, stageIndex }: Pick<PlannedStep, 'stage' | 'stageIndex'>): boolean =>
-  name.toLowerCase() === stage || name === String(stageIndex);
 
 async function readDockerfile(context: Tree, path: string): Promise<Dockerfile> {
   const found = find(context, path);

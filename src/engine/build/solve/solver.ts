@@ -11,7 +11,7 @@ import { isSource, type Origins } from '../sources/origins.ts';
 import type { ImageHold } from '../../image/image-holds.ts';
 import type { CacheView } from '../cache-transfer/view.ts';
 import { rootOfTree, runCopy, runFolder } from './copy-step.ts';
-import type { Source } from './copy-step.ts';
+import type { Source } from './copy-members.ts';
 import { runExec } from './exec-step.ts';
 import { wholeHistory } from './history.ts';
 import { createKeys, type KeyOptions, type VertexOf } from './keys.ts';

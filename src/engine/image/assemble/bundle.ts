@@ -10,7 +10,7 @@ import { holdOutgoing, type OutgoingImage, type OutgoingLayer } from '../outgoin
 import { pushBlobs } from '../push-blobs.ts';
 import { createMounts } from '../push.ts';
 import { registryAccess } from '../registry-access.ts';
-import { writeArchive } from '../save.ts';
+import { writeArchive } from '../write-archive.ts';
 import { convertLayer } from './convert-layer.ts';
 import { makeUnderLease } from './make-under-lease.ts';
 import { storeBytes, storeDocument } from './remake.ts';

@@ -14,7 +14,8 @@ import { pushBlobs } from '../push-blobs.ts';
 import { createMounts, sendIndex } from '../push.ts';
 import { registryAccess } from '../registry-access.ts';
 import { canonicalName } from '../resolve.ts';
-import { blobsOf, writeArchive } from '../save.ts';
+import { blobsOf } from '../save.ts';
+import { writeArchive } from '../write-archive.ts';
 
 /** One platform of a set. */
 export interface Part {
