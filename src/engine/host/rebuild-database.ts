@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { syncDirectory } from '../../foundation/base/atomic-file.ts';
 import { conflict, isKind, notFound } from '../../foundation/base/errors.ts';
 import { randomHexId } from '../../foundation/base/ids.ts';
-import { isSound, openDatabase } from '../../foundation/db/database.ts';
+import { openDatabase } from '../../foundation/db/database.ts';
+import { isSound } from '../../foundation/db/damage.ts';
 
 export const backupName = 'silo.db.backup';
 

@@ -2,7 +2,8 @@ import { afterAll, expect, test } from 'bun:test';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isSound, openDatabase } from './database.ts';
+import { openDatabase } from './database.ts';
+import { isSound } from './damage.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'silo-db-'));
 afterAll(() => rmSync(directory, { recursive: true }));

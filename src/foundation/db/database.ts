@@ -1,9 +1,10 @@
-import { constants as sqliteFlags, Database as Sqlite, type SQLQueryBindings } from 'bun:sqlite';
-import { closeSync, constants, fdatasync, openSync, statfsSync, statSync } from 'node:fs';
-import { copyFile, open as openFile, rename, rm } from 'node:fs/promises';
+import { Database as Sqlite, type SQLQueryBindings } from 'bun:sqlite';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
 import { conflict, corrupt, diskFull, isDiskFull } from '../base/errors.ts';
+import { isDamage, orDamaged, refuseDamage } from './damage.ts';
+import { createSyncer, restartLog } from './write-ahead-log.ts';
+import { keepSpareSpace } from './spare-space.ts';
+import { createBackups } from './backups.ts';
 
 /** The values SQLite stores. */
 export type SqlValue = string | number | bigint | Uint8Array | null;
@@ -144,92 +145,6 @@ function open(path: string, options: DatabaseOptions): Database {
   return database;
 }
 
-/**
- * A relaxed commit is in the write-ahead log but not yet on the disk; syncing the log is what an ordinary commit does more (sqlite.org/wal.html). What a checkpoint
- * has brought to the database's file it has synced itself. The log keeps its place for as long as the database is open.
- */
-function createSyncer(log: string): Disposable & { sync(): Promise<void> } {
-  let fd: number | undefined;
-  let running: Promise<void> | undefined;
-  let next: Promise<void> | undefined;
-  const begin = (): Promise<void> => {
-    fd ??= openSync(log, 'r');
-    const syncing = syncData(fd);
-    running = syncing.finally(() => (running = undefined));
-    running.catch(() => undefined);
-    return syncing;
-  };
-  return {
-    sync() {
-      if (!running) return begin();
-      // The one that runs may have begun before the change.
-      next ??= running
-        .catch(() => undefined)
-        .then(() => {
-          next = undefined;
-          return begin();
-        });
-      return next;
-    },
-    [Symbol.dispose]() {
-      const open = fd;
-      fd = undefined;
-      if (open === undefined) return;
-      void (running ?? Promise.resolve()).catch(() => undefined).then(() => closeSync(open));
-    },
-  };
-}
-
-const syncData = promisify(fdatasync);
-
-const spareBytes = 1024 * 1024;
-
-/**
- * Gives the write-ahead log this much space, and the database's file free pages as many, unless they have it: a table is written and dropped, in
- * transactions of their own, because pages that are freed in the transaction that took them are never written. On a disk that is nearly full only
- * free pages are taken: a log whose pages find no room in the database's file cannot be written over. A full disk is no reason not to open.
- */
-function keepSpareSpace(sqlite: Sqlite, path: string): void {
-  try {
-    // Left by a crash between the two.
-    sqlite.run('DROP TABLE IF EXISTS spare_space');
-    const pageBytes = numberOf(sqlite, 'page_size');
-    // Less what a table needs besides its content.
-    const free = (numberOf(sqlite, 'freelist_count') - 4) * (pageBytes - 4);
-    const log = statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    // Of the free pages some are in use again before long.
-    const hasFree = free >= spareBytes / 2;
-    if ((log >= spareBytes && hasFree) || (!hasFree && isNearlyFull(path))) return;
-    const bytes = hasFree ? Math.min(free, spareBytes) : spareBytes;
-    sqlite
-      .transaction(() => {
-        sqlite.run('CREATE TABLE spare_space (bytes BLOB)');
-        sqlite.run(`INSERT INTO spare_space VALUES (zeroblob(${bytes}))`);
-      })
-      .immediate();
-    sqlite.run('DROP TABLE spare_space');
-    restartLog(sqlite);
-  } catch (error) {
-    if (!isDiskFull(error)) throw error;
-  }
-}
-
-/** Whether growing both files might not succeed. */
-function isNearlyFull(path: string): boolean {
-  const { bavail, bsize } = statfsSync(dirname(path));
-  return bavail * bsize < 4 * spareBytes;
-}
-
-function numberOf(sqlite: Sqlite, pragma: 'freelist_count' | 'page_size'): number {
-  return sqlite.query<Record<string, number>, []>(`PRAGMA ${pragma}`).get()?.[pragma] ?? 0;
-}
-
-/** Brings the log's pages to the database's file; the next transaction is written at the log's beginning. */
-function restartLog(sqlite: Sqlite): void {
-  checkpoints.set(sqlite, (checkpoints.get(sqlite) ?? 0) + 1);
-  sqlite.query('PRAGMA wal_checkpoint(RESTART)').get();
-}
-
 function takeExclusively(sqlite: Sqlite, path: string): void {
   sqlite.run('PRAGMA busy_timeout = 200');
   sqlite.run('PRAGMA locking_mode = EXCLUSIVE');
@@ -245,93 +160,4 @@ function takeExclusively(sqlite: Sqlite, path: string): void {
       cause: error,
     });
   }
-}
-
-/** How often each log was brought to its file by us: a copy that is under way is then void. */
-const checkpoints = new WeakMap<Sqlite, number>();
-/** SQLite's default: pages in the log after which a commit brings it to the file. */
-const autoCheckpointPages = 1000;
-
-function createBackups(
-  sqlite: Sqlite,
-  path: string,
-): { make(target: string): Promise<boolean>; stop(): void } {
-  let isClosed = false;
-  let running: Promise<boolean> | undefined;
-  const make = async (target: string): Promise<boolean> => {
-    const staged = `${target}.new`;
-    restartLog(sqlite);
-    const before = checkpoints.get(sqlite);
-    // Until it is switched on again no commit touches the file.
-    sqlite.run('PRAGMA wal_autocheckpoint = 0');
-    try {
-      await rm(staged, { force: true });
-      await copyFile(path, staged, constants.COPYFILE_FICLONE);
-      {
-        await using file = await openFile(staged, 'r+');
-        await file.sync();
-      }
-      if (isClosed || checkpoints.get(sqlite) !== before || !isSound(staged)) return false;
-      await rename(staged, target);
-      return true;
-    } catch (error) {
-      if (isDiskFull(error)) return false;
-      throw error;
-    } finally {
-      if (!isClosed) sqlite.run(`PRAGMA wal_autocheckpoint = ${autoCheckpointPages}`);
-      await rm(staged, { force: true });
-    }
-  };
-  return {
-    make(target) {
-      running ??= make(target).finally(() => (running = undefined));
-      return running;
-    },
-    stop: () => void (isClosed = true),
-  };
-}
-
-/** Whether the file is a database without damage. Alters nothing. */
-export function isSound(path: string): boolean {
-  let sqlite: Sqlite | undefined;
-  try {
-    const flags = sqliteFlags.SQLITE_OPEN_READONLY | sqliteFlags.SQLITE_OPEN_URI;
-    sqlite = new Sqlite(`file:${encodeURI(path).replace(/[?#]/g, encodeURIComponent)}?immutable=1`, flags);
-    return isOk(sqlite);
-  } catch {
-    return false;
-  } finally {
-    sqlite?.close();
-  }
-}
-
-function isOk(sqlite: Sqlite): boolean {
-  return sqlite.query<{ quick_check: string }, []>('PRAGMA quick_check(1)').get()?.quick_check === 'ok';
-}
-
-function refuseDamage(sqlite: Sqlite, path: string): void {
-  if (isOk(sqlite)) return;
-  sqlite.close();
-  throw damaged(path);
-}
-
-function orDamaged<T>(path: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw isDamage(error) ? damaged(path, error) : error;
-  }
-}
-
-function isDamage(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/.test(code);
-}
-
-function damaged(path: string, cause?: unknown): Error {
-  return corrupt(`the database ${path} is damaged`, {
-    code: 'database-damaged',
-    hint: 'stop the engine and run `silo fsck --rebuild-db`: it restores the last good backup and keeps what it replaces',
-    cause,
-  });
 }
