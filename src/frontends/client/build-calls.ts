@@ -1,9 +1,7 @@
 import type { BuildEventJson, BuildSessionRequestJson } from '../../foundation/wire/silo/build-session.ts';
 import type { BuildRecordJson } from '../../foundation/wire/silo/builds.ts';
 import type { BuildOffers, BuildOptions, BuildResult } from './build-session.ts';
-
-/** Docker's filters. */
-type Filters = Record<string, readonly string[]>;
+import type { CallOptions, Filters } from './calls.ts';
 
 export interface BuildPruneOptions {
   /** What internal parts of the cache are, too. */
@@ -15,10 +13,6 @@ export interface BuildPruneOptions {
 export interface BuildPruneResponse {
   CachesDeleted: string[] | null;
   SpaceReclaimed: number;
-}
-
-interface CallOptions {
-  signal?: AbortSignal | undefined;
 }
 
 export interface BuildCalls {

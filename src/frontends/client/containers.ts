@@ -4,7 +4,7 @@ import type {
   ContainerPathStat,
   WaitResponse,
 } from '../../foundation/wire/docker/container.ts';
-import type { ContainerCalls } from './client.ts';
+import type { ContainerCalls } from './container-calls.ts';
 import { formatChanges } from './changes.ts';
 import { formatFilters } from './filters.ts';
 import { readJsonLines } from './json-lines.ts';

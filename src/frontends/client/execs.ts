@@ -1,4 +1,4 @@
-import type { ExecCalls } from './client.ts';
+import type { ExecCalls } from './container-calls.ts';
 import type { Transport } from './transport.ts';
 
 const at = (id: string, action: string): string => `/exec/${encodeURIComponent(id)}${action}`;

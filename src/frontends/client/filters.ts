@@ -1,4 +1,4 @@
-import type { Filters } from './client.ts';
+import type { Filters } from './calls.ts';
 
 /** The query form of filters, which is JSON; nothing when there are none. */
 export function formatFilters(filters: Filters | undefined): string | undefined {

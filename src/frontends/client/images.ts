@@ -1,7 +1,7 @@
 import type { AuthConfigJson } from '../../foundation/wire/docker/image.ts';
 import type { JsonMessage } from '../../foundation/wire/docker/json-message.ts';
 import type { BootstrapMessage } from '../../foundation/wire/silo/bootstrap.ts';
-import type { ImageCalls } from './client.ts';
+import type { ImageCalls } from './image-calls.ts';
 import { formatChanges } from './changes.ts';
 import { errorOfStream } from './errors.ts';
 import { formatFilters } from './filters.ts';

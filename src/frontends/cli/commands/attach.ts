@@ -1,5 +1,5 @@
 import { conflict } from '../../../foundation/base/errors.ts';
-import type { TerminalSize } from '../../client/client.ts';
+import type { TerminalSize } from '../../client/container-calls.ts';
 import { defineCommand } from '../command.ts';
 import { parseDetachKeys } from '../streams/detach-keys.ts';
 import { exitCodeOf } from '../streams/exit-status.ts';

@@ -1,4 +1,4 @@
-import type { Filters } from '../../client/client.ts';
+import type { Filters } from '../../client/calls.ts';
 
 /** `name=value` words as the API takes them. */
 export function collectFilters(words: readonly string[]): Filters {

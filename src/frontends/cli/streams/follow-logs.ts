@@ -1,6 +1,7 @@
 import { setTimeout as rest } from 'node:timers/promises';
 import { toSiloError } from '../../../foundation/base/errors.ts';
-import type { Client, LogOptions } from '../../client/client.ts';
+import type { Client } from '../../client/client.ts';
+import type { LogOptions } from '../../client/container-calls.ts';
 import { daemonStatus } from '../../client/errors.ts';
 import { demultiplex } from '../../client/stream-connection.ts';
 import type { StdStream } from '../../../foundation/wire/raw-stream.ts';

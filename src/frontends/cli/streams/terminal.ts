@@ -1,4 +1,4 @@
-import type { TerminalSize } from '../../client/client.ts';
+import type { TerminalSize } from '../../client/container-calls.ts';
 import type { CliIo } from '../io.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { invalid } from '../../../../foundation/base/errors.ts';
 import { defineCommand } from '../../command.ts';
 import { imageLines, pruneCommand } from '../../output/prune.ts';
-import type { Filters } from '../../../client/client.ts';
+import type { Filters } from '../../../client/calls.ts';
 import { collectFilters } from '../../parse/filters.ts';
 
 export const command = defineCommand({
@@ -32,7 +32,11 @@ export const command = defineCommand({
       tell({ title: 'Deleted Networks', names: (await networks.prune({ filters })).NetworksDeleted });
       if (withVolumes) {
         const unused = await volumes.prune({ filters });
-        tell({ title: 'Deleted Volumes', names: unused.VolumesDeleted, reclaimedBytes: unused.SpaceReclaimed });
+        tell({
+          title: 'Deleted Volumes',
+          names: unused.VolumesDeleted,
+          reclaimedBytes: unused.SpaceReclaimed,
+        });
       }
       const pruned = await images.prune({ filters: { ...filters, dangling: [all ? 'false' : 'true'] } });
       tell({
