@@ -1,13 +1,14 @@
-import { lookup as resolve } from 'node:dns';
 import http from 'node:http';
 import https from 'node:https';
-import { type LookupFunction, isIP } from 'node:net';
-import { forbidden as forbiddenError, timedOut } from '../../foundation/base/errors.ts';
+import { isIP } from 'node:net';
+import { timedOut } from '../../foundation/base/errors.ts';
 import { throwIfAborted } from '../../foundation/base/deadline.ts';
 import type { CertificatesFor, HostCertificates } from './certificates.ts';
 import { type ProxyFor, createTunnelAgent, proxyAddress, proxyHeaders } from './proxy.ts';
 import { connectionError } from './registry-errors.ts';
-import { type Reach, mayReach, splitHostPort } from './trust.ts';
+import { type Reach, splitHostPort } from './trust.ts';
+import { refuseAddress, guardedLookup } from './guarded-address.ts';
+import { type TransportTimeouts, sendBody, readBody, drain } from './transport-body.ts';
 
 export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH';
 
@@ -41,18 +42,6 @@ export interface HttpReply {
 export interface Transport extends Disposable {
   send(request: HttpRequest): Promise<HttpReply>;
 }
-
-export interface TransportTimeouts {
-  /** From the request to the end of the headers. */
-  headersMs: number;
-  /** Between two chunks of a body. */
-  idleMs: number;
-  /** A body must bring `bytes` in each `perMs` that we wait for it; our own slowness does not count. */
-  pace?: { bytes: number; perMs: number };
-}
-
-/** Less than a telephone line gave: whoever is slower holds us up on purpose, or is as good as gone. */
-const slowest = { bytes: 64 * 1024, perMs: 60_000 };
 
 /** Keeps connections open between requests; shared by all registry clients of the engine. */
 export function createTransport(
@@ -202,118 +191,10 @@ function exchange(request: HttpRequest, { agent, proxy, timeouts, certificates }
   });
 }
 
-/** Writes with back-pressure: at most one piece waits in memory. */
-async function sendBody(
-  client: http.ClientRequest,
-  body: AsyncIterable<Uint8Array>,
-  onSent: () => void,
-): Promise<void> {
-  for await (const piece of body) {
-    if (client.destroyed) return;
-    await new Promise<void>((resolveWrite, reject) => {
-      const closed = (): void => reject(new Error('the connection was closed while sending'));
-      client.once('close', closed);
-      client.write(piece, (error) => {
-        client.off('close', closed);
-        if (error) reject(error);
-        else resolveWrite();
-      });
-    });
-    onSent();
-  }
-  client.end();
-}
-
 /** `Get "https://registry.example/v2/"`, as Go writes it. */
 export function shownRequest(method: HttpMethod | undefined, url: URL): string {
   const verb = method ?? 'GET';
   return `${verb.slice(0, 1)}${verb.slice(1).toLowerCase()} "${shownUrl(url)}"`;
-}
-
-async function* readBody(
-  incoming: http.IncomingMessage,
-  options: TransportTimeouts & { where: string; signal: AbortSignal | undefined },
-): AsyncGenerator<Uint8Array> {
-  const { where, signal, idleMs, pace = slowest } = options;
-  let waited = 0;
-  let came = 0;
-  const chunks = (incoming as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      // Only the wait for the network counts: a slow consumer is not the server's fault.
-      const timer = setTimeout(
-        () =>
-          incoming.destroy(
-            timedOut(`${where}: the server sent nothing for ${idleMs / 1000} s`, {
-              code: 'connection-stalled',
-            }),
-          ),
-        idleMs,
-      );
-      const begun = performance.now();
-      const next = await chunks.next().finally(() => clearTimeout(timer));
-      if (next.done) return;
-      waited += performance.now() - begun;
-      came += next.value.byteLength;
-      if (waited >= pace.perMs) {
-        if (came < pace.bytes) throw tooSlow(where, pace);
-        waited = 0;
-        came = 0;
-      }
-      yield next.value;
-    }
-  } catch (error) {
-    throw connectionError(error, where, signal);
-  } finally {
-    // After a clean end the connection has gone back to the agent and this does nothing.
-    if (!incoming.complete) incoming.destroy();
-  }
-}
-
-function tooSlow(where: string, { bytes, perMs }: { bytes: number; perMs: number }): Error {
-  return timedOut(`${where}: the server sent less than ${bytes} bytes in ${perMs / 1000} s`, {
-    code: 'connection-stalled',
-    hint: 'the registry, or the way to it, is too slow; try later',
-  });
-}
-
-function drain(incoming: http.IncomingMessage, limitMs: number): void {
-  const size = Number(incoming.headers['content-length'] ?? Infinity);
-  if (incoming.readableFlowing !== null || !(size <= 64 * 1024)) {
-    incoming.destroy();
-    return;
-  }
-  const timer = setTimeout(() => incoming.destroy(), limitMs);
-  incoming.once('close', () => clearTimeout(timer));
-  incoming.resume();
-}
-
-/** Addresses written as such never pass through `lookup`. */
-function refuseAddress({ url, reach }: HttpRequest): void {
-  const { name } = splitHostPort(url.host);
-  const local = name === 'localhost' || name.endsWith('.localhost');
-  const refused = isIP(name) === 0 ? local && reach === 'followed' : !mayReach(name, reach);
-  if (refused) throw unreachable(name);
-}
-
-function guardedLookup(reach: Reach): LookupFunction {
-  return (hostname, options, callback) => {
-    resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error) return callback(error, '');
-      const refused = addresses.find(({ address }) => !mayReach(address, reach));
-      if (refused) return callback(unreachable(`${hostname} (${refused.address})`), '');
-      const [first] = addresses;
-      if (options.all || first === undefined) return callback(null, addresses);
-      callback(null, first.address, first.family);
-    });
-  };
-}
-
-function unreachable(where: string): Error {
-  return forbiddenError(`the registry pointed to ${where}, which is reserved for this machine`, {
-    code: 'reserved-address',
-    hint: 'redirects and token servers must be reachable from elsewhere; if this is your own registry, address it directly',
-  });
 }
 
 /** Without the query, which may hold a signature that gives access. */
