@@ -9,7 +9,7 @@ import { type Context, type ExecEntry, publish } from './context.ts';
 import { pump } from './pump.ts';
 import { rootfsPath } from './rootfs.ts';
 import { resolveSecurity } from './security.ts';
-import { identify } from './spec-input.ts';
+import { identify } from './identity.ts';
 import { containerEnvironment } from './environment.ts';
 import { isRunning } from './state.ts';
 

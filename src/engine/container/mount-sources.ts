@@ -1,4 +1,3 @@
-import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, realpath, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invalid, toSiloError } from '../../foundation/base/errors.ts';
@@ -8,21 +7,19 @@ import { closeDescriptor } from '../../foundation/kernel/at.ts';
 import { isMountPoint, type MountInfo, mountInfo } from '../../foundation/kernel/mount-info.ts';
 import {
   attachMount,
-  bindMount,
   makePrivate,
   mountOverlay,
   openOverlay,
   unmount,
 } from '../../foundation/kernel/mount.ts';
 import { openPlaceBelow } from '../../foundation/kernel/rooted.ts';
-import { isDirectory, knownStatus } from '../../foundation/kernel/stat.ts';
 import { isErrno } from '../../foundation/kernel/syscall-error.ts';
 import type { ContainerRecord, ResolvedMount } from './container.ts';
 import type { Context } from './context.ts';
 import { askHost, mountOf } from './host-path.ts';
-import { makeSource, missingSource } from './mounts.ts';
 import { idsPerContainer } from './userns/mode.ts';
 import { needsHostIds, type OwnerShift } from './userns/owner-shift.ts';
+import { lookAt, pin, showAlone, makePlace, showAt } from './pin-source.ts';
 
 /** What the runtime is to mount, by destination. Good until the container is created; then `closeSources`. */
 export type MountSources = ReadonlyMap<string, MountSource>;
@@ -191,68 +188,6 @@ export async function closeSources(
 
 const placesOf = ({ settings }: Pick<Context, 'settings'>, id: ContainerId): string =>
   join(settings.mountsDirectory, id);
-
-/** The source's real path; a missing one is made where Docker makes it. */
-async function lookAt({ source, createSource }: ResolvedMount): Promise<string> {
-  if (!(await stat(source).catch(() => undefined))) {
-    if (!createSource) throw missingSource(source);
-    await makeSource(source);
-  }
-  return await realpath(source);
-}
-
-/** What is there inside of the base now, mounted at the place. */
-async function pin(base: string, subpath: string, place: string): Promise<string> {
-  const found = await openInside(base, subpath);
-  try {
-    await showAt(found, place);
-  } finally {
-    closeDescriptor(found);
-  }
-  makePrivate(place);
-  return place;
-}
-
-/** A source without the mounts below it: runtimes take those along whatever they are told (crun 1.8). Events go in and out as at the source. */
-async function showAlone(source: string, place: string): Promise<string> {
-  const found = await openPlaceBelow('/', source);
-  try {
-    await showAt(found, place);
-  } finally {
-    closeDescriptor(found);
-  }
-  return place;
-}
-
-async function makePlace(fd: number, place: string): Promise<void> {
-  await mkdir(dirname(place), { recursive: true, mode: 0o700 });
-  if (isDirectory(knownStatus.descriptor(fd))) await mkdir(place, { recursive: true, mode: 0o700 });
-  else closeSync(openSync(place, 'a', 0o600));
-}
-
-async function showAt(fd: number, place: string): Promise<void> {
-  await makePlace(fd, place);
-  bindMount({ source: fd, target: place, recursive: false });
-}
-
-async function openInside(base: string, subpath: string): Promise<number> {
-  try {
-    return await openPlaceBelow(base, subpath);
-  } catch (error) {
-    const path = join(base, subpath);
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'))
-      throw invalid(`cannot access path ${path}: lstat ${path}: ${describe(error)}`, {
-        code: 'missing-subpath',
-        hint: 'make it in the volume first: the path must exist when the container starts',
-        cause: error,
-      });
-    throw error;
-  }
-}
-
-/** The kernel's words alone. */
-const describe = ({ message }: Error): string =>
-  message.slice(message.lastIndexOf(': ') + 2).replace(/ \([A-Z0-9]+\)$/, '');
 
 async function mountImage(
   context: Pick<Context, 'layers' | 'snapshots'>,

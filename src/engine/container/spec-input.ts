@@ -1,34 +1,20 @@
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { nameOfPair } from '../../foundation/base/split-pair.ts';
-import { conflict, invalid } from '../../foundation/base/errors.ts';
-import { isErrno } from '../../foundation/kernel/syscall-error.ts';
 import { type IdMappings, toOutside } from '../../foundation/kernel/id-mapping.ts';
 import type { IdMapping } from '../../foundation/kernel/namespace.ts';
 import type { Root } from '../../foundation/kernel/rooted.ts';
 import { parseDeviceRule } from '../../resources/spec/devices.ts';
-import type {
-  MountInput,
-  NamespaceChoice,
-  NamespaceChoices,
-  ResourceRequest,
-  ShmChoice,
-  SpecInput,
-} from '../../resources/spec/spec.ts';
-import { resolveUser } from '../../resources/spec/users.ts';
-import type { ContainerConfig, Resources } from './config.ts';
+import type { MountInput, ResourceRequest, SpecInput } from '../../resources/spec/spec.ts';
 import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
 import type { MountSources } from './mount-sources.ts';
 import type { DeviceEdits } from './device-requests.ts';
-import { deviceNumbers, resolveDevices } from './host-devices.ts';
+import { resolveDevices } from './host-devices.ts';
 import { resolveSecurity } from './security.ts';
-import { sharedMemoryOf, sharedMemoryPath, shmBytes } from './shared-memory.ts';
-import { isRunning } from './state.ts';
 import { needsHostIds } from './userns/owner-shift.ts';
-
-/** Attack list row 16: user files of any size must not fill our memory. */
-const userFileLimitBytes = 8 * 1024 * 1024;
+import { resolveNamespaces, hostNames, resolveShm } from './namespace-choices.ts';
+import { identify, withGroups } from './identity.ts';
+import { toResourceRequest } from './resource-request.ts';
 
 /** Joins the record with what was made for this run; reads the container's own user files through the root helper. */
 export function toSpecInput(
@@ -133,36 +119,6 @@ function mergeEnvironment(env: readonly string[], more: readonly string[]): stri
   return [...env.filter((entry) => !named.has(nameOfPair(entry))), ...more];
 }
 
-function withGroups(
-  identity: ReturnType<typeof resolveUser>,
-  groups: readonly number[],
-): ReturnType<typeof resolveUser> {
-  return { ...identity, additionalGids: [...new Set([...identity.additionalGids, ...groups])] };
-}
-
-/** Numeric ids of `user` by the container's own passwd and group files, which are hostile. */
-export function identify(
-  root: Root,
-  user: string,
-  groupAdd: readonly string[],
-): ReturnType<typeof resolveUser> {
-  const passwd = readUserFile(root, '/etc/passwd');
-  const group = readUserFile(root, '/etc/group');
-  const files = { ...(passwd ? { passwd } : {}), ...(group ? { group } : {}) };
-  const identity = resolveUser(user, files, groupAdd);
-  // The primary group is a supplementary one too: a program that changes its group must not lose one that files deny (CVE-2022-36109).
-  return { ...identity, additionalGids: [...new Set([identity.gid, ...identity.additionalGids])] };
-}
-
-function readUserFile(root: Root, path: string): string | undefined {
-  try {
-    return root.readFile(path, userFileLimitBytes).toString('utf8');
-  } catch (error) {
-    if (isErrno(error, 'ENOENT') || isErrno(error, 'ENOTDIR')) return undefined;
-    throw error;
-  }
-}
-
 function userMounts(record: ContainerRecord, sources: MountSources): MountInput[] {
   const binds = record.mounts.flatMap((mount): MountInput[] => {
     const nonRecursive = mount.kind !== 'bind' || mount.nonRecursive === true;
@@ -221,83 +177,4 @@ function propagationOf(record: ContainerRecord): { rootfsPropagation?: string } 
   if (words.some((word) => word.endsWith('shared'))) return { rootfsPropagation: 'shared' };
   if (words.some((word) => word.endsWith('slave'))) return { rootfsPropagation: 'rslave' };
   return {};
-}
-
-function resolveNamespaces(context: Context, config: ContainerConfig): NamespaceChoices {
-  const { namespaces, network } = config;
-  const cgroup =
-    namespaces.cgroup ||
-    (context.settings.host.cgroupVersion === 2 && !config.security.privileged ? 'private' : 'host');
-  return {
-    pid: choose(context, namespaces.pid, 'pid'),
-    network: choose(context, network.mode, 'net'),
-    ipc: choose(context, namespaces.ipc, 'ipc'),
-    uts: choose(context, namespaces.uts, 'uts'),
-    cgroup: cgroup === 'host' ? 'host' : 'private',
-  };
-}
-
-function choose(context: Context, mode: string, file: string): NamespaceChoice {
-  if (mode === 'host') return 'host';
-  const other = /^container:(.*)$/.exec(mode)?.[1];
-  return other === undefined ? 'private' : { path: `/proc/${runningPid(context, other, file)}/ns/${file}` };
-}
-
-function runningPid(context: Context, nameOrId: string, file: string): number {
-  const record = context.store.get(nameOrId);
-  if (isRunning(record.state)) return record.state.pid;
-  const message =
-    file === 'net'
-      ? `cannot join network of a non running container: ${record.id}`
-      : `failed to join ${file.toUpperCase()} namespace: container ${record.id} is not running`;
-  throw conflict(message, {
-    code: 'not-running',
-    hint: `start it first: silo start ${record.name}`,
-  });
-}
-
-/** Who shares another's network has its names too, as Docker does: the files in /etc are the other's. */
-function hostNames(context: Context, config: ContainerConfig): Pick<SpecInput, 'hostname' | 'domainname'> {
-  const other = /^container:(.*)$/.exec(config.network.mode)?.[1];
-  const { hostname, domainname } = other === undefined ? config : context.store.get(other).config;
-  return { hostname, ...(domainname ? { domainname } : {}) };
-}
-
-function resolveShm(context: Context, { id, config }: ContainerRecord): ShmChoice {
-  const { ipc } = config.namespaces;
-  if (ipc === 'none') return 'none';
-  if (ipc === 'host') return { bindPath: '/dev/shm' };
-  const other = /^container:(.*)$/.exec(ipc)?.[1];
-  if (other !== undefined) {
-    runningPid(context, other, 'ipc');
-    return { bindPath: sharedMemoryOf(context, context.store.get(other)) };
-  }
-  if (ipc === 'shareable') return { bindPath: sharedMemoryPath(context, id) };
-  return { sizeBytes: shmBytes(config) };
-}
-
-export function toResourceRequest(config: ContainerConfig, lowestOomScore: number): ResourceRequest {
-  const { blkioWeightDevices, blkioThrottle, ...same } = config.resources;
-  const throttled = (kind: NonNullable<Resources['blkioThrottle']>[number]['kind']) =>
-    (blkioThrottle ?? [])
-      .filter((entry) => entry.kind === kind)
-      .map(({ path, rate }) => ({ ...numbersOf(path), rate }));
-  return {
-    ...same,
-    oomScoreAdj: config.oomScoreAdj === 0 ? 0 : Math.max(config.oomScoreAdj, lowestOomScore),
-    blkioWeightDevices: (blkioWeightDevices ?? []).map(({ path, weight }) => ({
-      ...numbersOf(path),
-      weight,
-    })),
-    blkioReadBps: throttled('read-bps'),
-    blkioWriteBps: throttled('write-bps'),
-    blkioReadIops: throttled('read-iops'),
-    blkioWriteIops: throttled('write-iops'),
-  };
-}
-
-function numbersOf(path: string): { major: number; minor: number } {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (!stats) throw invalid(`stat ${path}: no such file or directory`, { code: 'no-such-device' });
-  return deviceNumbers(stats.rdev);
 }

@@ -17,7 +17,8 @@ import { findLinked, linkLines, linkVariables, updateLinksTo } from './link-cont
 import { attachNetwork, reserveNetwork } from './networking.ts';
 import { hasTest } from './health/health-check.ts';
 import { startingHealth } from './health/health-state.ts';
-import { toResourceRequest, toSpecInput } from './spec-input.ts';
+import { toSpecInput } from './spec-input.ts';
+import { toResourceRequest } from './resource-request.ts';
 import { delegateCgroup } from './delegate-cgroup.ts';
 import { resolveSecurity } from './security.ts';
 import { removeLocked } from './remove.ts';

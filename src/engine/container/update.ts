@@ -10,7 +10,7 @@ import { type Context, publish } from './context.ts';
 import { memoryWarnings } from './limits.ts';
 import { toPortRequests } from './networking.ts';
 import { prefixed } from './prefixed.ts';
-import { toResourceRequest } from './spec-input.ts';
+import { toResourceRequest } from './resource-request.ts';
 import { isRunning } from './state.ts';
 
 type Changes = Parameters<ContainerLifecycle['update']>[1];
