@@ -37,30 +37,51 @@ export async function listenDatagrams(
 }
 
 export interface StreamHandlers<T> {
+  /** What the other side does not take is kept for it up to `mostUnsentBytes`; beyond, the connection ends. */
   open(write: (bytes: Uint8Array) => void, end: () => void): T;
   data(connection: T, bytes: Uint8Array): void;
   close(connection: T): void;
 }
 
-/** A TCP listener inside another network namespace. A connection that is silent for `idleSeconds` is closed. */
+export interface StreamLimits {
+  /** Without a byte from the other side for so long a connection ends. */
+  idleSeconds: number;
+  /** Further ones are closed as they come. */
+  mostConnections: number;
+  mostUnsentBytes: number;
+}
+
+/** A TCP listener inside another network namespace. */
 export function listenStreams<T>(
   place: ListenPlace,
-  options: { idleSeconds: number },
+  limits: StreamLimits,
   handlers: StreamHandlers<T>,
 ): Disposable {
+  let connections = 0;
   const listener = inNetworkNamespace(place.namespaceFd, () =>
-    Bun.listen<{ connection?: T }>({
+    Bun.listen<{ connection?: T; unsent: Buffer }>({
       hostname: place.address,
       port: place.port,
       socket: {
         open(socket) {
-          socket.timeout(options.idleSeconds);
-          socket.data = {
-            connection: handlers.open(
-              (bytes) => void socket.write(bytes),
-              () => void socket.end(),
-            ),
+          connections++;
+          socket.data = { unsent: Buffer.alloc(0) };
+          if (connections > limits.mostConnections) {
+            socket.terminate();
+            return;
+          }
+          socket.timeout(limits.idleSeconds);
+          const write = (bytes: Uint8Array): void => {
+            const { unsent } = socket.data;
+            const sent = unsent.length > 0 ? 0 : Math.max(0, socket.write(bytes));
+            if (unsent.length + bytes.length - sent > limits.mostUnsentBytes) socket.terminate();
+            else if (sent < bytes.length) socket.data.unsent = Buffer.concat([unsent, bytes.subarray(sent)]);
           };
+          socket.data.connection = handlers.open(write, () => void socket.end());
+        },
+        drain(socket) {
+          const { unsent } = socket.data;
+          if (unsent.length > 0) socket.data.unsent = unsent.subarray(Math.max(0, socket.write(unsent)));
         },
         data(socket, bytes) {
           if (socket.data.connection !== undefined) handlers.data(socket.data.connection, bytes);
@@ -68,6 +89,7 @@ export function listenStreams<T>(
         timeout: (socket) => void socket.end(),
         error: () => undefined,
         close(socket) {
+          connections--;
           if (socket.data?.connection !== undefined) handlers.close(socket.data.connection);
         },
       },

@@ -90,6 +90,23 @@ test('what is ours to know is never asked elsewhere', () => {
     expect(code(ask(names, name, name.endsWith('arpa') ? 'PTR' : 'A'))).toBe('forward');
 });
 
+test('networks are found whatever the case of their names', () => {
+  const names = table(
+    container('web', [{ networkName: 'Back' }]),
+    container('db', [{ networkName: 'Back', ipv4: '10.1.0.3' }]),
+  );
+  expect(data(ask(names, 'db.Back'))).toEqual(['10.1.0.3']);
+  expect(code(ask(names, 'nobody.back'))).toBe('NXDOMAIN');
+});
+
+test('a question that is longer than any is refused', () => {
+  const long = Buffer.concat([query('db'), Buffer.alloc(5_000)]);
+  const verdict = judge(people(), 'web', long, { transport: 'udp', turn: 0 });
+  expect(verdict.kind === 'reply' && dns.decode(Buffer.from(verdict.bytes))).toMatchObject({
+    rcode: 'FORMERR',
+  });
+});
+
 test('addresses lead back to names, in both families', () => {
   const names = people();
   expect(data(ask(names, '3.0.1.10.in-addr.arpa', 'PTR'))).toEqual(['db.back']);
@@ -128,6 +145,10 @@ test('an answer that does not fit is cut, and whole over TCP', () => {
   const names = table(container('web', [{}]), ...many);
   const cut = ask(names, 'many');
   expect(typeof cut === 'object' && cut.flag_tc).toBe(true);
+  // Programs without TCP have some at least.
+  expect(data(cut).length).toBeGreaterThan(15);
+  const short = judge(names, 'web', query('many'), { transport: 'udp', turn: 0 });
+  expect(short.kind === 'reply' && short.bytes.length).toBeLessThanOrEqual(512);
   const whole = judge(names, 'web', query('many'), { transport: 'tcp', turn: 0 });
   expect(whole.kind === 'reply' && dns.decode(Buffer.from(whole.bytes)).answers).toHaveLength(60);
 });

@@ -16,6 +16,8 @@ const headerBytes = 12;
 /** RFC 1035, 4.2.1; a question with EDNS (RFC 6891) may allow more. */
 const plainUdpBytes = 512;
 const largestUdpBytes = 4096;
+/** No question is longer: a name has at most 255 bytes, and what else may follow is small. What is longer only costs. */
+export const largestQueryBytes = 4096;
 
 const responseFlag = 0x8000;
 const opcodeMask = 0x7800;
@@ -35,6 +37,7 @@ export function judge(
   const flags = bytes.readUInt16BE(2);
   if ((flags & responseFlag) !== 0) return { kind: 'drop' };
   if ((flags & opcodeMask) !== 0) return refuse(bytes, rcode.notImplemented);
+  if (bytes.length > largestQueryBytes) return refuse(bytes, rcode.formatError);
   let packet: dns.DecodedPacket;
   try {
     packet = dns.decode(bytes);
@@ -62,7 +65,7 @@ export function judge(
   const verdict = reply(packet, { answers });
   if (verdict.kind !== 'reply') return verdict;
   if (options.transport === 'udp' && verdict.bytes.length > allowedBytes(packet))
-    return reply(packet, { answers: [], truncated: true });
+    return reply(packet, { answers: fitting(packet, answers, verdict.bytes.length), truncated: true });
   return { ...verdict, cacheable: found.length < 2 };
 }
 
@@ -92,6 +95,13 @@ function allowedBytes(packet: dns.DecodedPacket): number {
   const edns = packet.additionals?.find((record) => record.type === 'OPT');
   const wanted = edns && 'udpPayloadSize' in edns ? edns.udpPayloadSize : plainUdpBytes;
   return Math.min(Math.max(wanted, plainUdpBytes), largestUdpBytes);
+}
+
+/** As many as fit: there are programs that never ask again over TCP. All are of one length. */
+function fitting(packet: dns.DecodedPacket, answers: dns.Answer[], wholeBytes: number): dns.Answer[] {
+  const bare = dns.encodingLength({ type: 'response', questions: packet.questions ?? [] });
+  const each = (wholeBytes - bare) / answers.length;
+  return answers.slice(0, Math.max(0, Math.floor((allowedBytes(packet) - bare) / each)));
 }
 
 function rotate<T>(list: readonly T[], turn: number): T[] {

@@ -72,6 +72,18 @@ test('a question that was lost is asked again', async () => {
   expect(addressIn(await forwarder(port).ask(query, ['127.0.0.1'], 'udp'))).toBe('192.0.2.7');
 });
 
+test('after silence a server is asked from another port', async () => {
+  const ports = new Set<number>();
+  const socket: Socket = createSocket('udp4');
+  socket.on('message', (_, from) => ports.add(from.port));
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  open.push(socket);
+  const made = createForwarder({ port: socket.address().port, attemptsMs: [20, 20], silentSocketMs: 0 });
+  open.push({ close: () => made[Symbol.dispose]() });
+  await made.ask(query, ['127.0.0.1'], 'udp');
+  expect(ports.size).toBe(2);
+});
+
 test('nobody answers: nothing comes, in bounded time', async () => {
   const port = await server('127.0.0.1', 0, () => undefined);
   expect(await forwarder(port).ask(query, ['127.0.0.1'], 'udp')).toBeUndefined();
@@ -89,11 +101,15 @@ test('an answer to another question, of another id, or that is no answer, is not
   expect(addressIn(await forwarder(port).ask(query, ['127.0.0.1'], 'udp'))).toBe('192.0.2.7');
 });
 
-test('questions over TCP are asked over TCP', async () => {
+test('questions over TCP are asked over TCP, and answers to others are not believed', async () => {
   const listener: Server = createServer((socket) => {
-    const reader = createFrameReader((message) =>
-      socket.write(frame(answerOf(dns.decode(Buffer.from(message)), '192.0.2.8'))),
-    );
+    const reader = createFrameReader({
+      message(message) {
+        const asked = dns.decode(Buffer.from(message));
+        socket.write(frame(answerOf({ ...asked, id: ((asked.id ?? 0) + 1) % 65_536 }, '192.0.2.66')));
+        socket.write(frame(answerOf(asked, '192.0.2.8')));
+      },
+    });
     socket.on('data', (bytes: Buffer) => {
       // In pieces, as a network may deliver it.
       for (const byte of bytes) reader.push(Uint8Array.of(byte));

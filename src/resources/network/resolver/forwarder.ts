@@ -23,6 +23,11 @@ const dnsPort = 53;
 const headerBytes = 12;
 /** After so many questions a socket gives way to one with another port: whoever forges answers must guess both. */
 const questionsPerSocket = 200;
+/**
+ * A socket that stayed without an answer gives way too, at most this often: it may have been made before the host had a route, or have the address of a
+ * network that the host has left.
+ */
+const defaultSilentSocketMs = 2_000;
 /** Questions under way in all; beyond it new ones fail at once. */
 const maximumPending = 4_000;
 const serverFailureCode = 2;
@@ -31,6 +36,7 @@ const refusedCode = 5;
 interface Upstream {
   sockets: Promise<ConnectedDatagrams>;
   used: number;
+  madeAtMs: number;
   /** Of the present socket and of older ones with questions open, by id. */
   pending: Map<number, Pending>;
 }
@@ -41,8 +47,10 @@ interface Pending {
 }
 
 /** `port` and the times are those of the world; tests have their own. */
-export function createForwarder(options: { port?: number; attemptsMs?: readonly number[] } = {}): Forwarder {
-  const { port = dnsPort, attemptsMs = defaultAttemptsMs } = options;
+export function createForwarder(
+  options: { port?: number; attemptsMs?: readonly number[]; silentSocketMs?: number } = {},
+): Forwarder {
+  const { port = dnsPort, attemptsMs = defaultAttemptsMs, silentSocketMs = defaultSilentSocketMs } = options;
   const upstreams = new Map<string, Upstream>();
   let open = 0;
 
@@ -52,6 +60,7 @@ export function createForwarder(options: { port?: number; attemptsMs?: readonly 
     const pending = new Map<number, Pending>();
     const fresh: Upstream = {
       used: 1,
+      madeAtMs: performance.now(),
       pending,
       sockets: connectDatagrams(
         { address: server, port },
@@ -70,8 +79,10 @@ export function createForwarder(options: { port?: number; attemptsMs?: readonly 
 
   const askOne = async (query: Buffer, server: string): Promise<Uint8Array | undefined> => {
     for (const timeoutMs of attemptsMs) {
-      const answer = await askOnce(query, socketOf(server), timeoutMs);
+      const upstream = socketOf(server);
+      const answer = await askOnce(query, upstream, timeoutMs).catch(() => undefined);
       if (answer !== undefined) return answer;
+      if (performance.now() - upstream.madeAtMs > silentSocketMs) upstream.used = questionsPerSocket;
     }
     return undefined;
   };
@@ -144,12 +155,17 @@ function freeId(pending: ReadonlyMap<number, unknown>): number {
 /** Only what answers a question that is open, by id and by words (RFC 5452, 9.1; the port and the sender are the kernel's to check). */
 function onAnswer(pending: ReadonlyMap<number, Pending>, bytes: Uint8Array): void {
   const answer = Buffer.from(bytes);
-  if (answer.length < headerBytes || (answer.readUInt16BE(2) & 0x8000) === 0) return;
-  const asked = pending.get(answer.readUInt16BE(0));
-  if (!asked) return;
+  const id = answer.length < headerBytes ? -1 : answer.readUInt16BE(0);
+  const asked = pending.get(id);
+  if (asked && answers(answer, { id, question: asked.question })) asked.settle(answer);
+}
+
+/** A failure may come without the question. */
+function answers(answer: Buffer, asked: { id: number; question: Buffer }): boolean {
+  if (answer.length < headerBytes || (answer.readUInt16BE(2) & 0x8000) === 0) return false;
+  if (answer.readUInt16BE(0) !== asked.id) return false;
   const question = answer.subarray(headerBytes, headerBytes + questionBytes(answer));
-  if (question.length > 0 ? !sameQuestion(question, asked.question) : codeOf(answer) === 0) return;
-  asked.settle(answer);
+  return question.length > 0 ? sameQuestion(question, asked.question) : codeOf(answer) !== 0;
 }
 
 /** Names are compared without regard to case, as servers may change it. */
@@ -172,14 +188,20 @@ async function askByTcp(
   const { promise, resolve } = Promise.withResolvers<Uint8Array | undefined>();
   const socket = connect({ host: server.host, port: server.port });
   const timer = setTimeout(() => resolve(undefined), server.timeoutMs);
-  const reader = createFrameReader((message) => resolve(Buffer.from(message)));
+  const question = query.subarray(headerBytes, headerBytes + questionBytes(query));
+  const reader = createFrameReader({
+    message(message) {
+      const answer = Buffer.from(message);
+      if (answers(answer, { id: query.readUInt16BE(0), question })) resolve(answer);
+    },
+  });
   socket.on('connect', () => socket.write(frame(query)));
   socket.on('data', (bytes: Buffer) => reader.push(bytes));
   socket.on('error', () => resolve(undefined));
   socket.on('close', () => resolve(undefined));
   try {
     const answer = await promise;
-    return answer && answer.length >= headerBytes ? withId(answer, query.readUInt16BE(0)) : undefined;
+    return answer;
   } finally {
     clearTimeout(timer);
     socket.destroy();

@@ -7,10 +7,15 @@ import { watchPid } from '../../../foundation/kernel/pidfd.ts';
 import type { Reactor } from '../../../foundation/kernel/reactor.ts';
 import type { Questions } from './questions.ts';
 import { resolverAddress, resolverPort, type ResolverContainer } from './resolver.ts';
+import { largestQueryBytes } from './answer.ts';
 import { createFrameReader, frame, type FrameReader } from './tcp-frames.ts';
 
 /** A connection that asks nothing for so long is closed (RFC 7766, 6.2.3 wants a few seconds at least). */
 const idleSeconds = 10;
+/** Of one container at a time: each takes a descriptor of the process that all share. */
+const mostConnections = 64;
+/** Of one connection, whose client does not read: two of the longest answers. */
+const mostUnsentBytes = 128 * 1024;
 
 export interface Listeners extends Disposable {
   /** Of the container that they were opened for: another run needs others. */
@@ -35,10 +40,16 @@ export async function listenInside(
     undo.use(
       listenStreams<FrameReader>(
         place,
-        { idleSeconds },
+        { idleSeconds, mostConnections, mostUnsentBytes },
         {
-          open: (write) =>
-            createFrameReader((message) => questions.answer(message, 'tcp', (bytes) => write(frame(bytes)))),
+          open: (write, end) =>
+            createFrameReader(
+              {
+                message: (message) => questions.answer(message, 'tcp', (bytes) => write(frame(bytes))),
+                tooLong: end,
+              },
+              { largestBytes: largestQueryBytes },
+            ),
           data: (reader, bytes) => reader.push(bytes),
           close: () => undefined,
         },

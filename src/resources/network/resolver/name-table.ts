@@ -69,7 +69,7 @@ export function createNameTable(): NameTable {
       if (found.length > 0) return addressesOf(containers, found);
       // A name without a dot belongs to no public zone, and one below a network's name belongs to the network.
       const isOurs =
-        !name.includes('.') || asker.places.some((place) => name.endsWith(`.${place.networkName}`));
+        !name.includes('.') || asker.places.some(({ networkName }) => name.endsWith(suffixOf(networkName)));
       return { kind: isOurs ? 'absent' : 'foreign' };
     },
     lookUpAddress(containerId, address) {
@@ -125,6 +125,9 @@ const addressesAt = ({ ipv4, ipv6 }: ResolverPlace): string[] => [...present(ipv
 const placeOn = (container: ResolverContainer | undefined, networkId: string): ResolverPlace | undefined =>
   container?.places.find((place) => place.networkId === networkId);
 
+/** Names come in lower case, networks may be called otherwise. */
+const suffixOf = (networkName: string): string => `.${networkName.toLowerCase()}`;
+
 interface Holder {
   containerId: string;
   networkId: string;
@@ -133,7 +136,7 @@ interface Holder {
 /** `web`, `web.NETWORK`, or a link of the asking container's own. */
 function holdersOn(networks: Map<string, NetworkNames>, place: ResolverPlace, name: string): Holder[] {
   const { networkId, networkName, links } = place;
-  const suffix = `.${networkName}`;
+  const suffix = suffixOf(networkName);
   const short = name.endsWith(suffix) ? name.slice(0, -suffix.length) : name;
   const target = Object.hasOwn(links, short) ? links[short]?.toLowerCase() : undefined;
   const holders = networks.get(networkId)?.holders;

@@ -9,6 +9,8 @@ export interface Questions {
 }
 
 const keptAnswers = 1_000;
+/** Of a question whose answer is kept: whoever asks must not fill the memory that all share with long ones. */
+const longestKeptBytes = 512;
 /** Questions of one container that wait for servers: a flood of one must not use up what all share. */
 const maximumWaiting = 256;
 
@@ -36,8 +38,11 @@ export function createQuestions(table: NameTable, forwarder: Forwarder, containe
         kept.clear();
         keptFor = table.generation;
       }
-      const key = Buffer.from(query.buffer, query.byteOffset, query.byteLength).toString('latin1', 2);
-      const known = transport === 'udp' ? kept.get(key) : undefined;
+      const mayKeep = transport === 'udp' && query.byteLength <= longestKeptBytes;
+      const key = mayKeep
+        ? Buffer.from(query.buffer, query.byteOffset, query.byteLength).toString('latin1', 2)
+        : '';
+      const known = mayKeep ? kept.get(key) : undefined;
       if (known) {
         known[0] = query[0] ?? 0;
         known[1] = query[1] ?? 0;
@@ -47,7 +52,7 @@ export function createQuestions(table: NameTable, forwarder: Forwarder, containe
       const verdict = judge(table, containerId, query, { transport, turn: turn++ });
       if (verdict.kind === 'drop') return;
       if (verdict.kind === 'reply') {
-        if (verdict.cacheable && transport === 'udp' && kept.size < keptAnswers) kept.set(key, verdict.bytes);
+        if (verdict.cacheable && mayKeep && kept.size < keptAnswers) kept.set(key, verdict.bytes);
         send(verdict.bytes);
         return;
       }

@@ -21,6 +21,8 @@ export interface ResolverOptions {
 }
 
 const answerMs = 10_000;
+/** Of a process that is there: one that is stopped takes connections and says nothing. */
+const greetingMs = 5_000;
 const startMs = 10_000;
 /** A process that dies again and again is started this often. */
 const restartMs = 1_000;
@@ -150,7 +152,16 @@ async function tryConnect(
     if (error === undefined) waiting?.resolve();
     else waiting?.reject(internal(`the resolver: ${error}`, { code: 'resolver' }));
   });
-  const hello = await greeting.promise;
+  const timer = setTimeout(
+    () => greeting.reject(timedOut('the resolver does not answer', { code: 'resolver-timeout' })),
+    greetingMs,
+  );
+  const hello = await greeting.promise
+    .catch((error: unknown) => {
+      socket.destroy();
+      throw error;
+    })
+    .finally(() => clearTimeout(timer));
   if (!hello) return undefined;
   if (hello.protocol === resolverProtocol) return connection;
   greeted = false;

@@ -3,16 +3,43 @@ export interface FrameReader {
   push(bytes: Uint8Array): void;
 }
 
-export function createFrameReader(onMessage: (message: Uint8Array) => void): FrameReader {
-  let held = Buffer.alloc(0);
+export interface FrameHandlers {
+  message(message: Uint8Array): void;
+  /** One that is longer than allowed was announced: nothing more is read. */
+  tooLong?(): void;
+}
+
+export function createFrameReader(
+  handlers: FrameHandlers,
+  { largestBytes = 0xffff }: { largestBytes?: number } = {},
+): FrameReader {
+  /** Pieces are joined when a message is whole, so that one that comes byte by byte costs no more than its length. */
+  let pieces: Buffer[] = [];
+  let held = 0;
+  let needed = 2;
+  let isOver = false;
   return {
     push(bytes) {
-      held = held.length === 0 ? Buffer.from(bytes) : Buffer.concat([held, bytes]);
-      while (held.length >= 2) {
-        const length = held.readUInt16BE(0);
-        if (held.length < 2 + length) return;
-        onMessage(held.subarray(2, 2 + length));
-        held = held.subarray(2 + length);
+      if (isOver) return;
+      pieces.push(Buffer.from(bytes));
+      held += bytes.length;
+      while (held >= needed) {
+        const [first] = pieces;
+        const all = first && pieces.length === 1 ? first : Buffer.concat(pieces);
+        const length = all.readUInt16BE(0);
+        isOver = length > largestBytes;
+        if (isOver) {
+          pieces = [];
+          handlers.tooLong?.();
+          return;
+        }
+        needed = 2 + length;
+        const isWhole = held >= needed;
+        if (isWhole) handlers.message(all.subarray(2, needed));
+        pieces = [isWhole ? all.subarray(needed) : all];
+        held = pieces[0]?.length ?? 0;
+        if (!isWhole) return;
+        needed = 2;
       }
     },
   };
