@@ -1,5 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { findLeftovers } from '../crash/whole.ts';
 import { skipReason } from '../crash/world.ts';
@@ -77,6 +85,63 @@ describe.skipIf(skipReason !== undefined)('first content of volumes', () => {
     expect(await show('evil:/outside', '/busybox ls /outside 2>&1 | /busybox head -3')).not.toContain(
       'passwd',
     );
+  });
+
+  describe('into a volume whose options name a folder of the host', () => {
+    let device = '';
+    const create = async (name: string): Promise<void> => {
+      device = join(engine.directory, `device-${name}`);
+      mkdirSync(device);
+      await said('volume', 'create', '-o', 'type=none', '-o', 'o=bind', '-o', `device=${device}`, name);
+    };
+    /** What is mounted for volumes of this engine. */
+    const mounts = (): number =>
+      readFileSync('/proc/self/mountinfo', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(`${engine.dataRoot}/volumes/`)).length;
+
+    test('an empty one gets what the image has there, one with content stays as it is', async () => {
+      await create('onhost');
+      expect(await show('onhost:/srv/app', listing)).toBe(
+        '. 77:88 750\nfirst 77:88 644\ndeep/second 77:88 644\n/etc/passwd\n',
+      );
+      expect(readdirSync(device).toSorted()).toEqual(['deep', 'first', 'link']);
+      rmSync(join(device, 'first'));
+      expect(await show('onhost:/srv/app', '/busybox ls /srv/app')).toBe('deep\nlink\n');
+      expect(mounts()).toBe(0);
+    });
+
+    test('a death on the way leaves it empty, and what was whole is moved on at the next mount', async () => {
+      await create('dying');
+      await engine.stop();
+      await engine.start({ fault: 'volume.seed.staged' });
+      await engine.silo('create', '--name', 'dies', '-v', 'dying:/srv/app', 'service', '/busybox', 'true');
+      await engine.died();
+      await engine.start();
+      expect(mounts()).toBe(0);
+      expect(await show('dying:/x', '/busybox ls -A /x')).toBe('');
+      // As a helper that died while it moved leaves it; a link is hostile, and stays what it is.
+      const whole = join(device, '.silo-first-content-whole/_data');
+      mkdirSync(join(whole, 'sub'), { recursive: true });
+      writeFileSync(join(whole, 'sub/file'), 'moved\n');
+      symlinkSync('/etc', join(whole, 'etc'));
+      writeFileSync(join(device, 'there'), 'already\n');
+      writeFileSync(join(whole, 'there'), 'late\n');
+      expect(await show('dying:/x', '/busybox ls -A /x; /busybox cat /x/there /x/sub/file')).toBe(
+        'etc\nsub\nthere\nalready\nmoved\n',
+      );
+      expect(readlinkSync(join(device, 'etc'))).toBe('/etc');
+    });
+
+    test('attack: a link in place of the folder for content leads nowhere', async () => {
+      await create('evil');
+      const outside = join(engine.directory, 'outside');
+      mkdirSync(join(outside, '_data/loot'), { recursive: true });
+      symlinkSync(outside, join(device, '.silo-first-content-whole'));
+      symlinkSync(outside, join(device, '.silo-first-content'));
+      expect(await show('evil:/srv/app', '/busybox ls /srv/app')).toBe('deep\nfirst\nlink\n');
+      expect(readdirSync(join(outside, '_data'))).toEqual(['loot']);
+    });
   });
 
   test.each(['volume.seed.filled', 'container.create.seeded'])(

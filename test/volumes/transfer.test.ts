@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -79,6 +80,32 @@ describe.skipIf(skipReason !== undefined)('volumes as archives, and copies of th
     // Other programs read it.
     const { stdout } = await execute(['tar', '-tf', join(folder, 'data.none')], {});
     expect(stdout).toContain('./a/b/two');
+  });
+
+  test('holes stay holes, zeros of an archive become some', async () => {
+    await sh(
+      'data',
+      'truncate -s 16777216 /v/hole; echo end >> /v/hole; echo x > /v/small; truncate -s 65536 /v/empty',
+    );
+    const file = join(folder, 'holes.tar');
+    await said('volume', 'export', '-o', file, 'data');
+    expect(statSync(file).size).toBeLessThan(100_000);
+    await said('volume', 'import', 'copy', file);
+    const facts = 'cd /v; sha256sum hole small empty; du -k hole empty';
+    const wanted = await sh('data', facts);
+    expect(await sh('copy', facts)).toBe(wanted);
+    // GNU tar's form, both ways; and zeros that nobody marked.
+    const tree = join(folder, 'tree');
+    const plain = join(folder, 'plain.tar');
+    const { code } = await execute(
+      ['sh', '-c', `mkdir ${tree} && tar -C ${tree} -xf ${file} && tar -C ${tree} -cf ${plain} .`],
+      {},
+    );
+    expect(code).toBe(0);
+    expect(statSync(join(tree, 'hole')).blocks).toBeLessThan(100);
+    expect(statSync(plain).size).toBeGreaterThan(16_000_000);
+    await said('volume', 'import', 'again', plain);
+    expect(await sh('again', facts)).toBe(wanted);
   });
 
   test('into an empty volume, never into one with content or in use', async () => {

@@ -18,13 +18,31 @@ export async function seedVolumes(context: Context, record: ContainerRecord): Pr
   for (const mount of record.mounts) {
     if (mount.kind !== 'volume' || mount.name === undefined || !wantsSeed(mount)) continue;
     if (!(await mayHaveContent(lower, mount.destination))) continue;
-    if (isMountedElsewhere(context, mount.name)) continue;
-    await context.volumes.seed(mount.name, (directory) =>
-      copyInto(context, record, mount.destination, directory),
-    );
+    if (isMountedElsewhere(context, mount.name) || isMemory(context, mount.name)) continue;
+    await seed(context, record, mount.name, mount.destination);
     faultPoint('container.create.seeded');
   }
 }
+
+/** What the options of a volume name is mounted for it. */
+async function seed(
+  context: Context,
+  record: ContainerRecord,
+  name: string,
+  destination: string,
+): Promise<void> {
+  const user = `create ${record.id}`;
+  await context.volumeMounts.acquire(user, [name]);
+  try {
+    await context.volumes.seed(name, (directory) => copyInto(context, record, destination, directory));
+  } finally {
+    await context.volumeMounts.release(user);
+  }
+}
+
+/** It would be gone again before the start. */
+const isMemory = ({ volumes }: Context, name: string): boolean =>
+  ['tmpfs', 'ramfs'].includes(volumes.find(name)?.options.type ?? '');
 
 const wantsSeed = ({ mode, noCopy, subpath }: ResolvedMount): boolean =>
   !noCopy && subpath === undefined && !mode.split(',').includes('nocopy');

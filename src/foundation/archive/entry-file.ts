@@ -32,9 +32,19 @@ export interface EntryFile extends Disposable {
   end(entry: TarEntry | undefined): void;
 }
 
-/** What lies in the memory of `contents` is written by that thread, which also ends the file where it can. */
-export function createEntryFile(dressing: EntryDress, contents?: ContentsThread): EntryFile {
+export interface EntryFileOptions {
+  /** What lies in its memory is written by that thread, which also ends the file where it can. */
+  contents?: ContentsThread | undefined;
+  /** Blocks of zeros are not written, so that they take no space; this thread writes what is. */
+  zerosAsHoles?: boolean;
+}
+
+export function createEntryFile(
+  dressing: EntryDress,
+  { contents, zerosAsHoles }: EntryFileOptions = {},
+): EntryFile {
   let fd = -1;
+  /** Where what was written ends. */
   let written = 0;
   /** The other thread has something of this file. */
   let isShared = false;
@@ -64,6 +74,13 @@ export function createEntryFile(dressing: EntryDress, contents?: ContentsThread)
     },
     write(entry, bytes, position) {
       if (fd < 0) return;
+      if (zerosAsHoles) {
+        for (const [from, to] of dataIn(bytes, position)) {
+          writeAll(fd, bytes.subarray(from, to), position + from);
+          written = position + to;
+        }
+        return;
+      }
       const sparse = entry?.sparse !== undefined;
       written = position + bytes.length;
       if (entry && contents?.holds(bytes)) {
@@ -72,8 +89,7 @@ export function createEntryFile(dressing: EntryDress, contents?: ContentsThread)
         return;
       }
       if (isShared) contents?.settle();
-      for (let done = 0; done < bytes.length;)
-        done += writeSync(fd, bytes, done, bytes.length - done, sparse ? position + done : null);
+      writeAll(fd, bytes, sparse ? position : null);
     },
     end(entry) {
       if (fd < 0 || !entry) return;
@@ -83,6 +99,30 @@ export function createEntryFile(dressing: EntryDress, contents?: ContentsThread)
     },
     [Symbol.dispose]: close,
   };
+}
+
+function writeAll(fd: number, bytes: Buffer, position: number | null): void {
+  for (let done = 0; done < bytes.length;)
+    done += writeSync(fd, bytes, done, bytes.length - done, position === null ? null : position + done);
+}
+
+const blockBytes = 4096;
+const zeros = Buffer.alloc(blockBytes);
+
+/** The parts of the bytes that lie in blocks of the file with anything but zeros: what is not written reads as zeros. */
+function* dataIn(bytes: Buffer, position: number): Generator<[from: number, to: number]> {
+  let from: number | undefined;
+  for (let at = 0; at < bytes.length;) {
+    const end = Math.min(bytes.length, at + blockBytes - ((position + at) % blockBytes));
+    const isZero = bytes.compare(zeros, 0, end - at, at, end) === 0;
+    if (!isZero) from ??= at;
+    else if (from !== undefined) {
+      yield [from, at];
+      from = undefined;
+    }
+    at = end;
+  }
+  if (from !== undefined) yield [from, bytes.length];
 }
 
 /** How the other thread is to end the file; undefined for attributes and parts of seconds, which it cannot give. */

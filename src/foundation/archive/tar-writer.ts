@@ -18,6 +18,8 @@ export interface TarMember {
   devMajor?: number;
   devMinor?: number;
   xattrs?: ReadonlyMap<string, Uint8Array>;
+  /** Of a sparse file (`sparse-writer.ts`): its real size; `size` is that of the map and the data. */
+  sparseSize?: number;
 }
 
 const flagOfType: Readonly<Record<TarType, string>> = {
@@ -43,7 +45,12 @@ export function contentPadding(size: number): Buffer {
  * gives the same bytes: records are sorted, and nothing of the machine goes in.
  */
 export function formatMember(member: TarMember): Buffer {
-  const name = member.type === 'directory' && !member.name.endsWith('/') ? `${member.name}/` : member.name;
+  const isOpen = member.type === 'directory' && !member.name.endsWith('/');
+  const name = isOpen
+    ? `${member.name}/`
+    : member.sparseSize === undefined
+      ? member.name
+      : sparseName(member.name);
   const place = splitName(name);
   const records = paxRecords(member, name, place !== undefined);
   const size = member.type === 'file' ? (member.size ?? 0) : 0;
@@ -79,12 +86,25 @@ function paxRecords(member: TarMember, name: string, nameFits: boolean): string 
   if (!fitsOctal(member.size ?? 0, 11)) records.push(['size', String(member.size)]);
   if (userName.length > 31 || !isAscii(userName)) records.push(['uname', userName]);
   if (groupName.length > 31 || !isAscii(groupName)) records.push(['gname', groupName]);
+  if (member.sparseSize !== undefined)
+    records.push(
+      ['GNU.sparse.major', '1'],
+      ['GNU.sparse.minor', '0'],
+      ['GNU.sparse.name', member.name],
+      ['GNU.sparse.realsize', String(member.sparseSize)],
+    );
   for (const [key, value] of member.xattrs ?? [])
     records.push([`SCHILY.xattr.${key}`, Buffer.from(value).toString('latin1')]);
   return records
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => formatPaxRecord(key, value))
     .join('');
+}
+
+/** What programs see that know no sparse files: such a file beside the real name, with the map at its beginning. */
+function sparseName(name: string): string {
+  const slash = name.lastIndexOf('/') + 1;
+  return `${name.slice(0, slash)}GNUSparseFile.0/${name.slice(slash)}`;
 }
 
 function isAscii(text: string): boolean {

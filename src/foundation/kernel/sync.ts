@@ -12,9 +12,14 @@ const syncfs = declare<[number]>('syncfs', 'int', ['int']);
 export async function syncFileSystem(directory: string): Promise<void> {
   const fd = openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
   try {
-    const { result, errno } = await syncfs.async(fd);
-    if (result < 0) fail(errno, 'syncfs', directory);
+    await syncFileSystemOf(fd, directory);
   } finally {
     closeSync(fd);
   }
+}
+
+/** The same by a descriptor of it. */
+export async function syncFileSystemOf(fd: number, about?: string): Promise<void> {
+  const { result, errno } = await syncfs.async(fd);
+  if (result < 0) fail(errno, 'syncfs', about);
 }

@@ -18,6 +18,7 @@ import { setNonBlocking } from '../../foundation/kernel/io.ts';
 import { createReopener } from '../../foundation/kernel/reopen.ts';
 import { rootAt } from '../../foundation/kernel/rooted.ts';
 import { setXattr } from '../../foundation/kernel/xattr.ts';
+import { settleContent, settleLeftovers, stageContent } from './first-content.ts';
 import { mountVolume } from './mount-volume.ts';
 import type { VolumeJob } from './volume-process.ts';
 
@@ -44,7 +45,12 @@ export async function runVolumeHelper(argv: readonly string[]): Promise<number> 
 async function serve(job: VolumeJob): Promise<void> {
   switch (job.op) {
     case 'mount':
-      return mountVolume(job.call, job.target);
+      mountVolume(job.call, job.target);
+      return settleLeftovers(job.target);
+    case 'stage':
+      return stageContent(job.directory);
+    case 'settle':
+      return await settleContent(job.directory, job.keep);
     case 'export':
       return exportTree(job.directory);
     case 'import':
@@ -70,6 +76,7 @@ function exportTree(directory: string): void {
     unreadable: 'fail',
     keepsXattr,
     exactTimes: true,
+    keepsHoles: true,
   });
   for (const bytes of pieces) for (let done = 0; done < bytes.length;) done += writeSync(1, bytes, done);
 }
@@ -88,6 +95,7 @@ async function importTree(directory: string): Promise<void> {
     shownAs: '/',
     keepKinds: false,
     keepsXattr,
+    zerosAsHoles: true,
   });
   const reader = createTarReader(
     {

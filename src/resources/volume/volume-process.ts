@@ -8,12 +8,18 @@ import type { MountCall } from './driver-options.ts';
 /** One piece of work for the helper for volumes. Paths are of the engine's own folders. */
 export type VolumeJob =
   | { op: 'mount'; call: MountCall; target: string }
+  /** First content: a place for it, and its end. */
+  | { op: 'stage'; directory: string }
+  | { op: 'settle'; directory: string; keep: boolean }
   /** The content of the directory on standard output, as an archive. */
   | { op: 'export'; directory: string }
   /** An archive from standard input into a new `_data` in the directory. */
   | { op: 'import'; directory: string }
   /** The content of one directory as a new `_data` in another. */
   | { op: 'clone'; from: string; directory: string };
+
+/** Where first content of a mounted file system is collected, in its root (`first-content.ts`). */
+export const stagedName = '.silo-first-content';
 
 export interface VolumeHelper {
   readonly input: Writable | null;

@@ -21,7 +21,8 @@ export interface Volumes {
   remove(name: string): Promise<void>;
   /**
    * Gives an empty volume its first content: `fill` may make `_data` in a private folder, which then takes the place of the empty one at once and is on the
-   * disk. A volume with content is left as it is, and `fill` is not called. The caller knows that it is mounted nowhere.
+   * disk. A volume with content is left as it is, and `fill` is not called. The caller knows that no container has it, and mounts one whose options name a
+   * file system.
    */
   seed(name: string, fill: (directory: string) => Promise<void>): Promise<void>;
   /**

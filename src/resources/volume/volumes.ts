@@ -1,13 +1,13 @@
 import { chmod, lstat, mkdir, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory } from '../../foundation/base/atomic-file.ts';
-import { conflict, invalid, notFound, unsupported } from '../../foundation/base/errors.ts';
+import { conflict, invalid, isKind, notFound, unsupported } from '../../foundation/base/errors.ts';
 import { isMountPoint, mountInfo } from '../../foundation/kernel/mount-info.ts';
 import { unmount } from '../../foundation/kernel/mount.ts';
 import { isErrno } from '../../foundation/kernel/syscall-error.ts';
 import { checkDriverOptions, toMountCall } from './driver-options.ts';
 import { explainMount, resolveServer } from './mount-volume.ts';
-import { startVolumeHelper } from './volume-process.ts';
+import { stagedName, startVolumeHelper } from './volume-process.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import { randomHexId } from '../../foundation/base/ids.ts';
 import { createKeyLock } from '../../foundation/base/key-lock.ts';
@@ -98,8 +98,7 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
     async seed(name, fill) {
       await locks.run(name, async () => {
         const { mountpoint, options } = get(name);
-        // Nothing takes the place of a mounted file system's root at once.
-        if (options.type !== undefined) return;
+        if (options.type !== undefined) return seedMounted(mountpoint, fill, deps.command ?? []);
         if ((await readdir(mountpoint)).length > 0) return;
         const staged = join(directory, `${seedPrefix}${randomHexId().slice(0, 16)}`);
         await makeDirectory(staged, 0o700);
@@ -180,6 +179,30 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
       await rm(trash, { recursive: true, force: true });
     },
   };
+}
+
+/** Nothing takes the place of a mounted file system's root at once (`first-content.ts`). Only helpers look inside: a server that is gone holds who does. */
+async function seedMounted(
+  directory: string,
+  fill: (directory: string) => Promise<void>,
+  command: readonly string[],
+): Promise<void> {
+  const settle = (keep: boolean): Promise<void> =>
+    startVolumeHelper({ op: 'settle', directory, keep }, { command }).done;
+  try {
+    await startVolumeHelper({ op: 'stage', directory }, { command, deadlineMs: mountMs }).done;
+  } catch (error) {
+    if (isKind(error, 'conflict') || isKind(error, 'unsupported')) return;
+    throw error;
+  }
+  try {
+    await fill(join(directory, stagedName));
+  } catch (error) {
+    await settle(false).catch(() => undefined);
+    throw error;
+  }
+  faultPoint('volume.seed.staged');
+  await settle(true);
 }
 
 async function refuseContent(volume: VolumeInfo | undefined): Promise<void> {

@@ -4,7 +4,7 @@ import { findPlace, openPlace } from '../../../foundation/archive/rooted/place.t
 import { defaultTarLimits } from '../../../foundation/archive/tar-limits.ts';
 import { createTarReader } from '../../../foundation/archive/tar-reader.ts';
 import { openat } from '../../../foundation/kernel/at.ts';
-import { AT_FDCWD, O_DIRECTORY, O_PATH } from '../../../foundation/kernel/flags.ts';
+import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../../../foundation/kernel/flags.ts';
 import type { Reopener } from '../../../foundation/kernel/reopen.ts';
 import { type Root, rootAt } from '../../../foundation/kernel/rooted.ts';
 import { isDirectory, statDescriptor } from '../../../foundation/kernel/stat.ts';
@@ -18,7 +18,7 @@ export function prepareSeed(
   reopener: Reopener,
   { path, into }: HelperAction & { op: 'seed' },
 ): () => void {
-  const target = rootAt(openat(AT_FDCWD, into, O_PATH | O_DIRECTORY));
+  const target = rootAt(openat(AT_FDCWD, into, O_PATH | O_DIRECTORY | O_NOFOLLOW));
   return () => {
     let place: number;
     try {
@@ -28,9 +28,21 @@ export function prepareSeed(
       throw error;
     }
     if (!isDirectory(statDescriptor(place))) return;
-    using extractor = createExtractor({ root: target, destination: '', keepKinds: false });
+    using extractor = createExtractor({
+      root: target,
+      destination: '',
+      keepKinds: false,
+      zerosAsHoles: true,
+    });
     const reader = createTarReader(extractor, defaultTarLimits);
-    for (const bytes of packTree({ place, name: '_data', reopener, unreadable: 'fail' })) reader.push(bytes);
+    for (const bytes of packTree({
+      place,
+      name: '_data',
+      reopener,
+      unreadable: 'fail',
+      keepsHoles: true,
+    }))
+      reader.push(bytes);
     reader.finish();
     extractor.finish();
   };

@@ -204,8 +204,8 @@ function copyData(
   }
 }
 
-/** Owner first: changing it clears set-id bits and capabilities. */
-function dress(from: number, to: number, status: FileStatus): void {
+/** Gives one file or directory the owner, mode, attributes and times of another. Owner first: changing it clears set-id bits and capabilities. */
+export function dress(from: number, to: number, status: FileStatus): void {
   fchownSync(to, status.uid, status.gid);
   fchmodSync(to, status.mode & 0o7777);
   for (const name of attributeNames(from)) {

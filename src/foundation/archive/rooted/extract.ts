@@ -47,6 +47,8 @@ export interface ExtractOptions {
   owner?: { uid: number; gid: number } | 'creator' | undefined;
   /** The tree is seen as the host sees that of a container with these ids, and owners are those inside. */
   ids?: IdMappings | undefined;
+  /** Blocks of zeros take no space. */
+  zerosAsHoles?: boolean;
   /** Which extended attributes come in; those of image layers when absent. */
   keepsXattr?: (name: string) => boolean;
   /** Writes what the archive's reader finds in its memory; stays the caller's. */
@@ -84,7 +86,10 @@ export function createExtractor(options: ExtractOptions): Extractor {
     ...options,
     directories: openDirectories(options.root, options.destination),
     directoryTimes: new Map(),
-    file: createEntryFile(entryDress, options.contents),
+    file: createEntryFile(entryDress, {
+      contents: options.contents,
+      zerosAsHoles: options.zerosAsHoles === true,
+    }),
     dress: entryDress,
     current: undefined,
   };

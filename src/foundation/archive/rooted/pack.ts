@@ -3,12 +3,15 @@ import { SiloError } from '../../base/errors.ts';
 import { readlinkDescriptor } from '../../kernel/at.ts';
 import { readNames } from '../../kernel/directory.ts';
 import { O_DIRECTORY, O_NOCTTY, O_NONBLOCK, O_RDONLY } from '../../kernel/flags.ts';
+import { nextData, nextHole } from '../../kernel/holes.ts';
 import type { IdMappings } from '../../kernel/id-mapping.ts';
 import type { Reopener } from '../../kernel/reopen.ts';
-import { statDescriptor } from '../../kernel/stat.ts';
+import { type FileStatus, statDescriptor } from '../../kernel/stat.ts';
 import { isErrno, unlessErrno } from '../../kernel/syscall-error.ts';
 import { getXattr, listXattrs } from '../../kernel/xattr.ts';
 import { attributesInside, ownerInside } from '../owner-map.ts';
+import type { SparseMap } from '../sparse.ts';
+import { formatSparseText } from '../sparse-writer.ts';
 import { endOfArchive, contentPadding, formatMember, type TarMember } from '../tar-writer.ts';
 import { tarTimeOf, tarTypeOf } from '../member-status.ts';
 import { displayName } from '../tar-limits.ts';
@@ -30,6 +33,8 @@ export interface PackOptions {
   ids?: IdMappings | undefined;
   /** Times to the nanosecond, which Docker's archives do not have. */
   exactTimes?: boolean;
+  /** Holes of files stay holes, in the form of GNU tar (PAX 1.0), which not every program knows; otherwise they are zeros. */
+  keepsHoles?: boolean;
 }
 
 interface PackState extends PackOptions {
@@ -78,7 +83,7 @@ function* packNode(state: PackState, place: number, name: string, depth: number)
       return yield* append(state, formatMember({ ...member, type: 'hardlink', linkName }));
     if (type !== 'file' || status.sizeBytes > 0) rememberName(state, key, name);
   }
-  if (type === 'file') return yield* packFile(state, place, member, status.sizeBytes);
+  if (type === 'file') return yield* packFile(state, place, member, status);
   const { major: devMajor, minor: devMinor } = status.rdev;
   const details =
     type === 'symlink'
@@ -135,17 +140,52 @@ function* packFile(
   state: PackState,
   place: number,
   member: TarMember,
-  size: number,
+  { sizeBytes: size, allocatedBytes }: FileStatus,
 ): Generator<Buffer, void> {
   const fd = reopen(state, place, member.name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (fd === undefined) return;
   try {
-    yield* append(state, formatMember({ ...member, size, ...attributes(state, fd) }));
-    yield* appendContent(state, fd, size);
+    const more = attributes(state, fd);
+    const map = state.keepsHoles && allocatedBytes < size ? dataRegions(fd, size) : undefined;
+    if (map) return yield* packSparse(state, fd, { ...member, ...more, sparseSize: size }, map);
+    yield* append(state, formatMember({ ...member, size, ...more }));
+    yield* appendContent(state, fd, { position: 0, size });
     yield* append(state, contentPadding(size));
   } finally {
     closeSync(fd);
   }
+}
+
+function* packSparse(
+  state: PackState,
+  fd: number,
+  member: TarMember & { sparseSize: number },
+  map: SparseMap,
+): Generator<Buffer, void> {
+  const text = formatSparseText(map, member.sparseSize);
+  const stored = map.reduce((sum, number, index) => (index % 2 === 0 ? sum : sum + number), 0);
+  yield* append(state, formatMember({ ...member, size: text.length + stored }));
+  yield* append(state, text);
+  for (let index = 0; index < map.length; index += 2)
+    yield* appendContent(state, fd, { position: map[index] ?? 0, size: map[index + 1] ?? 0 });
+  yield* append(state, contentPadding(stored));
+}
+
+/** A file with more pieces is hardly sparse. */
+const mostRegions = 10_000;
+
+/** Where the file has data; undefined when it has no holes, or too many. */
+function dataRegions(fd: number, size: number): SparseMap | undefined {
+  const map: SparseMap = [];
+  for (let position = 0; position < size;) {
+    const from = nextData(fd, position);
+    if (from === undefined || from >= size) break;
+    position = Math.min(nextHole(fd, from), size);
+    map.push(from, position - from);
+    if (map.length > 2 * mostRegions) return undefined;
+  }
+  const isWhole = map.length === 2 && map[0] === 0 && map[1] === size;
+  return isWhole ? undefined : map;
 }
 
 /** Nothing when it has vanished, or may not be opened. */
@@ -165,12 +205,16 @@ const vanished = ['ENOENT', 'ESTALE', 'ESRCH'] as const;
 const refusals = ['EACCES', 'EPERM', 'ENXIO', 'EINVAL', 'ENODEV'];
 
 /** Read straight into what leaves next. A file that shrinks is filled with zeros, which keeps the archive whole. */
-function* appendContent(state: PackState, fd: number, size: number): Generator<Buffer, void> {
+function* appendContent(
+  state: PackState,
+  fd: number,
+  { position, size }: { position: number; size: number },
+): Generator<Buffer, void> {
   const { buffer } = state;
   for (let left = size; left > 0;) {
     if (state.filled === buffer.length) yield* flush(state);
     const room = Math.min(left, buffer.length - state.filled);
-    const count = readSync(fd, buffer, state.filled, room, null);
+    const count = readSync(fd, buffer, state.filled, room, position + size - left);
     if (count === 0) buffer.fill(0, state.filled, state.filled + room);
     state.filled += count === 0 ? room : count;
     left -= count === 0 ? room : count;
