@@ -17,6 +17,7 @@ import {
   readSettingsFile,
   readStandardFile,
 } from '../engine/host/settings.ts';
+import { parsePool } from '../resources/network/pool-setting.ts';
 import { createDockerApi } from '../frontends/api/docker-api.ts';
 import { isInChroot, runInOwnRoot } from './own-root.ts';
 import { type Doors, prepareDoors, splitDoors } from './daemon-doors.ts';
@@ -144,6 +145,9 @@ function resolve(options: DaemonOptions): Resolved {
     ...(options.registryMirrors.length === 0
       ? {}
       : { registryMirrors: parseMirrors(options.registryMirrors, '--registry-mirror') }),
+    ...(options.addressPools.length === 0
+      ? {}
+      : { addressPools: options.addressPools.map((text) => parsePool(text, '--default-address-pool')) }),
     ...(options.runtimes.length === 0
       ? {}
       : { runtimes: Object.fromEntries(options.runtimes.map(({ name, path }) => [name, path])) }),

@@ -298,6 +298,28 @@ export const networkScenarios: Chapters = {
       ],
     },
     {
+      name: 'links tell of rows of ports, and processes of exec of links',
+      steps: [
+        'run -d --name db --expose 8000-8004 --expose 9000 --expose 9001 --expose 8001/udp --expose 9002/udp busybox sleep 600',
+        `run --rm --name app --link db:store busybox sh -c 'env | grep ^STORE | sort'`,
+        'run -d --name web --link db:store busybox sleep 600',
+        `exec web sh -c 'env | grep ^STORE | sort'`,
+        `exec -e STORE_NAME=mine web sh -c 'env | grep ^STORE_NAME'`,
+        'stop -t 0 db',
+        `exec web sh -c 'env | grep ^STORE'`,
+        'rm -f web db',
+      ],
+    },
+    {
+      name: 'two networks do not share a bridge',
+      steps: [
+        `${create} -o com.docker.network.bridge.name=samebr1 one`,
+        { docker: `${create} -o com.docker.network.bridge.name=samebr1 two`, hide: [/[0-9a-f]{64}/] },
+        `${create} -o com.docker.network.bridge.inhibit_ipv4=perhaps bad`,
+        `${create} -o com.docker.network.host_ipv4=nonsense bad2`,
+      ],
+    },
+    {
       name: 'links on the default network',
       steps: [
         'run -d --name db -e PASSWORD=secret -e HOME=/x --expose 5432 --expose 5433/udp busybox sleep 600',

@@ -91,6 +91,23 @@ describe.skipIf(skipReason !== undefined)('kinds of networks', () => {
     ).toContain('Address already in use');
   });
 
+  test('an interface has the settings that were asked for, and only settings of it can be', async () => {
+    await said('network', 'create', 'set');
+    const option = 'com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME';
+    await run('one', '--network', `name=set,driver-opt=${option}.log_martians=1`);
+    expect(await inside('one', 'cat /proc/sys/net/ipv4/conf/eth0/log_martians')).toBe('1\n');
+    await run('two');
+    await said('network', 'connect', '--driver-opt', `${option}.proxy_arp=1`, 'set', 'two');
+    expect(await inside('two', 'cat /proc/sys/net/ipv4/conf/eth1/proxy_arp')).toBe('1\n');
+    const refused = await engine.silo(
+      'create',
+      '--network',
+      'name=set,driver-opt=com.docker.network.endpoint.sysctls=net.ipv4.conf.all.forwarding=1',
+      'busybox',
+    );
+    expect(refused.stderr).toContain('expected net.X.Y.IFNAME.Z');
+  });
+
   test('with communication between containers off, they reach the gateway and published ports only', async () => {
     await said('network', 'create', '--opt', 'com.docker.network.bridge.enable_icc=false', 'apart');
     await run('one', '--network', 'apart');
@@ -187,6 +204,13 @@ describe.skipIf(skipReason !== undefined)('kinds of networks', () => {
       expect((await execute(['ip', '-o', 'link', 'show'], {})).stdout).not.toContain(' dm-');
     },
   );
+
+  test('two networks do not share a bridge', async () => {
+    const bridge = `com.docker.network.bridge.name=${engine.footprint.bridge}x`;
+    await said('network', 'create', '--opt', bridge, 'first');
+    const second = await engine.silo('network', 'create', '--opt', bridge, 'second');
+    expect(second.stderr).toContain('networks have same bridge name');
+  });
 
   test('what makes no network is refused with the reason', async () => {
     const refused: [string[], string][] = [

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
 import { findLeftovers } from '../crash/whole.ts';
 import { skipReason } from '../crash/world.ts';
 import { startEngine, type TestEngine } from '../e2e/harness.ts';
@@ -139,6 +140,16 @@ describe.skipIf(skipReason !== undefined)('a container on several networks', () 
       (await ask<{ HostConfig: { Links: unknown } }>(engine, 'GET', '/containers/shop/json')).HostConfig
         .Links,
     ).toBeNull();
+  });
+
+  test('attack: a container that makes its files endless costs nothing when it leaves a network', async () => {
+    await said('run', '-d', '--name', 'big', '--network', 'back', 'busybox', 'sleep', '600');
+    await said('network', 'connect', 'front', 'big');
+    await said('exec', 'big', 'sh', '-c', 'truncate -s 734003200 /etc/hosts /etc/resolv.conf');
+    await said('network', 'disconnect', 'front', 'big');
+    const status = readFileSync(`/proc/${engine.pid()}/status`, 'utf8');
+    expect(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024).toBeLessThan(600);
+    await said('network', 'connect', 'front', 'big');
   });
 
   test('what cannot be joined or left is refused in the words of Docker', async () => {

@@ -3,6 +3,7 @@ import { forbidden, invalid } from '../../foundation/base/errors.ts';
 import { parseIpAddress, parseIpSubnet, subnetContains } from '../../foundation/base/ip-address.ts';
 import type { NetworkInfo } from '../../resources/network/network.ts';
 import type { EndpointRequest } from './config.ts';
+import { parseInterfaceSysctls } from './interface-sysctls.ts';
 
 /**
  * Refuses what no place on the network can have, in Docker's words and all at once. `network` is undefined while nobody knows it: it may come until the
@@ -22,6 +23,7 @@ export function checkPlace(
   const { macAddress } = request;
   if (macAddress !== undefined && !/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(macAddress))
     throw invalid(`${prefix}invalid MAC address ${macAddress.slice(0, 80)}`, { code: 'bad-mac-address' });
+  parseInterfaceSysctls(request.driverOptions);
 }
 
 /** Of a container's request for a place at create. */

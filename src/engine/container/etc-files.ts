@@ -1,4 +1,4 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, stat, writeFile } from 'node:fs/promises';
 import { chownSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerId } from '../../foundation/base/ids.ts';
@@ -96,9 +96,19 @@ export async function removeFromHostsFile(
 ): Promise<void> {
   const path = join(context.settings.containersDirectory, record.id, 'hosts');
   const gone = new Set(hostsLines(record, endpoint));
-  const text = await readFile(path, 'utf8');
+  const text = await readEtcFile(path);
+  if (text === undefined) return;
   const kept = text.split(/(?<=\n)/).filter((line) => !gone.has(line));
   await writeFile(path, kept.join(''));
+}
+
+/** Of a file that programs inside may have filled as they like. */
+const mostBytes = 1024 * 1024;
+
+/** The text of a file that a container writes too; undefined when it is no text of ours any more. */
+export async function readEtcFile(path: string): Promise<string | undefined> {
+  const { size } = await stat(path);
+  return size > mostBytes ? undefined : await readFile(path, 'utf8');
 }
 
 function hostsLines({ config }: ContainerRecord, endpoint: Endpoint): string[] {
@@ -134,7 +144,7 @@ export async function switchToResolver(
 ): Promise<void> {
   const path = join(context.settings.containersDirectory, after.id, 'resolv.conf');
   const [old, wanted] = [await resolvConf(context, before), await resolvConf(context, after)];
-  if (old !== wanted && (await readFile(path, 'utf8')) === old) await writeFile(path, wanted);
+  if (old !== wanted && (await readEtcFile(path)) === old) await writeFile(path, wanted);
 }
 
 async function resolvConf(context: Pick<Context, 'settings'>, { config }: ContainerRecord): Promise<string> {

@@ -11,6 +11,7 @@ import { rootfsPath } from './rootfs.ts';
 import { resolveSecurity } from './security.ts';
 import { identify } from './identity.ts';
 import { containerEnvironment } from './environment.ts';
+import { findPresent, linkVariables } from './link-containers.ts';
 import { isRunning } from './state.ts';
 
 /** Ended execs are kept for their exit code, at most so many, as clients ask right after the end. */
@@ -122,7 +123,7 @@ function toProcess(
       ...(size ? { terminalSize: size } : {}),
     },
     security: request.privileged ? { ...security, privileged: true } : security,
-    containerEnv: containerEnvironment(config),
+    containerEnv: [...linkVariables(record, findPresent(context, record)), ...containerEnvironment(config)],
     host: context.settings.host,
   });
 }

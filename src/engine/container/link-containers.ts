@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nameOfPair } from '../../foundation/base/split-pair.ts';
 import { conflict, invalid, isKind, notFound, toSiloError } from '../../foundation/base/errors.ts';
@@ -7,6 +7,7 @@ import { addressesOf, type Endpoint } from '../../resources/network/network.ts';
 import type { LinkRequest } from './config.ts';
 import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
+import { readEtcFile } from './etc-files.ts';
 import { isRunning } from './state.ts';
 
 /**
@@ -37,19 +38,25 @@ export function resolveLinks(context: Context, links: readonly LinkRequest[]): L
 
 /** At the start: they must run, and be on the default network. */
 export function findLinked(context: Context, record: ContainerRecord): Linked[] {
-  return record.config.network.links.map(({ id, name, alias }) => {
-    const other = id && context.store.find(id);
-    const endpoint = other && isRunning(other.state) ? onDefault(context, other.id) : undefined;
-    if (!other || !endpoint)
-      throw conflict(
-        `Cannot link to a non running container: /${other?.name ?? name} AS /${record.name}/${alias}`,
-        {
-          code: 'link-not-running',
-          hint: 'start it first, or put both on a network of their own, where names need no links',
-        },
-      );
-    return { alias, record: other, endpoint };
+  return record.config.network.links.map((link) => {
+    const found = lookUp(context, link);
+    if (found) return found;
+    const name = (link.id && context.store.find(link.id)?.name) ?? link.name;
+    throw conflict(`Cannot link to a non running container: /${name} AS /${record.name}/${link.alias}`, {
+      code: 'link-not-running',
+      hint: 'start it first, or put both on a network of their own, where names need no links',
+    });
   });
+}
+
+/** For a process beside the first one: what has ended meanwhile is left out. */
+export const findPresent = (context: Context, record: ContainerRecord): Linked[] =>
+  record.config.network.links.flatMap((link) => lookUp(context, link) ?? []);
+
+function lookUp(context: Context, { id, alias }: LinkRequest): Linked | undefined {
+  const record = id && context.store.find(id);
+  const endpoint = record && isRunning(record.state) ? onDefault(context, record.id) : undefined;
+  return record && endpoint ? { alias, record, endpoint } : undefined;
 }
 
 function onDefault(context: Context, id: ContainerId): Endpoint | undefined {
@@ -71,13 +78,23 @@ export function linkVariables(
     const address = addressesOf(endpoint)[0]?.address ?? '';
     const ports = record.config.exposedPorts.map(split).toSorted((a, b) => a.port - b.port);
     const [first] = ports;
-    const at = ({ port, protocol }: { port: number; protocol: string }): string =>
-      `${protocol}://${address}:${port}`;
+    const at = ({ port, protocol }: ExposedPort): string => `${protocol}://${address}:${port}`;
+    const keyOf = ({ port, protocol }: ExposedPort): string =>
+      `${prefix}_PORT_${port}_${protocol.toUpperCase()}`;
     return [
       `${prefix}_NAME=/${name}/${alias}`,
       ...(first ? [`${prefix}_PORT=${at(first)}`] : []),
+      ...rowsOf(ports).flatMap(({ start, end }) => {
+        const key = keyOf(start);
+        return [
+          `${key}_START=${at(start)}`,
+          `${key}_PORT_START=${start.port}`,
+          `${key}_END=${at(end)}`,
+          `${key}_PORT_END=${end.port}`,
+        ];
+      }),
       ...ports.flatMap((one) => {
-        const key = `${prefix}_PORT_${one.port}_${one.protocol.toUpperCase()}`;
+        const key = keyOf(one);
         return [
           `${key}=${at(one)}`,
           `${key}_ADDR=${address}`,
@@ -92,9 +109,30 @@ export function linkVariables(
   }
 }
 
-function split(key: string): { port: number; protocol: string } {
+interface ExposedPort {
+  port: number;
+  protocol: string;
+}
+
+function split(key: string): ExposedPort {
   const [port = '', protocol = 'tcp'] = key.split('/');
   return { port: Number(port), protocol };
+}
+
+/** Three ports in a row, or more. */
+function rowsOf(ports: readonly ExposedPort[]): { start: ExposedPort; end: ExposedPort }[] {
+  const rows: ExposedPort[][] = [];
+  for (const one of ports) {
+    const row = rows.at(-1);
+    const last = row?.at(-1);
+    if (row && last && one.port === last.port + 1 && one.protocol === last.protocol) row.push(one);
+    else rows.push([one]);
+  }
+  return rows.flatMap((row) => {
+    const [start] = row;
+    const end = row.at(-1);
+    return start && end && row.length > 2 ? [{ start, end }] : [];
+  });
 }
 
 /** Lines of `/etc/hosts`, in the form of Docker: alias, host name, and the name unless it is the alias. */
@@ -127,7 +165,9 @@ export async function updateLinksTo(context: Context, record: ContainerRecord): 
         linkLines([{ alias, record, endpoint }]).map((line) => [namesOf({ alias, record }), line] as const),
       ),
     );
-    const lines = (await readFile(path, 'utf8')).split(/(?<=\n)/);
+    const text = await readEtcFile(path);
+    if (text === undefined) continue;
+    const lines = text.split(/(?<=\n)/);
     // In place: the container has this file mounted.
     await writeFile(
       path,

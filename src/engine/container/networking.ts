@@ -1,11 +1,13 @@
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { Endpoint, NetworkInfo, PortRequest } from '../../resources/network/network.ts';
 import { invalid } from '../../foundation/base/errors.ts';
+import { findIpAddress, formatIpAddress } from '../../foundation/base/ip-address.ts';
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import { checkHasPlaces } from './check-place.ts';
 import type { ContainerConfig, EndpointRequest } from './config.ts';
 import type { ContainerRecord } from './container.ts';
 import type { Context } from './context.ts';
+import { parseInterfaceSysctls } from './interface-sysctls.ts';
 import { bareNetwork, findNetwork, namesOn, usesNetwork } from './places.ts';
 
 /** Reserves addresses and ports for this run; nothing for `none`, `host` and `container:`. */
@@ -35,6 +37,7 @@ export function reserveEndpoint(
     names: namesOn(context, record, network, request),
     links: linksOf(request),
     dns: record.config.network.dns,
+    sysctls: parseInterfaceSysctls(driverOptions),
     ...(macAddress ? { macAddress } : {}),
     ...(ipv4Address ? { ipv4Address } : {}),
     ...(ipv6Address ? { ipv6Address } : {}),
@@ -113,10 +116,16 @@ export function toPortRequests(ports: ContainerConfig['network']['ports']): Port
   return Object.entries(ports).flatMap(([key, bindings]) =>
     bindings.map((binding) => ({
       ...parsePort(key),
-      hostAddress: binding.hostAddress,
+      hostAddress: canonicalAddress(binding.hostAddress),
       ...hostPorts(binding.hostPort),
     })),
   );
+}
+
+/** `0:0::0` is `::`: claims and rules compare words. */
+function canonicalAddress(text: string): string {
+  const address = findIpAddress(text);
+  return address ? formatIpAddress(address) : text;
 }
 
 /** `8080`, `8000-8010` (any free one of them), or nothing for any free port. */

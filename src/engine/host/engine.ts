@@ -101,6 +101,8 @@ export interface HostFacts {
   /** Containers get a profile of AppArmor. */
   appArmor: boolean;
   cdiSpecDirs: string[];
+  /** Of networks' subnets, where they were set. */
+  addressPools?: readonly { base: string; size: number }[];
   logDriver: string;
   /** Those that work on this machine. */
   logDrivers: string[];

@@ -52,6 +52,7 @@ export async function gatherHostFacts(
     appArmor,
     userNamespaces: userNamespaces.mode === 'auto' && userNamespaces.unavailable === undefined,
     cdiSpecDirs: settings.cdiSpecDirs,
+    ...(settings.addressPools ? { addressPools: settings.addressPools } : {}),
     logDriver: settings.logDriver,
     logDrivers: ['journald', 'json-file', 'local', 'none', 'syslog'],
     startedAtMs: now(),

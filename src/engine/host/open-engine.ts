@@ -138,6 +138,7 @@ export async function openEngine(
         bridge: settings.bridge,
         ...(settings.bip ? { bip: settings.bip } : {}),
         publishedPorts: settings.publishedPorts,
+        ...(settings.addressPools ? { pools: settings.addressPools } : {}),
       },
     ),
   );

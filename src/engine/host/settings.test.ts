@@ -63,6 +63,7 @@ describe('registries in the configuration file', () => {
     [{ registries: { x: { mirrors: [{ url: 3 }] } } }, 'x.mirrors[0]'],
     [{ registries: [] }, '"registries" in FILE: want a JSON object'],
     [{ 'registry-certificates': '/etc' }, 'must be a list of texts'],
+    [{ 'default-address-pools': [{ base: '10.0.0.0/8' }] }, '"default-address-pools" in FILE: want a list'],
     [{ proxies: { https: 'http://p' } }, '"proxies" in FILE has an unknown key "https"'],
     [{ proxies: { 'http-proxy': 'socks5://p:sesame' } }, 'the proxy for registries is not usable'],
   ])('%j is refused with its name', (value, reason) => {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { PublishedPortsPolicy } from '../../resources/network/host-firewall.ts';
+import { type PoolSetting, readPools } from '../../resources/network/pool-setting.ts';
 import {
   parseMirror,
   parseRegistries,
@@ -23,6 +24,8 @@ export interface EngineSettings {
   bip?: string;
   /** Who decides about published ports: the host's rules for what comes in, or (as with Docker) nobody. */
   publishedPorts: PublishedPortsPolicy;
+  /** From which networks get their IPv4 subnets; pools of ours when absent. */
+  addressPools?: PoolSetting[];
   insecureRegistries: string[];
   /** Mirrors of `docker.io`, with its tags. */
   registryMirrors: string[];
@@ -127,7 +130,8 @@ const keys: Record<
       | 'registries'
       | 'mirrors'
       | 'proxies'
-      | 'registry';
+      | 'registry'
+      | 'pools';
   }
 > = {
   'data-root': { field: 'dataRoot', type: 'string' },
@@ -135,6 +139,7 @@ const keys: Record<
   bridge: { field: 'bridge', type: 'string' },
   bip: { field: 'bip', type: 'string' },
   'published-ports': { field: 'publishedPorts', type: 'policy' },
+  'default-address-pools': { field: 'addressPools', type: 'pools' },
   'insecure-registries': { field: 'insecureRegistries', type: 'strings' },
   'registry-mirrors': { field: 'registryMirrors', type: 'mirrors' },
   registries: { field: 'registries', type: 'registries' },
@@ -239,6 +244,8 @@ function readKey(path: string, key: string, value: unknown): [string, unknown] {
       return [known.field, parsePublishedPorts(value)];
     case 'preset':
       return [known.field, parseSecurityDefault(value)];
+    case 'pools':
+      return [known.field, readPools(value, `"${key}" in ${path}`)];
     case 'userns':
       return [known.field, parseUserNamespaceDefault(value)];
     case 'range':
@@ -342,6 +349,7 @@ const words = {
   mirrors: 'a list of addresses',
   proxies: 'an object of texts',
   registry: 'an object of settings of a registry server',
+  pools: 'a list of { "base": …, "size": … }',
 };
 
 function isTextMap(value: unknown): value is Record<string, string> {

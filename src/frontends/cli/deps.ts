@@ -48,6 +48,7 @@ export interface DaemonOptions {
   cdiSpecDirs: string[];
   insecureRegistries: string[];
   registryMirrors: string[];
+  addressPools: string[];
   defaultRuntime?: string;
   runtimes: { name: string; path: string }[];
   initPath?: string;

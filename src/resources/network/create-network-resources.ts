@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { parseIpSubnet } from '../../foundation/base/ip-address.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import type { Database } from '../../foundation/db/database.ts';
-import type { SubnetPool } from './address-pool.ts';
+import { toPool, type PoolSetting } from './pool-setting.ts';
 import { watchBridges } from './bridge-watch.ts';
 import { diagnoseForwarding, type ForwardingFinding } from './diagnose.ts';
 import { createEndpoints } from './endpoints.ts';
@@ -48,8 +47,8 @@ export interface NetworkOptions {
   bip?: string;
   /** Default `host-firewall`. */
   publishedPorts?: PublishedPortsPolicy;
-  /** From which user-defined networks get their subnets, `{ base: '10.201.0.0/16', size: 24 }`. */
-  pools?: readonly { base: string; size: number }[];
+  /** From which networks get their subnets instead of ours. */
+  pools?: readonly PoolSetting[];
 }
 
 export interface NetworkResources extends AsyncDisposable {
@@ -106,14 +105,18 @@ export async function createNetworkResources(
   await ensurePredefined(shared, {
     bridge: options.bridge ?? `${names.instance.slice(0, 14)}0`,
     ...(options.bip === undefined ? {} : { bip: options.bip }),
-    pools: bridgePools.map(toPool),
-    firstBlock: firstBlockOf(names.instance),
+    pools: (options.pools ?? bridgePools).map(toPool),
+    firstBlock: options.pools ? 0 : firstBlockOf(names.instance),
   });
 
   const links = createLinks({ names });
   const firewall = createFirewall(
     { table: names.table, networks: [], ports: [], ipv6Loopback: ipv6LoopbackWorks() },
-    { runNft: (script) => watch.write(script), log },
+    {
+      runNft: (script) => watch.write(script),
+      changeElements: (table, changes) => watch.changeElements(table, changes),
+      log,
+    },
   );
   const hostFirewall = createHostFirewall({
     table: names.table,
@@ -149,7 +152,10 @@ export async function createNetworkResources(
     firstBlock: options.pools ? 0 : firstBlockOf(names.instance),
     hasInterface: (name) => findInterfaceIndex(name) !== undefined,
     members: (id) => endpoints.members(id),
-    takeDown: (network) => plumbing.takeDown(network),
+    async takeDown(network) {
+      await plumbing.takeDown(network);
+      endpoints.forget(network.id);
+    },
   });
   const endpoints = createEndpoints({
     records,
@@ -196,8 +202,4 @@ export async function createNetworkResources(
 
 async function reportOnce(diagnose: () => Promise<ForwardingFinding[]>, log: Log): Promise<void> {
   for (const { code, message, hint } of await diagnose()) log.warn(message, { code, hint });
-}
-
-function toPool({ base, size }: { base: string; size: number }): SubnetPool {
-  return { base: parseIpSubnet(base), prefixLength: size };
 }

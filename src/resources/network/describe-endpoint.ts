@@ -26,6 +26,7 @@ export function describeEndpoint(
     names: [...(request.names ?? [])],
     links: { ...request.links },
     dns: [...(request.dns ?? [])],
+    sysctls: [...(request.sysctls ?? [])],
     ports: [],
   };
 }

@@ -1,5 +1,5 @@
 import { invalid, unsupported } from '../../foundation/base/errors.ts';
-import { findIpAddress } from '../../foundation/base/ip-address.ts';
+import { findIpAddress, formatIpAddress } from '../../foundation/base/ip-address.ts';
 import { checkInterfaceName } from './names.ts';
 import type { NetworkInfo } from './network.ts';
 
@@ -12,6 +12,12 @@ export interface BridgeOptions {
   masquerade: boolean;
   /** Where ports are published that name no address. */
   hostAddress: string;
+  /** What leaves takes this address, by family; that of the interface by which it leaves when absent. */
+  sourceAddress: { 4?: string; 6?: string };
+  /** Whether the bridge has the gateway's address. */
+  hasAddress: { 4: boolean; 6: boolean };
+  /** Whoever has a route to them reaches all ports of containers. */
+  isOpen: { 4: boolean; 6: boolean };
   mtu?: number;
 }
 
@@ -34,21 +40,53 @@ const bridgeKeys = {
   betweenContainers: 'com.docker.network.bridge.enable_icc',
   masquerade: 'com.docker.network.bridge.enable_ip_masquerade',
   hostAddress: 'com.docker.network.bridge.host_binding_ipv4',
+  sourceIpv4: 'com.docker.network.host_ipv4',
+  sourceIpv6: 'com.docker.network.host_ipv6',
+  inhibitIpv4: 'com.docker.network.bridge.inhibit_ipv4',
+  gatewayModeIpv4: 'com.docker.network.bridge.gateway_mode_ipv4',
+  gatewayModeIpv6: 'com.docker.network.bridge.gateway_mode_ipv6',
 } as const;
+const gatewayModes = ['nat', 'nat-unprotected', 'isolated'] as const;
 
 export function readBridgeOptions(options: Options): BridgeOptions {
   refuseUnknown('bridge', options, Object.values(bridgeKeys));
   const name = options[bridgeKeys.name];
-  const hostAddress = options[bridgeKeys.hostAddress] ?? '';
-  if (hostAddress !== '' && findIpAddress(hostAddress)?.family !== 4)
-    throw unparsed(bridgeKeys.hostAddress, hostAddress, 'nil ip');
+  const sourceIpv4 = address(options, bridgeKeys.sourceIpv4, 4);
+  const sourceIpv6 = address(options, bridgeKeys.sourceIpv6, 6);
+  const mode4 = gatewayMode(options, bridgeKeys.gatewayModeIpv4);
+  const mode6 = gatewayMode(options, bridgeKeys.gatewayModeIpv6);
   return {
     ...(name ? { bridgeName: checkInterfaceName(name) } : {}),
     betweenContainers: flag(options, bridgeKeys.betweenContainers),
     masquerade: flag(options, bridgeKeys.masquerade),
-    hostAddress,
+    hostAddress: address(options, bridgeKeys.hostAddress, 4),
+    sourceAddress: { ...(sourceIpv4 ? { 4: sourceIpv4 } : {}), ...(sourceIpv6 ? { 6: sourceIpv6 } : {}) },
+    hasAddress: {
+      4: mode4 !== 'isolated' && !flag(options, bridgeKeys.inhibitIpv4, 'false'),
+      6: mode6 !== 'isolated',
+    },
+    isOpen: { 4: mode4 === 'nat-unprotected', 6: mode6 === 'nat-unprotected' },
     ...mtuOf(options),
   };
+}
+
+function address(options: Options, key: string, family: 4 | 6): string {
+  const text = options[key] ?? '';
+  const found = findIpAddress(text);
+  if (text !== '' && found?.family !== family) throw unparsed(key, text, 'nil ip');
+  return found ? formatIpAddress(found) : '';
+}
+
+function gatewayMode(options: Options, key: string): (typeof gatewayModes)[number] {
+  const text = options[key] || 'nat';
+  const mode = gatewayModes.find((known) => known === text);
+  if (mode) return mode;
+  if (text === 'routed')
+    throw unsupported(`gateway mode routed is not supported (${key})`, {
+      code: 'network-option',
+      hint: 'nat-unprotected leaves containers reachable by their own addresses too',
+    });
+  throw wrong(key, text, `one of ${gatewayModes.join(', ')}`);
 }
 
 /** IFLA_MACVLAN_MODE (if_link.h). */
@@ -91,10 +129,24 @@ export function readIpvlanOptions(options: Options): SublinkOptions {
 }
 
 /** Refuses options that mean nothing to the driver. */
-export function checkDriverOptions(driver: NetworkInfo['driver'], options: Options): void {
-  if (driver === 'bridge') readBridgeOptions(options);
+export function checkDriverOptions(
+  driver: NetworkInfo['driver'],
+  options: Options,
+  { internal }: { internal: boolean },
+): void {
+  if (driver === 'bridge') checkIsolated(options, internal);
   else if (driver === 'macvlan') readMacvlanOptions(options);
   else if (driver === 'ipvlan') readIpvlanOptions(options);
+}
+
+function checkIsolated(options: Options, internal: boolean): void {
+  readBridgeOptions(options);
+  const keys = [bridgeKeys.gatewayModeIpv4, bridgeKeys.gatewayModeIpv6];
+  if (!internal && keys.some((key) => options[key] === 'isolated'))
+    throw invalid('gateway mode isolated is for internal networks', {
+      code: 'network-option',
+      hint: 'create the network with --internal',
+    });
 }
 
 function refuseUnknown(driver: string, options: Options, known: readonly string[]): void {
@@ -127,8 +179,8 @@ function mtuOf(options: Options): { mtu?: number } {
   return { mtu };
 }
 
-function flag(options: Options, key: string): boolean {
-  const text = options[key] ?? 'true';
+function flag(options: Options, key: string, otherwise: 'true' | 'false' = 'true'): boolean {
+  const text = options[key] ?? otherwise;
   if (['true', '1', 't', 'T', 'TRUE', 'True'].includes(text)) return true;
   if (['false', '0', 'f', 'F', 'FALSE', 'False'].includes(text)) return false;
   throw unparsed(

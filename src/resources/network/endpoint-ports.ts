@@ -108,6 +108,8 @@ export function createEndpointPorts(deps: EndpointPortsDeps): EndpointPorts {
         await exchange(before, record.endpoint);
       } catch (error) {
         shelf.replace([place]);
+        // What was refused now must not come with the next change.
+        await exchange(record.endpoint, before).catch(() => undefined);
         throw error;
       }
       faultPoint('network.publish.opened');

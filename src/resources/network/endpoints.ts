@@ -31,6 +31,8 @@ export type EndpointService = Endpoints & {
   close(): Promise<void>;
   /** Names of the containers on the network. */
   members(networkId: NetworkId): string[];
+  /** The network is gone. */
+  forget(networkId: NetworkId): void;
 };
 
 export function createEndpoints(deps: EndpointsDeps): EndpointService {
@@ -112,12 +114,16 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       const isGateway = gateway?.endpoint.endpointId === endpoint.endpointId;
       // Another one had the way out until now: only then is there something to take away first.
       const takesOver = isGateway && attached.has(containerId);
-      // The rules and the interface do not need each other: nft works while the kernel makes the pair.
+      // The rules and the interface do not need each other, nor the rules and the names.
       const opened = ports.open(endpoint);
+      let named: Promise<void> | undefined;
       try {
         faultPoint('network.attach.begin');
         await links.connect(endpoint, { network, pid, isGateway: isGateway && !takesOver });
         faultPoint('network.attach.connected');
+        named = names.joined(containerId, pid);
+        // A failure of the rules is told first.
+        named.catch(() => undefined);
         await opened;
         faultPoint('network.attach.opened');
         if (takesOver) {
@@ -125,9 +131,9 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
           await ports.move(containerId, gateway);
         }
         attached.add(containerId);
-        await names.joined(containerId, pid);
+        await named;
       } catch (error) {
-        await Promise.allSettled([opened, links.removeInside(pid, endpoint)]);
+        await Promise.allSettled([opened, named, links.takeAway(endpoint, { network, pid })]);
         throw error;
       }
     },
@@ -144,7 +150,7 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       shelf.remove(endpoint);
       ports.release(endpoint);
       // The namespace lives on, so the interface does not die by itself.
-      if (pid !== undefined) await links.removeInside(pid, endpoint);
+      if (pid !== undefined) await links.takeAway(endpoint, { network: networks.get(networkId), pid });
       addresses.give(endpoint);
       await names.changed(containerId);
       if (pid !== undefined && wasGateway)
@@ -152,6 +158,7 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
     },
 
     publish: (containerId, change) => ports.change(containerId, change),
+    forget: (networkId) => addresses.forget(networkId),
 
     async release(containerId) {
       attached.delete(containerId);
@@ -187,8 +194,17 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
 
     async recover(running) {
       const all = records.endpoints();
-      const live = all.filter(({ endpoint }) => running.has(endpoint.containerId));
+      const known = new Set(networks.list().map(({ id }) => id));
+      const live = all.filter(
+        ({ endpoint }) => running.has(endpoint.containerId) && known.has(endpoint.networkId),
+      );
       const dead = all.filter((record) => !live.includes(record));
+      for (const { endpoint, containerName } of dead)
+        if (running.has(endpoint.containerId))
+          log.warn(
+            `container ${containerName} loses its place on network ${endpoint.networkName}: the record of the network is gone`,
+            { code: 'network-lost' },
+          );
       for (const record of live) {
         const { endpoint } = record;
         shelf.adopt(record);

@@ -1,5 +1,11 @@
 import { expect, test } from 'bun:test';
-import { elementsOf, renderChange, renderTable, type FirewallPlan } from './firewall-rules.ts';
+import {
+  compareElements,
+  elementsOf,
+  renderChange,
+  renderTable,
+  type FirewallPlan,
+} from './firewall-rules.ts';
 
 const plan: FirewallPlan = {
   table: 'silo',
@@ -40,6 +46,10 @@ table inet silo {
   set local6 { type ifname . ipv6_addr; flags interval; }
   set nat4 { type ipv4_addr; flags interval; }
   set nat6 { type ipv6_addr; flags interval; }
+  map snat4 { type ipv4_addr : ipv4_addr; flags interval; }
+  map snat6 { type ipv6_addr : ipv6_addr; flags interval; }
+  set open4 { type ifname; }
+  set open6 { type ifname; }
   map port4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
   map port6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }
   map any4 { type inet_proto . inet_service : ipv4_addr . inet_service; }
@@ -85,6 +95,8 @@ table inet silo {
     oifname . ip saddr @local4 ct status dnat masquerade
     oifname . ip6 saddr @local6 ct status dnat masquerade
     oifname @bridges return
+    snat ip to ip saddr map @snat4
+    snat ip6 to ip6 saddr map @snat6
     ip saddr @nat4 masquerade
     ip6 saddr @nat6 masquerade
   }
@@ -95,6 +107,8 @@ table inet silo {
     oifname @internal drop
     oifname @bridges ct state established,related accept
     oifname @bridges ct status dnat accept
+    iifname != @bridges oifname @open4 meta nfproto ipv4 accept
+    iifname != @bridges oifname @open6 meta nfproto ipv6 accept
     oifname @bridges drop
   }
 }
@@ -116,13 +130,13 @@ add element inet silo refused6 { ::1 }
 test('a change names only what differs, removals first', () => {
   const moved = plan.ports.map((port) => (port.hostPort === 53 ? { ...port, address: '172.29.0.9' } : port));
   const next = { ...plan, ipv6Loopback: true, ports: moved.filter(({ hostPort }) => hostPort !== 443) };
-  expect(renderChange('silo', elementsOf(plan), elementsOf(next)))
+  expect(renderChange('silo', compareElements(elementsOf(plan), elementsOf(next))))
     .toBe(`delete element inet silo port4 { 127.0.0.1 . udp . 53 }
 delete element inet silo port6 { 2001:db8::1 . tcp . 443 }
 delete element inet silo refused6 { ::1 }
 add element inet silo port4 { 127.0.0.1 . udp . 53 : 172.29.0.9 . 5353 }
 `);
-  expect(renderChange('silo', elementsOf(plan), elementsOf(plan))).toBe('');
+  expect(renderChange('silo', compareElements(elementsOf(plan), elementsOf(plan)))).toBe('');
 });
 
 test('neighbouring ports that keep their numbers are one interval; others are elements of their own', () => {

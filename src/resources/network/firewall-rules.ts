@@ -22,6 +22,11 @@ export interface FilteredNetwork {
   masquerade: boolean;
   /** Its members reach each other, also by detours. */
   betweenContainers: boolean;
+  /** What leaves takes this address instead. */
+  sourceIpv4?: string;
+  sourceIpv6?: string;
+  /** Families in which whoever has a route reaches its members, published or not. */
+  open?: readonly (4 | 6)[];
 }
 
 export interface PublishedPort {
@@ -45,6 +50,10 @@ const sets: Record<string, string> = {
   local6: 'set local6 { type ifname . ipv6_addr; flags interval; }',
   nat4: 'set nat4 { type ipv4_addr; flags interval; }',
   nat6: 'set nat6 { type ipv6_addr; flags interval; }',
+  snat4: 'map snat4 { type ipv4_addr : ipv4_addr; flags interval; }',
+  snat6: 'map snat6 { type ipv6_addr : ipv6_addr; flags interval; }',
+  open4: 'set open4 { type ifname; }',
+  open6: 'set open6 { type ifname; }',
   port4: 'map port4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }',
   port6: 'map port6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }',
   any4: 'map any4 { type inet_proto . inet_service : ipv4_addr . inet_service; }',
@@ -59,6 +68,8 @@ const sets: Record<string, string> = {
 export function elementsOf(plan: FirewallPlan): Elements {
   const elements = new Map(Object.keys(sets).map((name) => [name, new Map<string, string>()]));
   const put = (set: string, key: string, value = ''): unknown => elements.get(set)?.set(key, value);
+  const putSource = (family: 4 | 6, subnet: string, source: string | undefined): unknown =>
+    source ? put(`snat${family}`, subnet, source) : put(`nat${family}`, subnet);
   for (const network of plan.networks) {
     const bridge = `"${network.bridge}"`;
     put('bridges', bridge);
@@ -66,9 +77,10 @@ export function elementsOf(plan: FirewallPlan): Elements {
     if (network.internal) put('internal', bridge);
     const translated = network.masquerade && !network.internal;
     if (network.ipv4) put('local4', `${bridge} . ${network.ipv4}`);
-    if (network.ipv4 && translated) put('nat4', network.ipv4);
+    if (network.ipv4 && translated) putSource(4, network.ipv4, network.sourceIpv4);
     if (network.ipv6) put('local6', `${bridge} . ${network.ipv6}`);
-    if (network.ipv6 && translated) put('nat6', network.ipv6);
+    if (network.ipv6 && translated) putSource(6, network.ipv6, network.sourceIpv6);
+    for (const family of network.open ?? []) put(`open${family}`, bridge);
   }
   if (!plan.ipv6Loopback) put('refused6', '::1');
   for (const { first: port, last } of portSpans(plan.ports)) {
@@ -124,19 +136,33 @@ export function renderTable(plan: FirewallPlan): string {
   ].join('\n');
 }
 
-/** One transaction that leads from the one content to the other; empty when they are equal. */
-export function renderChange(table: string, from: Elements, to: Elements): string {
-  const removed = [...from].flatMap(([set, elements]) => {
-    const keys = [...elements].filter(([key, value]) => to.get(set)?.get(key) !== value).map(([key]) => key);
-    return keys.length === 0 ? [] : [`delete element inet ${table} ${set} { ${keys.join(', ')} }`];
-  });
-  const added = new Map(
-    [...to].map(([set, elements]) => [
-      set,
-      new Map([...elements].filter(([key, value]) => from.get(set)?.get(key) !== value)),
-    ]),
+/** What is to go and what is to come; sets in which nothing differs are left out. */
+export interface ElementsChange {
+  removed: Elements;
+  added: Elements;
+}
+
+export function compareElements(from: Elements, to: Elements): ElementsChange {
+  return { removed: differing(from, to), added: differing(to, from) };
+}
+
+function differing(these: Elements, others: Elements): Elements {
+  return new Map(
+    [...these]
+      .map(([set, elements]) => {
+        const other = others.get(set);
+        return [set, new Map([...elements].filter(([key, value]) => other?.get(key) !== value))] as const;
+      })
+      .filter(([, elements]) => elements.size > 0),
   );
-  const lines = [...removed, ...addElements(table, added)];
+}
+
+/** One transaction that makes the change; empty when there is none. */
+export function renderChange(table: string, { removed, added }: ElementsChange): string {
+  const removals = [...removed].map(
+    ([set, elements]) => `delete element inet ${table} ${set} { ${[...elements.keys()].join(', ')} }`,
+  );
+  const lines = [...removals, ...addElements(table, added)];
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
@@ -204,6 +230,8 @@ const postroutingChain = [
   '  oifname . ip saddr @local4 ct status dnat masquerade',
   '  oifname . ip6 saddr @local6 ct status dnat masquerade',
   '  oifname @bridges return',
+  '  snat ip to ip saddr map @snat4',
+  '  snat ip6 to ip6 saddr map @snat6',
   '  ip saddr @nat4 masquerade',
   '  ip6 saddr @nat6 masquerade',
   '}',
@@ -218,6 +246,8 @@ const forwardChain = [
   '  oifname @internal drop',
   '  oifname @bridges ct state established,related accept',
   '  oifname @bridges ct status dnat accept',
+  '  iifname != @bridges oifname @open4 meta nfproto ipv4 accept',
+  '  iifname != @bridges oifname @open6 meta nfproto ipv6 accept',
   '  oifname @bridges drop',
   '}',
 ];

@@ -2,6 +2,8 @@ import { toSiloError } from '../../foundation/base/errors.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import type { NetlinkMonitor } from '../../foundation/kernel/netlink/monitor.ts';
 import { watchNftables, type NftablesEvent } from '../../foundation/kernel/netlink/nftables-events.ts';
+import { changeElements, type SetChange } from '../../foundation/kernel/netlink/nftables-elements.ts';
+import { openNetfilterSocket, type RouteSocket } from '../../foundation/kernel/netlink/socket.ts';
 import type { Reactor } from '../../foundation/kernel/reactor.ts';
 import { mirrorPrefix } from './host-input.ts';
 
@@ -12,6 +14,8 @@ import { mirrorPrefix } from './host-input.ts';
 export interface FirewallWatch extends Disposable {
   /** Our transactions pass through here. */
   write(script: string): Promise<void>;
+  /** The same for elements of sets, without a process. */
+  changeElements(table: string, changes: readonly SetChange[]): Promise<void>;
 }
 
 export interface FirewallWatchDeps {
@@ -33,6 +37,8 @@ const settleMs = 100;
 export function watchFirewall(deps: FirewallWatchDeps): FirewallWatch {
   const { table, reactor, runNft, onDamage, onForeignChange, concerns, log } = deps;
   const writers = new Set<number>();
+  let socket: RouteSocket | undefined;
+  let socketPort: number | undefined;
   let damaged = false;
   let foreign = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -64,7 +70,7 @@ export function watchFirewall(deps: FirewallWatchDeps): FirewallWatch {
     timer.unref();
   };
   const see = ({ table: name, type, by }: NftablesEvent): void => {
-    if (by !== undefined && writers.has(by)) return;
+    if (by !== undefined && (by === socketPort || writers.has(by))) return;
     if (name === undefined) {
       // While we write it is ours that was too much to be told; writing it again would be too.
       damaged ||= writers.size === 0;
@@ -101,9 +107,15 @@ export function watchFirewall(deps: FirewallWatchDeps): FirewallWatch {
         writers.delete(writer);
       }
     },
+    async changeElements(name, changes) {
+      socket ??= openNetfilterSocket();
+      socketPort ??= socket.asyncPort();
+      await changeElements(socket, name, changes);
+    },
     [Symbol.dispose]() {
       clearTimeout(timer);
       monitor?.[Symbol.dispose]();
+      socket?.[Symbol.dispose]();
     },
   };
 }

@@ -75,3 +75,29 @@ test('a failure reaches who asked, and the next change starts from the whole tab
   expect(scripts).toHaveLength(2);
   expect(scripts[1]).not.toContain('tcp . 1');
 });
+
+test('ports come and go without nft, until a change is refused', async () => {
+  const { scripts, runNft } = transactions();
+  const changes: string[] = [];
+  let broken = false;
+  const firewall = createFirewall(empty, {
+    runNft,
+    changeElements: async (table, all) => {
+      if (broken) throw new Error('ENOENT');
+      changes.push(
+        ...all.map(({ set, removed, added }) => `${table} ${set} -${removed.length} +${added.length}`),
+      );
+    },
+    log: silentLog,
+  });
+  await firewall.change(open(1));
+  expect(scripts).toHaveLength(1);
+  await Promise.all([firewall.change(open(2)), firewall.change(open(3))]);
+  await firewall.change((plan) => ({ ...plan, ports: [] }));
+  expect(changes).toEqual(['silo any4 -0 +2', 'silo any4 -3 +0']);
+  expect(scripts).toHaveLength(1);
+  broken = true;
+  await firewall.change(open(4));
+  expect(scripts).toHaveLength(2);
+  expect(scripts[1]).toStartWith('add table inet silo\ndelete table inet silo\n');
+});

@@ -1,6 +1,16 @@
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { Log } from '../../foundation/base/log.ts';
-import { elementsOf, renderChange, renderTable, type Elements, type FirewallPlan } from './firewall-rules.ts';
+import type { SetChange } from '../../foundation/kernel/netlink/nftables-elements.ts';
+import {
+  compareElements,
+  elementsOf,
+  renderChange,
+  renderTable,
+  type Elements,
+  type ElementsChange,
+  type FirewallPlan,
+} from './firewall-rules.ts';
+import { toSetChanges } from './port-elements.ts';
 
 /**
  * The one writer of our nftables table. Changes that arrive while a transaction is under way go together into the next one, so fifty containers
@@ -17,10 +27,15 @@ export interface Firewall {
 
 export interface FirewallDeps {
   runNft: (script: string) => Promise<void>;
+  /** Published ports come and go without a process; without it nft does that too. */
+  changeElements?: (table: string, changes: readonly SetChange[]) => Promise<void>;
   log: Log;
 }
 
-export function createFirewall(initial: FirewallPlan, { runNft, log }: FirewallDeps): Firewall {
+export function createFirewall(
+  initial: FirewallPlan,
+  { runNft, changeElements, log }: FirewallDeps,
+): Firewall {
   let plan = initial;
   /** What the kernel holds; undefined until we wrote the table, or when we cannot know. */
   let applied: Elements | undefined;
@@ -29,18 +44,24 @@ export function createFirewall(initial: FirewallPlan, { runNft, log }: FirewallD
   let pending: Promise<void> | undefined;
   let tail: Promise<void> = Promise.resolve();
 
+  const apply = async (table: string, change: ElementsChange): Promise<void> => {
+    const ports = toSetChanges(change);
+    if (ports && changeElements) await changeElements(table, ports);
+    else await runNft(renderChange(table, change));
+  };
+
   const commit = async (): Promise<void> => {
     const wanted = plan;
     const elements = elementsOf(wanted);
     const known = rewrite ? undefined : applied;
     rewrite = false;
     everWritten = true;
-    const change = known && renderChange(wanted.table, known, elements);
-    if (change === '') return;
+    const change = known && compareElements(known, elements);
+    if (change && change.added.size + change.removed.size === 0) return;
     faultPoint('network.firewall.commit');
     if (change !== undefined) {
       try {
-        await runNft(change);
+        await apply(wanted.table, change);
         applied = elements;
         return;
       } catch (error) {

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { invalid } from '../../foundation/base/errors.ts';
 import type { Log } from '../../foundation/base/log.ts';
+import type { InterfaceSysctl } from './network.ts';
 
 const root = '/proc/sys/net';
 
@@ -74,4 +76,22 @@ export function allowLoopbackPublishing(bridge: string): void {
 /** Called inside the container's namespace before it has an interface: other containers on the bridge must not become its router. */
 export function prepareContainer(): void {
   writeNetSysctl('ipv6/conf/default/accept_ra', '0');
+}
+
+/** Called inside the container's namespace, before the interface comes up. */
+export function setInterfaceSysctls(interfaceName: string, sysctls: readonly InterfaceSysctl[]): void {
+  for (const { family, group, name, value } of sysctls) {
+    const path = join(root, family, group, interfaceName, name);
+    try {
+      writeFileSync(path, value, { flag: 'r+' });
+    } catch (cause) {
+      throw invalid(
+        `unable to set sysctl net.${family}.${group}.${interfaceName}.${name}=${value}: ${(cause as Error).message}`,
+        {
+          code: 'bad-sysctl',
+          cause,
+        },
+      );
+    }
+  }
 }

@@ -27,7 +27,7 @@ import { openRouteSocket, type RouteSocket } from '../../foundation/kernel/netli
 import { parseIpAddress } from '../../foundation/base/ip-address.ts';
 import { isErrno } from '../../foundation/kernel/syscall-error.ts';
 import { macFromIpv4, randomMac } from './address-pool.ts';
-import { bridgedTrafficIsFiltered, prepareContainer } from './host-sysctls.ts';
+import { bridgedTrafficIsFiltered, prepareContainer, setInterfaceSysctls } from './host-sysctls.ts';
 import { readBridgeOptions } from './driver-options.ts';
 import { blocksOf } from './settle-blocks.ts';
 import { vethName, type KernelNames } from './names.ts';
@@ -50,8 +50,8 @@ export interface Links extends Disposable {
     endpoint: Endpoint,
     place: { network: NetworkInfo; pid: number; isGateway: boolean },
   ): Promise<void>;
-  /** Takes the interface away while its namespace lives on; absent is fine. */
-  removeInside(pid: number, endpoint: Endpoint): Promise<void>;
+  /** Takes the interface away while its namespace lives on; absent is fine. On a bridge by the host's end: names inside are whatever the container calls them. */
+  takeAway(endpoint: Endpoint, place: { network: NetworkInfo; pid: number }): Promise<void>;
   /** Leads the default routes of the namespace through the endpoint, or nowhere. */
   setGateway(pid: number, endpoint: Endpoint | undefined): Promise<void>;
   /** Puts interfaces that lost their bridge back. */
@@ -151,6 +151,9 @@ export function createLinks({ names }: { names: KernelNames }): Links {
         inNetworkNamespace(namespace, prepareContainer);
         await turns.run(() => makeInterface(interfaceOf(endpoint, network, namespace), network));
         faultPoint('network.attach.paired');
+        const { interfaceName, sysctls } = endpoint;
+        if (sysctls.length > 0)
+          inNetworkNamespace(namespace, () => setInterfaceSysctls(interfaceName, sysctls));
         await turns.run(() => configureInside(namespace, endpoint, isGateway));
         const port = portSettings(endpoint, network);
         if (port.length > 0) await turns.run(() => socket().executeAsync(port));
@@ -158,7 +161,9 @@ export function createLinks({ names }: { names: KernelNames }): Links {
         closeDescriptor(namespace);
       }
     },
-    async removeInside(pid, endpoint) {
+    async takeAway(endpoint, { network, pid }) {
+      if (network.driver === 'bridge')
+        return await deleteLinks(socket(), [vethName(names, endpoint.endpointId)]);
       const namespace = findNamespace(pid);
       if (namespace === undefined) return;
       try {
@@ -224,11 +229,14 @@ function findNamespace(pid: number): number | undefined {
 
 /** The bridge holds the gateway's addresses and no others that were set by hand or by an earlier configuration. */
 function setGateways(socket: RouteSocket, link: number, network: NetworkInfo): void {
-  const wanted = network.ipam.map(({ subnet, gateway }) => ({
-    link,
-    address: gateway,
-    prefixLength: Number(subnet.split('/')[1]),
-  }));
+  const { hasAddress } = readBridgeOptions(network.options);
+  const wanted = network.ipam
+    .filter(({ subnet }) => hasAddress[subnet.includes(':') ? 6 : 4])
+    .map(({ subnet, gateway }) => ({
+      link,
+      address: gateway,
+      prefixLength: Number(subnet.split('/')[1]),
+    }));
   const stale = listAddresses(socket, link).filter(
     (found) =>
       !found.address.startsWith('fe80:') &&

@@ -101,7 +101,22 @@ test('options of drivers are understood or refused', () => {
     betweenContainers: false,
     masquerade: true,
     hostAddress: '',
+    sourceAddress: {},
+    hasAddress: { 4: true, 6: true },
+    isOpen: { 4: false, 6: false },
     mtu: 1400,
+  });
+  expect(
+    readBridgeOptions({
+      'com.docker.network.host_ipv4': '192.0.2.9',
+      'com.docker.network.host_ipv6': '2001:db8:0:0::9',
+      'com.docker.network.bridge.inhibit_ipv4': 'true',
+      'com.docker.network.bridge.gateway_mode_ipv6': 'nat-unprotected',
+    }),
+  ).toMatchObject({
+    sourceAddress: { 4: '192.0.2.9', 6: '2001:db8::9' },
+    hasAddress: { 4: false, 6: true },
+    isOpen: { 4: false, 6: true },
   });
   expect(readIpvlanOptions({ parent: 'eth0.10', ipvlan_mode: 'l3' })).toEqual({
     parent: 'eth0.10',
@@ -111,9 +126,12 @@ test('options of drivers are understood or refused', () => {
   for (const [driver, options, text] of [
     ['bridge', { nosuch: 'x' }, 'is not supported by the bridge driver'],
     ['bridge', { 'com.docker.network.driver.mtu': 'big' }, 'strconv.Atoi: parsing "big": invalid syntax'],
+    ['bridge', { 'com.docker.network.host_ipv4': '2001:db8::1' }, 'nil ip'],
+    ['bridge', { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' }, 'routed is not supported'],
+    ['bridge', { 'com.docker.network.bridge.gateway_mode_ipv4': 'isolated' }, 'is for internal networks'],
     ['macvlan', { macvlan_mode: 'toString' }, "requested macvlan mode 'toString' is not valid"],
     ['macvlan', { parent: 'a b; drop' }, 'invalid interface name'],
     ['ipvlan', { ipvlan_flag: 'x' }, "requested ipvlan flag 'x' is not valid"],
   ] as const)
-    expect(failure(() => checkDriverOptions(driver, options))).toContain(text);
+    expect(failure(() => checkDriverOptions(driver, options, { internal: false }))).toContain(text);
 });

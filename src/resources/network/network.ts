@@ -127,8 +127,18 @@ export interface ReserveEndpoint {
   names?: readonly string[];
   /** Names of its own for others: alias to name. */
   links?: Readonly<Record<string, string>>;
+  /** Settings of the interface. */
+  sysctls?: readonly InterfaceSysctl[];
   /** Servers for names that are no container's; the host's when empty. */
   dns?: readonly string[];
+}
+
+/** `net.FAMILY.GROUP.INTERFACE.NAME`: what stands below `/proc/sys/net/FAMILY/GROUP/INTERFACE`. */
+export interface InterfaceSysctl {
+  family: 'ipv4' | 'ipv6' | 'mpls';
+  group: 'conf' | 'neigh';
+  name: string;
+  value: string;
 }
 
 export type PortProtocol = 'tcp' | 'udp' | 'sctp';
@@ -169,6 +179,7 @@ export interface Endpoint {
   names: string[];
   links: Record<string, string>;
   dns: string[];
+  sysctls: InterfaceSysctl[];
   /** With the real host ports; one entry per host address as Docker shows them (`0.0.0.0` and `::`). */
   ports: PortRequest[];
 }

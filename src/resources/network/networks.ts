@@ -80,7 +80,7 @@ export function createNetworks(deps: NetworksDeps): Networks {
       if (byName(asked.name))
         throw conflict(`network with name ${asked.name} already exists`, { code: 'network-exists' });
       const request = resolveConfiguration(asked, byName);
-      checkDriverOptions(request.driver, request.options ?? {});
+      checkDriverOptions(request.driver, request.options ?? {}, { internal: request.internal === true });
       const mine = request.configOnly ? [] : ownSubnets();
       const settled = settleBlocks(request.ipam ?? [], {
         used: mine,
@@ -93,6 +93,7 @@ export function createNetworks(deps: NetworksDeps): Networks {
         : settled;
       const info = describe(request, blocks, { ipv6: deps.ipv6Available, nowMs: deps.now() });
       checkFreeParent(request, [...networks.values()], deps.hasInterface);
+      checkFreeBridge(info, [...networks.values()]);
       records.putNetwork({ info, automaticSubnet });
       networks.set(info.id, info);
       faultPoint('network.create.recorded');
@@ -230,6 +231,16 @@ function checkFreeParent(
       code: 'parent-taken',
       hint: `make a network on another interface, or on a VLAN of it such as ${parent}.10`,
     });
+}
+
+/** Each would take the other's addresses off it. */
+function checkFreeBridge({ id, bridge }: NetworkInfo, all: readonly NetworkInfo[]): void {
+  const other = bridge === undefined ? undefined : all.find((network) => network.bridge === bridge);
+  if (other)
+    throw forbidden(
+      `cannot create network ${id} (${bridge}): conflicts with network ${other.id} (${bridge}): networks have same bridge name`,
+      { code: 'bridge-taken', hint: 'name another bridge, or none' },
+    );
 }
 
 const predefined = new Set(['bridge', 'host', 'none']);

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
-import { internal, unavailable } from '../../foundation/base/errors.ts';
+import { internal, timedOut, unavailable } from '../../foundation/base/errors.ts';
 
+/** A transaction takes milliseconds; a process that hangs must not hold all later changes for good. */
+const deadlineMs = 60_000;
 /** Administrators' paths are not always in a service's PATH. */
 const searchPath = [process.env['PATH'], '/usr/sbin', '/sbin'].filter(Boolean).join(':');
 
@@ -25,6 +27,8 @@ function nft(args: string[], input: string, onStart?: (pid: number) => void): Pr
     const child = spawn('nft', args, {
       env: { PATH: searchPath, LC_ALL: 'C' },
       stdio: ['pipe', 'pipe', 'pipe'],
+      timeout: deadlineMs,
+      killSignal: 'SIGKILL',
     });
     if (child.pid !== undefined) onStart?.(child.pid);
     const output: string[] = [];
@@ -43,8 +47,14 @@ function nft(args: string[], input: string, onStart?: (pid: number) => void): Pr
           : internal(`nft could not be started: ${error.message}`, { cause: error }),
       ),
     );
-    child.on('close', (status) => {
+    child.on('close', (status, signal) => {
       if (status === 0) resolve(output.join(''));
+      else if (signal)
+        reject(
+          timedOut(`nft ended by ${signal}, at the latest after ${deadlineMs / 1000} seconds`, {
+            code: 'nft-failed',
+          }),
+        );
       else
         reject(
           internal(`nft failed: ${errors.join('').trim().split('\n').slice(0, 3).join(' ')}`, {

@@ -108,7 +108,7 @@ function withNetwork(plan: FirewallPlan, network: NetworkInfo): FirewallPlan {
   if (plan.networks.some((known) => known.bridge === bridge)) return plan;
   const [ipv4] = blocksOf(network, 4);
   const [ipv6] = blocksOf(network, 6);
-  const { masquerade, betweenContainers } = readBridgeOptions(network.options);
+  const { masquerade, betweenContainers, sourceAddress, isOpen } = readBridgeOptions(network.options);
   const filtered: FilteredNetwork = {
     bridge,
     masquerade,
@@ -116,6 +116,9 @@ function withNetwork(plan: FirewallPlan, network: NetworkInfo): FirewallPlan {
     ...(ipv4 ? { ipv4: ipv4.subnet } : {}),
     ...(ipv6 ? { ipv6: ipv6.subnet } : {}),
     internal: network.internal,
+    ...(sourceAddress[4] ? { sourceIpv4: sourceAddress[4] } : {}),
+    ...(sourceAddress[6] ? { sourceIpv6: sourceAddress[6] } : {}),
+    open: ([4, 6] as const).filter((family) => isOpen[family]),
   };
   return { ...plan, networks: [...plan.networks, filtered] };
 }

@@ -74,7 +74,7 @@ export function openNetworkRecords(durable: Database, volatile: Database): Netwo
         )
         .map((row) => ({
           endpoint: {
-            ...(JSON.parse(row.detail) as Endpoint),
+            ...readEndpoint(row.detail),
             containerId: parseContainerId(row.container_id),
             networkId: parseNetworkId(row.network_id),
           },
@@ -99,4 +99,10 @@ export function openNetworkRecords(durable: Database, volatile: Database): Netwo
     deleteEndpointsOf: (containerId) =>
       void volatile.run('DELETE FROM endpoint WHERE container_id = ?', containerId),
   };
+}
+
+/** Rows of an engine that knew no settings of interfaces have none. */
+function readEndpoint(detail: string): Endpoint {
+  const endpoint = JSON.parse(detail) as Omit<Endpoint, 'sysctls'> & Partial<Endpoint>;
+  return { ...endpoint, sysctls: endpoint.sysctls ?? [] };
 }

@@ -24,6 +24,8 @@ export interface Request {
   /** For error texts: the call (`RTM_NEWLINK`) and the thing (`veth1`). */
   call: string;
   about?: string | undefined;
+  /** No answer is asked for; a failure may be told all the same. */
+  isUnanswered?: boolean;
 }
 
 export interface Message {

@@ -13,7 +13,7 @@ import {
   type Message,
   type Request,
 } from './message.ts';
-import { openSocket, tryOption } from './open.ts';
+import { choosePort, openSocket, tryOption } from './open.ts';
 
 const c = {
   send: declare<[number, Uint8Array, number, number]>('send', 'int64', ['int', 'void*', 'size_t', 'int']),
@@ -48,6 +48,8 @@ export interface RouteSocket extends Disposable {
   execute(requests: readonly Request[]): void;
   /** As `execute`, on the thread pool, one call after the other. The synchronous calls may be used meanwhile, but wait in the kernel for its lock. */
   executeAsync(requests: readonly Request[]): Promise<void>;
+  /** Number of the socket behind `executeAsync` (netlink(7)); to be asked before that is used. */
+  asyncPort(): number;
   /** One request with one answer. */
   ask(request: Request): Message;
   /** All objects that match the request. */
@@ -70,6 +72,7 @@ function openNetlink(protocol: number, options: { namespaceFd?: number }): Route
   const background = openChannel(protocol, options.namespaceFd, undo);
   const owned = undo.move();
   let tail: Promise<unknown> = Promise.resolve();
+  let port: number | undefined;
 
   const transact = (requests: readonly Request[], flags: number): Message[] => {
     const { packet, first } = direct.encode(requests, flags);
@@ -95,6 +98,7 @@ function openNetlink(protocol: number, options: { namespaceFd?: number }): Route
       tail = work.catch(() => undefined);
       return work;
     },
+    asyncPort: () => (port ??= choosePort(background.fd)),
     ask(request) {
       const [answer] = transact([request], 0);
       return answer ?? fail(EPROTO, request.call, request.about);
@@ -129,7 +133,9 @@ function openChannel(protocol: number, namespaceFd: number | undefined, owner: D
     fd,
     encode(requests, flags) {
       const first = sequence + 1;
-      const messages = requests.map((request) => encodeMessage(request, NLM_F_REQUEST | flags, ++sequence));
+      const messages = requests.map((request) =>
+        encodeMessage(request, NLM_F_REQUEST | (request.isUnanswered ? 0 : flags), ++sequence),
+      );
       return { packet: Buffer.concat(messages), first };
     },
     receive: () => receive(fd, buffer),
@@ -140,12 +146,12 @@ function openChannel(protocol: number, namespaceFd: number | undefined, owner: D
 function collect(channel: Channel, requests: readonly Request[], first: number, flags: number): Message[] {
   const answers: Message[] = [];
   const failures: (() => never)[] = [];
-  for (let open = requests.length; open > 0;) {
+  for (let open = requests.filter(({ isUnanswered }) => !isUnanswered).length; open > 0;) {
     for (const message of decodeMessages(channel.receive())) {
       const request = requests[message.sequence - first];
       if (!request) continue;
       if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-        open--;
+        if (!request.isUnanswered) open--;
         const errno = message.body.length >= 4 ? -message.body.readInt32LE(0) : 0;
         if (errno > 0) failures.push(() => fail(errno, request.call, request.about, explanation(message)));
       } else {

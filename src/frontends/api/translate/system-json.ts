@@ -83,7 +83,7 @@ export function toInfoJson(
     DriverStatus: [['driver-type', 'silo.snapshot.overlay']],
     Plugins: {
       Volume: ['local'],
-      Network: ['bridge', 'host', 'null'],
+      Network: ['bridge', 'host', 'ipvlan', 'macvlan', 'null'],
       Authorization: null,
       Log: host.logDrivers,
     },
@@ -148,6 +148,9 @@ export function toInfoJson(
     ...(minor < since.firewallBackend ? {} : { FirewallBackend: { Driver: 'nftables' } }),
     ...(minor < since.noExecutionDriver ? { ExecutionDriver: '<not supported>' } : {}),
     CDISpecDirs: host.cdiSpecDirs,
+    ...(host.addressPools
+      ? { DefaultAddressPools: host.addressPools.map(({ base, size }) => ({ Base: base, Size: size })) }
+      : {}),
     Warnings: host.warnings.length === 0 ? null : host.warnings,
   };
 }

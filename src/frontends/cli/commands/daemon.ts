@@ -21,6 +21,10 @@ const options = {
   'config-file': { kind: 'string', summary: 'Daemon configuration file', completion: 'files', hidden: true },
   'data-root': { kind: 'string', summary: 'Root directory of persistent state (default "/var/lib/silo")' },
   debug: { kind: 'bool', short: 'D', summary: 'Enable debug mode' },
+  'default-address-pool': {
+    kind: 'strings',
+    summary: 'Pool of IPv4 subnets for networks: base=10.201.0.0/16,size=24; may be repeated',
+  },
   'cdi-spec-dir': {
     kind: 'list',
     summary: 'CDI specification directories to use (default "/etc/cdi" and "/var/run/cdi")',
@@ -157,6 +161,7 @@ function toDaemonOptions(values: OptionValues<typeof options>, given: ReadonlySe
     cdiSpecDirs: values['cdi-spec-dir'],
     insecureRegistries: values['insecure-registry'],
     registryMirrors: values['registry-mirror'],
+    addressPools: values['default-address-pool'],
     runtimes: values['add-runtime'].map(readRuntime),
     defaultUlimits: values['default-ulimit'],
     labels: values.label,

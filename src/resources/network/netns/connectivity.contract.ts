@@ -52,6 +52,34 @@ test('the interface is eth0 with the addresses that were reserved, loopback is u
   expect(one.run('ip', 'route', 'show', 'default')).toContain('via 172.30.5.1 dev eth0');
 });
 
+test('a bridge may name the address of what leaves, let the world in to its containers, or have no address', async () => {
+  const outside = await startOutside(host);
+  await outside.serve(7);
+  host.run('ip', 'addr', 'add', '198.51.100.9/24', 'dev', 'out0');
+  host.run('ip', 'addr', 'add', '2001:db8::9/64', 'dev', 'out0', 'nodad');
+  const resources = await openResources();
+  const create = (name: string, options: Record<string, string>): Promise<{ bridge?: string }> =>
+    resources.networks.create({ name, driver: 'bridge', options });
+  await create('named', {
+    'com.docker.network.host_ipv4': '198.51.100.9',
+    'com.docker.network.host_ipv6': '2001:db8::9',
+  });
+  await create('wide', { 'com.docker.network.bridge.gateway_mode_ipv4': 'nat-unprotected' });
+  const { bridge = '' } = await create('bare', { 'com.docker.network.bridge.inhibit_ipv4': 'true' });
+  const named = await startContainer(resources, { network: 'named' });
+  expect(await named.ask('198.51.100.2', 7)).toBe('tcp 198.51.100.9');
+  expect(await named.ask('2001:db8::2', 7)).toBe('tcp 2001:db8::9');
+  const wide = await startContainer(resources, { network: 'wide' });
+  await wide.serve(7);
+  expect(await outside.ask(wide.endpoint.ipv4.address, 7)).toBe('tcp 198.51.100.2');
+  expect(await outside.ask(wide.endpoint.ipv6?.address ?? '', 7)).toBe('timeout');
+  expect(await named.ask(wide.endpoint.ipv4.address, 7)).toBe('timeout');
+  await startContainer(resources, { network: 'bare' });
+  const addresses = host.run('ip', '-br', 'addr', 'show', bridge) ?? '';
+  expect(addresses).not.toMatch(/\d\.\d/);
+  expect(addresses).toContain('fd');
+});
+
 test('networks do not reach each other, and an internal one reaches nothing outside', async () => {
   const outside = await startOutside(host);
   await outside.serve(7);
@@ -80,6 +108,15 @@ test('networks do not reach each other, and an internal one reaches nothing outs
     'timeout',
     `tcp ${three.endpoint.ipv4.address}`,
   ]);
+});
+
+test('subnets are cut from the pools that were set', async () => {
+  const resources = await openResources({ pools: [{ base: '10.77.0.0/23', size: 24 }] });
+  const subnets = (name: string): string[] => resources.networks.get(name).ipam.map(({ subnet }) => subnet);
+  await resources.networks.create({ name: 'next', driver: 'bridge' });
+  expect([subnets('bridge')[0], subnets('next')[0]]).toEqual(['10.77.0.0/24', '10.77.1.0/24']);
+  const full = await resources.networks.create({ name: 'third', driver: 'bridge' }).catch(String);
+  expect(full).toContain('could not find an available, non-overlapping IPv4 address pool');
 });
 
 test('the default subnet avoids what the host routes', async () => {

@@ -5,6 +5,17 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { toSiloError } from '../../../foundation/base/errors.ts';
+import { changeElements } from '../../../foundation/kernel/netlink/nftables-elements.ts';
+import { openNetfilterSocket } from '../../../foundation/kernel/netlink/socket.ts';
+import {
+  compareElements,
+  elementsOf,
+  renderTable,
+  type FirewallPlan,
+  type PublishedPort,
+} from '../firewall-rules.ts';
+import { runNft } from '../nft.ts';
+import { toSetChanges } from '../port-elements.ts';
 import {
   machineAt,
   openResources,
@@ -191,6 +202,52 @@ test('many containers with ports at once cost few transactions', async () => {
     `measured: 20 containers with a port ${started.toFixed(0)} ms, reserve on a new network ${reserved.toFixed(1)} ms, release of all 20 ${(performance.now() - closing).toFixed(1)} ms`,
   );
   expect(host.run('nft', 'list', 'map', 'inet', 'silo', 'any4')).not.toContain('tcp . 90');
+});
+
+/** All elements of the table, whatever the order of its hashes. */
+const elementsIn = (table: string): string[] =>
+  (host.run('nft', 'list', 'table', 'inet', table) ?? '')
+    .split(/[\n,{}]/)
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .toSorted();
+
+test('elements that are written by netlink are those that nft would write', async () => {
+  const ports = (shift: number): PublishedPort[] =>
+    ['0.0.0.0', '::', '127.0.0.1', '2001:db8::1'].flatMap((hostAddress, index) =>
+      (['tcp', 'udp', 'sctp'] as const).flatMap((protocol) => {
+        const address = hostAddress.includes(':') ? 'fd00::2' : '10.1.0.2';
+        const row = Array.from({ length: 20 }, (_, at) => 1000 * (index + 1) + shift + at);
+        return [
+          { protocol, hostAddress, hostPort: 80 + shift, address, containerPort: 8080 },
+          ...row.map((hostPort) => ({ protocol, hostAddress, hostPort, address, containerPort: hostPort })),
+          ...row.map((hostPort) => ({
+            protocol,
+            hostAddress,
+            hostPort: hostPort + 500,
+            address,
+            containerPort: hostPort,
+          })),
+        ];
+      }),
+    );
+  const plan = (shift: number): FirewallPlan => ({
+    table: 'direct',
+    networks: [],
+    ports: ports(shift),
+    ipv6Loopback: true,
+  });
+  await runNft(renderTable(plan(0)));
+  using socket = openNetfilterSocket();
+  const change =
+    toSetChanges(compareElements(elementsOf(plan(0)), elementsOf(plan(1)))) ?? expect.unreachable();
+  await changeElements(socket, 'direct', change);
+  const byNetlink = elementsIn('direct');
+  await runNft(renderTable(plan(1)));
+  expect(byNetlink).toEqual(elementsIn('direct'));
+  // All or nothing: what is not there cannot go, and then nothing comes.
+  expect(await changeElements(socket, 'direct', change).catch(String)).toContain('ENOENT');
+  expect(elementsIn('direct')).toEqual(byNetlink);
 });
 
 test('500 ports of a range are one element for each family and start no process more', async () => {

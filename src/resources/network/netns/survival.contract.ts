@@ -5,6 +5,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { toSiloError } from '../../../foundation/base/errors.ts';
 import type { ContainerId } from '../../../foundation/base/ids.ts';
+import { openDatabase } from '../../../foundation/db/database.ts';
 import { kernelNames } from '../names.ts';
 import {
   containerId,
@@ -211,6 +212,66 @@ test('an address rests until its interface is gone, and a full network says so',
     ipv4Address: next.endpoint.ipv4.address,
   }).then(() => expect.unreachable(), toSiloError);
   expect(taken.code).toBe('address-in-use');
+});
+
+test('an address of its own is there at once for the next run, though its interface lives on', async () => {
+  const resources = await openResources();
+  await resources.networks.create({ name: 'own', driver: 'bridge', ipam: [{ subnet: '10.9.1.0/24' }] });
+  const place = { network: 'own', ipv4Address: '10.9.1.77' };
+  const first = await startContainer(resources, place);
+  await startContainer(resources, { network: 'own' });
+  await resources.endpoints.release(first.id);
+  const second = await startContainer(resources, place);
+  expect(second.endpoint.ipv4.address).toBe('10.9.1.77');
+  expect(ourVeths()).toHaveLength(2);
+});
+
+test('a container whose network is no longer on record keeps the engine from nothing', async () => {
+  const directory = makeDirectory();
+  const before = await openResources({ directory });
+  await before.networks.create({ name: 'lost', driver: 'bridge' });
+  const one = await startContainer(before, { network: 'lost' });
+  const two = await startContainer(before);
+  await before[Symbol.asyncDispose]();
+  using database = openDatabase(join(directory, 'networks.db'));
+  database.run(`DELETE FROM network WHERE name = 'lost'`);
+  const after = await openResources({ directory, logLevel: 'error' });
+  await after.endpoints.recover(
+    new Map([
+      [one.id, one.pid],
+      [two.id, two.pid],
+    ]),
+  );
+  expect(after.endpoints.find(one.id)).toEqual([]);
+  expect(after.endpoints.find(two.id)).toHaveLength(1);
+  expect(ourVeths()).toHaveLength(1);
+});
+
+test('a container that changes the names of its interfaces loses the one of the network that it leaves', async () => {
+  const resources = await openResources();
+  const second = await resources.networks.create({ name: 'second', driver: 'bridge' });
+  const machine = await startContainer(resources);
+  await resources.endpoints.attach(
+    await resources.endpoints.reserve({
+      containerId: machine.id,
+      networkId: second.id,
+      containerName: 'web',
+      ports: [],
+    }),
+    machine.pid,
+  );
+  for (const [from, to] of [
+    ['eth0', 'other'],
+    ['eth1', 'eth0'],
+    ['other', 'eth1'],
+  ] as const) {
+    machine.run('ip', 'link', 'set', from, 'down');
+    machine.run('ip', 'link', 'set', from, 'name', to);
+  }
+  await resources.endpoints.detach({ containerId: machine.id, networkId: second.id, pid: machine.pid });
+  expect(machine.run('ip', '-br', 'addr')).toContain(`eth1`);
+  expect(machine.run('ip', 'link', 'show', 'eth0')).toBeUndefined();
+  expect(ourVeths()).toHaveLength(1);
 });
 
 test('leftover interfaces of ours are removed at start, those of others stay', async () => {
