@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { PassThrough } from 'node:stream';
 import { internal, invalid } from '../base/errors.ts';
 import type { AnswerBody, Connection, Exchange, FilePart, Outgoing } from './http.ts';
+import { isAway, pourByKernel } from './kernel-pour.ts';
 import { createOutgoing } from './outgoing.ts';
 import { pourFile } from './pour-file.ts';
 
@@ -11,7 +12,7 @@ import { pourFile } from './pour-file.ts';
 interface Transport {
   send(status: number, headers: [string, string][], body: AnswerBody | undefined, lengthBytes?: number): void;
   stream(status: number, headers: [string, string][]): Outgoing;
-  sendFile(status: number, headers: [string, string][], part: FilePart): Promise<void>;
+  sendFile(status: number, headers: [string, string][], part: FilePart): Promise<number>;
   hijack(headers: [string, string][]): Connection;
   upgrade(headers: [string, string][]): Connection;
   /** Calls back once if the client leaves before the answer is complete. */
@@ -19,8 +20,12 @@ interface Transport {
   destroy(): void;
 }
 
-/** An exchange over `node:http`'s request and response. */
-export function exchangeOfRequest(request: IncomingMessage, response: ServerResponse): Exchange {
+/** An exchange over `node:http`'s request and response; `plainTcp`: nothing stands between the response and a TCP socket. */
+export function exchangeOfRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { plainTcp = false } = {},
+): Exchange {
   return createExchange(request, {
     send(status, headers, body, lengthBytes) {
       response.writeHead(status, withLength(headers, status, body, lengthBytes));
@@ -34,8 +39,12 @@ export function exchangeOfRequest(request: IncomingMessage, response: ServerResp
     },
     async sendFile(status, headers, part) {
       response.writeHead(status, [...headers.flat(), 'Content-Length', String(part.end - part.start)]);
-      if (!isBodiless(request.method, status)) await pourFile(response, part);
+      const past = plainTcp && isAway(request.socket);
+      const pour = (): Promise<number> =>
+        past ? pourByKernel(request, response, part) : pourFile(response, part);
+      const sent = isBodiless(request.method, status) ? 0 : await pour();
       if (!response.destroyed) response.end();
+      return sent;
     },
     hijack(headers) {
       // Raw bytes until the connection closes: no chunks.
@@ -84,8 +93,9 @@ export function exchangeOfUpgrade(request: IncomingMessage, socket: Duplex, head
         ['Content-Length', String(part.end - part.start)],
         ['Connection', 'close'],
       ]);
-      if (!isBodiless(request.method, status)) await pourFile(socket, part);
+      const sent = isBodiless(request.method, status) ? 0 : await pourFile(socket, part);
       if (!socket.destroyed) socket.end();
+      return sent;
     },
     hijack(headers) {
       writeHead(101, 'UPGRADED', [...headers, ['Connection', 'Upgrade'], ['Upgrade', 'tcp']]);

@@ -28,8 +28,11 @@ export interface Exchange {
   send(status: number, body?: AnswerBody): void;
   /** The head of an answer whose body would be so long: for HEAD. */
   sendHead(status: number, contentType: string, lengthBytes: number): void;
-  /** A part of a file, whose length goes ahead. Resolves when the client took all of it, or left; the file stays the caller's to close. */
-  sendFile(status: number, contentType: string, part: FilePart): Promise<void>;
+  /**
+   * A part of a file, whose length goes ahead. Resolves when the client took all of it, or left, to the number of bytes of it that left for the client; the file
+   * stays the caller's to close.
+   */
+  sendFile(status: number, contentType: string, part: FilePart): Promise<number>;
   /** Sends the head at once; each write leaves as it comes. */
   stream(status: number, contentType: string): Outgoing;
   /**

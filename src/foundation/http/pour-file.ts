@@ -8,21 +8,29 @@ const stepBytes = 512 * 1024;
 /**
  * One buffer for all steps: fresh memory for each costs as much as the copying. A step is as good as sent when `write` says so or `drain` came, and a step
  * that is smaller than the stream's mark is the last one. A file that is shorter than its part cuts the connection: its length is announced.
+ * Resolves to the number of bytes that were taken before the end, or before the client left.
  */
-export async function pourFile(target: Writable, { file, start, end }: FilePart): Promise<void> {
+export async function pourFile(target: Writable, { file, start, end }: FilePart): Promise<number> {
   const buffer = Buffer.allocUnsafeSlow(Math.min(stepBytes, end - start));
-  for (let position = start; position < end && !target.destroyed;) {
+  let position = start;
+  while (position < end && !target.destroyed) {
     const { bytesRead } = await file.read(buffer, 0, Math.min(stepBytes, end - position), position);
-    if (bytesRead === 0) {
-      target.destroy();
-      throw internal('a file shrank while it was sent');
-    }
-    position += bytesRead;
+    if (bytesRead === 0) throw shrunk(target);
     if (!target.write(buffer.subarray(0, bytesRead))) await drained(target);
+    if (target.destroyed) break;
+    position += bytesRead;
   }
+  return position - start;
 }
 
-function drained(target: Writable): Promise<void> {
+/** The announced length cannot be kept. */
+export function shrunk(target: Writable): Error {
+  target.destroy();
+  return internal('a file shrank while it was sent');
+}
+
+/** Resolves when there is room again, or the client left. */
+export function drained(target: Writable): Promise<void> {
   if (target.destroyed || !target.writableNeedDrain) return Promise.resolve();
   return new Promise((resolve) => {
     const settle = (): void => {

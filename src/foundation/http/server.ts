@@ -6,6 +6,7 @@ import { toSiloError } from '../base/errors.ts';
 import { isForeignPage } from './browser.ts';
 import { exchangeOfRequest, exchangeOfUpgrade } from './exchange.ts';
 import type { Exchange, HttpHandler, HttpServer, HttpServerOptions } from './http.ts';
+import { cutIdle } from './idle.ts';
 import { listenOn } from './listen.ts';
 import { type TlsDoor, createTlsDoor } from './tls-door.ts';
 
@@ -30,7 +31,8 @@ export function createHttpServer(
       const anyHost = identity?.clientCa !== undefined;
       const guarded =
         address.kind === 'tcp' && audience === 'engine' ? refusingBrowsers(handler, { anyHost }) : handler;
-      const server = createOne(guarded, log, upgraded);
+      const plainTcp = address.kind === 'tcp' && identity === undefined;
+      const server = createOne(guarded, { log, upgraded, plainTcp });
       server.on('request', (_, response) => unanswered.add(response));
       if (identity !== undefined && address.kind === 'tcp') {
         const door = createTlsDoor(server, identity, { idleMs, log, headMs: headTimeoutMs });
@@ -39,7 +41,7 @@ export function createHttpServer(
         doors.add(door);
         return bound;
       }
-      cutIdle(server, idleMs);
+      if (idleMs !== undefined) cutIdle(server, idleMs);
       const bound = await listenOn(server, address, audience);
       servers.add(server);
       return bound;
@@ -67,7 +69,10 @@ export function createHttpServer(
   };
 }
 
-function createOne(handler: HttpHandler, log: Log, upgraded: Set<Socket>): Server {
+function createOne(
+  handler: HttpHandler,
+  { log, upgraded, plainTcp }: { log: Log; upgraded: Set<Socket>; plainTcp: boolean },
+): Server {
   // Only what `hijack` and `upgrade` can answer becomes an upgrade: a client that merely offers HTTP/2 gets an ordinary answer.
   const server = createServer({
     shouldUpgradeCallback: ({ headers }) => upgrades.has(headers.upgrade?.toLowerCase() ?? ''),
@@ -79,7 +84,7 @@ function createOne(handler: HttpHandler, log: Log, upgraded: Set<Socket>): Serve
   server.on('request', (request, response) => {
     let exchange: Exchange;
     try {
-      exchange = exchangeOfRequest(request, response);
+      exchange = exchangeOfRequest(request, response, { plainTcp });
     } catch (error) {
       response.writeHead(400, { 'Content-Type': 'application/json' });
       response.end(JSON.stringify({ message: toSiloError(error).message }));
@@ -101,11 +106,6 @@ function createOne(handler: HttpHandler, log: Log, upgraded: Set<Socket>): Serve
       socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   return server;
-}
-
-function cutIdle(server: Server, idleMs = 0): void {
-  server.timeout = idleMs;
-  server.on('timeout', (socket: Socket) => socket.destroy());
 }
 
 /** A web page in a browser on this machine reaches loopback ports too; it must not reach the engine. */
