@@ -1,5 +1,5 @@
 import { faultPoint } from '../../foundation/base/fault.ts';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Context, LayerWish } from './context.ts';
 import { runInTurn } from './shared-work.ts';
 import type { StoredLayer } from './records.ts';
@@ -7,7 +7,7 @@ import type { StoredLayer } from './records.ts';
 /**
  * Unpacks one layer into a private folder; the unpacker compares the content with the diff id. The folder gets its name only after
  * `isGenuine` resolved: the bytes were compared with the blob's digest too. A folder without a name is deleted, after a crash by
- * the next start.
+ * the next start. A stream is read to its end or destroyed.
  */
 export async function unpackInto(
   context: Context,
@@ -16,6 +16,9 @@ export async function unpackInto(
   options: { signal: AbortSignal; isGenuine?: Promise<unknown> },
 ): Promise<StoredLayer> {
   const { chainId, diffId } = layer;
+  await using undo = new AsyncDisposableStack();
+  // An open file, which nobody reads when the unpacker is not even started.
+  if (source instanceof Readable) undo.defer(() => void source.destroy());
   await using staged = await context.layers.stage(chainId);
   faultPoint('image.layer.staged');
   const { sizeBytes, highestId } = await context.unpack({

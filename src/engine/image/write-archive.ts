@@ -1,5 +1,6 @@
 import { contentPadding, endOfArchive, formatMember } from '../../foundation/archive/tar-writer.ts';
 import { throwIfAborted } from '../../foundation/base/deadline.ts';
+import { corrupt } from '../../foundation/base/errors.ts';
 import type { Descriptor } from '../../foundation/oci/descriptor.ts';
 import { type Digest, digestAlgorithm, digestHex } from '../../foundation/oci/digest.ts';
 import { mediaTypes } from '../../foundation/oci/media-types.ts';
@@ -33,10 +34,18 @@ export async function* writeArchive(
     yield* folder(`blobs/${algorithm}`);
   for (const [digest, size] of blobs) {
     yield formatMember({ ...plain, type: 'file', name: pathOf(digest), size });
+    let sent = 0;
     for await (const chunk of await context.content.read(digest)) {
       throwIfAborted(signal, 'the save');
+      sent += (chunk as Uint8Array).byteLength;
       yield chunk as Uint8Array;
     }
+    // The archive would go on, with everything behind it in the wrong place.
+    if (sent !== size)
+      throw corrupt(`blob ${digest} has ${sent} bytes on disk, not ${size}`, {
+        code: 'blob-damaged',
+        hint: 'run `silo fsck --images --repair`, or pull the image again',
+      });
     yield contentPadding(size);
   }
   yield* document('index.json', indexOf(chosen));

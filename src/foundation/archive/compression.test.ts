@@ -99,6 +99,20 @@ describe('decompression', () => {
     expect(detectCompression(Buffer.from('ustar-like'))).toBe('none');
   });
 
+  test('whoever gave what is not read is told that nobody reads on', async () => {
+    let isClosed = false;
+    async function* source(): AsyncGenerator<Uint8Array> {
+      try {
+        yield Buffer.from('BZh91AY&SY');
+        yield plain;
+      } finally {
+        isClosed = true;
+      }
+    }
+    expect(await Array.fromAsync(decompress(source())).catch(() => 'refused')).toBe('refused');
+    expect(isClosed).toBe(true);
+  });
+
   test('a bomb is stopped by its size and by its ratio', async () => {
     const bomb = gzipSync(Buffer.alloc(50 << 20));
     const big = await failure(inflate(bomb, { limits: { ...defaultExpansionLimits, maxBytes: 10 << 20 } }));

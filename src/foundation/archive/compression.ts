@@ -89,9 +89,10 @@ export async function* decompress(
       yield chunk;
     }
   }
-  const { head, rest } = await peek(counted());
+  const input = counted();
+  const { head, rest } = await peek(input);
   const rare = expandRare && detectRare(head);
-  const compression = rare ? undefined : detectCompression(head);
+  const compression = rare ? undefined : await orClosing(input, () => detectCompression(head));
   if (compression) onDetected?.(compression);
   let outputBytes = 0;
   for await (const chunk of rare && expandRare
@@ -103,6 +104,16 @@ export async function* decompress(
     if (outputBytes > limits.ratioFloorBytes && outputBytes > inputBytes * limits.maxRatio)
       throw bomb(`expands by more than ${limits.maxRatio}:1`);
     yield chunk;
+  }
+}
+
+/** Nobody reads on when it throws: the source is told. */
+async function orClosing<T>(source: AsyncGenerator, work: () => T): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    await source.return(undefined);
+    throw error;
   }
 }
 

@@ -169,6 +169,14 @@ describe('numbers and records', () => {
   });
 });
 
+test('global records may not fill the memory, however many headers bring them', () => {
+  const half = 'v'.repeat(defaultTarLimits.maxExtensionBytes / 2 - 100);
+  const same = Array.from({ length: 4 }, () => extension('g', formatPaxRecord('comment', half)));
+  expect(readAll(archive(...same, member({ name: 'a' }))).map(({ name }) => name)).toEqual(['a']);
+  const others = Array.from({ length: 4 }, (_, index) => extension('g', formatPaxRecord(`c${index}`, half)));
+  expect(failure(() => readAll(archive(...others))).code).toBe('archive-limit');
+});
+
 describe('hostile archives are refused as corrupt, with the entry and the offset', () => {
   const limits = { ...defaultTarLimits, maxEntries: 100, maxTarBytes: 1 << 24, maxFileBytes: 1 << 30 };
   const sparse = (map: string, realSize: string, stored: number): Buffer =>

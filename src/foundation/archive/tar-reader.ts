@@ -36,6 +36,7 @@ interface State {
   entries: number;
   extension: { flag: string; payload: Buffer; filled: number } | undefined;
   readonly global: Map<string, string>;
+  globalBytes: number;
   local: readonly PaxRecord[] | undefined;
   longName: string | undefined;
   longLink: string | undefined;
@@ -61,6 +62,7 @@ export function createTarReader(handler: TarHandler, limits: TarLimits = default
     entries: 0,
     extension: undefined,
     global: new Map(),
+    globalBytes: 0,
     local: undefined,
     longName: undefined,
     longLink: undefined,
@@ -210,9 +212,13 @@ function mergeGlobal(state: State, records: readonly PaxRecord[]): void {
   for (const [key, value] of records) {
     // A global file type, size or map would make every later entry a lie; nobody writes them.
     if (key.startsWith('GNU.sparse.') || key === 'size' || key === 'path' || key === 'linkpath') continue;
+    const before = state.global.get(key);
+    state.globalBytes += value.length + (before === undefined ? key.length : -before.length);
     state.global.set(key, value);
   }
-  if (state.global.size > 1000) throw archiveTooBig('', state.offset, 'too many global PAX records');
+  // They stay in memory to the end of the archive.
+  if (state.global.size > 1000 || state.globalBytes > state.limits.maxExtensionBytes)
+    throw archiveTooBig('', state.offset, 'too many global PAX records');
 }
 
 function startEntry(state: State, raw: RawHeader, block: Buffer, at: number, offset: number): void {

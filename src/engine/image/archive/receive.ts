@@ -16,6 +16,8 @@ import { type ArchiveContent, type ArchiveIndex, cleanPath, createArchiveIndex }
 /** Images have a few hundred files; each costs a blob and a sync. */
 const limits = { ...defaultTarLimits, maxEntries: 20_000 };
 const documentLimitBytes = 8 * 1024 * 1024;
+/** Files that are brought to the disk side by side. */
+const commitsAtOnce = 32;
 const documentNames = new Set(['manifest.json', 'index.json', 'oci-layout', 'repositories']);
 
 /**
@@ -52,16 +54,22 @@ export async function receiveArchive(
     limits,
   );
   let working: Promise<void> = Promise.resolve();
-  for await (const piece of inPieces(decompress(source))) {
-    throwIfAborted(options.signal, 'the load');
-    reader.push(piece);
-    const batch = steps;
-    steps = [];
-    await working;
-    working = runSteps(writer, batch);
-    working.catch(() => undefined);
+  try {
+    for await (const piece of inPieces(decompress(source))) {
+      throwIfAborted(options.signal, 'the load');
+      reader.push(piece);
+      const batch = steps;
+      steps = [];
+      await working;
+      working = runSteps(writer, batch);
+      working.catch(() => undefined);
+    }
+    reader.finish();
+  } catch (error) {
+    // What it opens once the writer is gone would stay open.
+    await working.catch(() => undefined);
+    throw error;
   }
-  reader.finish();
   await working;
   await runSteps(writer, steps);
   await writer.finish();
@@ -121,7 +129,8 @@ function createBlobWriter(
   { index, onBlob }: { index: ArchiveIndex; onBlob: ((blob: BlobInfo) => void) | undefined },
 ): BlobWriter {
   let current: { path: string; ingest: Ingest; expected: Digest | undefined } | undefined;
-  const commits: Promise<void>[] = [];
+  const committing = new Set<Promise<void>>();
+  let failure: { error: unknown } | undefined;
 
   const commit = async ({ path, ingest, expected }: NonNullable<typeof current>): Promise<void> => {
     await using undo = ingest;
@@ -137,6 +146,9 @@ function createBlobWriter(
 
   return {
     async open(path) {
+      // Each is an open file, and thousands come in one piece.
+      while (committing.size >= commitsAtOnce) await Promise.race(committing);
+      if (failure) throw failure.error;
       const expected = digestOfPath(path);
       if (expected) await lease.hold(expected);
       const ingest = await context.content.ingest(
@@ -150,17 +162,21 @@ function createBlobWriter(
     },
     close() {
       if (!current) return;
-      const done = commit(current);
-      done.catch(() => undefined);
-      commits.push(done);
+      const done = commit(current)
+        .catch((error: unknown) => {
+          failure ??= { error };
+        })
+        .finally(() => committing.delete(done));
+      committing.add(done);
       current = undefined;
     },
     async finish() {
-      await Promise.all(commits);
+      await Promise.all(committing);
+      if (failure) throw failure.error;
     },
     async [Symbol.asyncDispose]() {
       await current?.ingest.abort();
-      await Promise.allSettled(commits);
+      await Promise.all(committing);
     },
   };
 }
