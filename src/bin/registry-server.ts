@@ -15,6 +15,7 @@ import { parseListenAddress } from '../foundation/http/listen.ts';
 import { createHttpServer } from '../foundation/http/server.ts';
 import { createRenewal, readTlsIdentity } from '../foundation/http/tls-files.ts';
 import type { Observe } from '../frontends/registry/access.ts';
+import { limitByAddress } from '../frontends/registry/admission.ts';
 import { createDispatcher } from '../frontends/registry/dispatch.ts';
 import { createEdge } from '../frontends/registry/edge.ts';
 import { openAccessLog } from '../frontends/registry/observation/access-log.ts';
@@ -87,6 +88,9 @@ export async function openRegistryServer(
     log,
     observe,
     ...patience,
+    ...(settings.rateLimit === undefined
+      ? {}
+      : { admit: limitByAddress(settings.rateLimit, [healthRoute.path, '/metrics']) }),
     authorize: (exchange, wanted) => edge.authorize(exchange, wanted),
     routes: [
       healthRoute,

@@ -93,7 +93,12 @@ describe('a cache of a registry', () => {
     }
     expect(asked('/manifests/', 'GET')).toBe(1);
     expect(asked('/blobs/', 'GET')).toBe(1);
-    expect(cache.counts()).toContainEqual({ kind: 'blob', result: 'hit', count: 2 });
+    expect(cache.counts().toSorted((a, b) => (a.kind + a.result < b.kind + b.result ? -1 : 1))).toEqual([
+      { kind: 'blob', result: 'hit', count: 2 },
+      { kind: 'blob', result: 'miss', count: 1 },
+      { kind: 'manifest', result: 'hit', count: 2 },
+      { kind: 'manifest', result: 'miss', count: 1 },
+    ]);
     expect(await (await fetch(`${url}/v2/_catalog`)).json()).toEqual({ repositories: ['mirror/app'] });
     const part = await fetch(`${url}/v2/mirror/app/blobs/${digest}`, { headers: { range: 'bytes=3-9' } });
     expect(part.status).toBe(206);
@@ -157,6 +162,25 @@ describe('a cache of a registry', () => {
     const read = () => fetch(`${url}/v2/team/app/manifests/v1`);
     expect((await read()).status).toBe(200);
     await (await fetch(`${url}/v2/team/app/blobs/${digest}`)).arrayBuffer();
+    const signature = {
+      mediaType: 'a/manifest',
+      digest: digestOf('signature'),
+      size: 9,
+      artifactType: 'a/sig',
+    };
+    gone.misbehave({
+      path: '/referrers/',
+      act: ({ response }) =>
+        void response
+          .writeHead(200, { 'content-type': 'application/vnd.oci.image.index.v1+json' })
+          .end(JSON.stringify({ schemaVersion: 2, manifests: [signature] })),
+    });
+    const referrers = async (query = ''): Promise<unknown> => {
+      const top = image.documents[0]?.digest ?? '';
+      const answer = await fetch(`${url}/v2/team/app/referrers/${top}${query}`);
+      return ((await answer.json()) as { manifests: unknown }).manifests;
+    };
+    expect(await referrers()).toEqual([signature]);
     await gone[Symbol.asyncDispose]();
     clock.now += 3_600_000;
     expect((await read()).status).toBe(200);
@@ -165,6 +189,8 @@ describe('a cache of a registry', () => {
       name: 'team/app',
       tags: ['v1'],
     });
+    expect(await referrers()).toEqual([signature]);
+    expect(await referrers('?artifactType=a/other')).toEqual([]);
     expect((await fetch(`${url}/v2/team/app/manifests/other`)).status).toBe(503);
     expect(cache.counts()).toContainEqual({ kind: 'manifest', result: 'stale', count: 1 });
   });

@@ -2,6 +2,11 @@ import { expect, test } from 'bun:test';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createRegistry } from '../../src/engine/registry/create-registry.ts';
+import { silentLog } from '../../src/foundation/base/log.ts';
+import { parseDigest } from '../../src/foundation/oci/digest.ts';
+import { parseRepositoryName } from '../../src/foundation/oci/repository-name.ts';
+import { openFolderStore } from '../../src/resources/registry/folder-store.ts';
 import {
   codeOf,
   digestOf,
@@ -170,4 +175,53 @@ test('pushes that race with the collector are never acknowledged without their b
   }
   // Those that begin after a collection always find their blobs gone.
   expect(outcomes.refused).toBeGreaterThanOrEqual(20);
+});
+
+test('nothing is freed that the disk still refers to, when a deletion could not be written down', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'silo-registry-'));
+  try {
+    await using store = await openFolderStore(root);
+    let written: Promise<void> = Promise.resolve();
+    const change: typeof store.indexes.change = async (...words) => {
+      await written;
+      await store.indexes.change(...words);
+    };
+    let shiftMs = 0;
+    const indexes = { ...store.indexes, change };
+    const registry = createRegistry(
+      { ...store, indexes },
+      { log: silentLog, graceMs: 60_000, now: () => Date.now() + shiftMs },
+    );
+    const name = parseRepositoryName('gc/app');
+    const layer = Buffer.from('the layer');
+    const bytes = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: ociManifest,
+        config: { mediaType: 'a/b', digest: digestOf(layer), size: layer.length },
+        layers: [],
+      }),
+    );
+    await store.blobs.put(name, parseDigest(digestOf(layer)), layer);
+    const { digest } = await registry.manifests.put(
+      name,
+      { kind: 'tag', tag: 'v1' },
+      { mediaType: ociManifest, bytes },
+    );
+    shiftMs = 120_000;
+    const disk = Promise.withResolvers<void>();
+    disk.promise.catch(() => undefined);
+    written = disk.promise;
+    const removal = registry.manifests.remove(name, { kind: 'digest', digest }).catch(String);
+    const collected = registry.upkeep.collectGarbage();
+    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+    disk.reject(new Error('the disk is full'));
+    expect(await removal).toContain('the disk is full');
+    await collected;
+    expect(await store.blobs.find(name, parseDigest(digestOf(layer)))).toBeDefined();
+    written = Promise.resolve();
+    expect((await registry.manifests.get(name, { kind: 'tag', tag: 'v1' })).digest).toBe(digest);
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
 });

@@ -143,13 +143,29 @@ describe('rights', () => {
     expect(upload.status).toBe(401);
   });
 
+  test('a token is void at once when its account is gone, or its right', async () => {
+    const authorization = await token('repository:team/app:pull', ali);
+    const read = async (): Promise<number> =>
+      (await get('/v2/team/app/manifests/v1', { authorization })).status;
+    expect(await read()).toBe(200);
+    await writeFile(join(edge.folder, 'users'), '# nobody\n');
+    expect(await read()).toBe(401);
+    await writeFile(join(edge.folder, 'users'), users);
+    expect(await read()).toBe(200);
+    await writeFile(join(edge.folder, 'rights'), rights.replaceAll('ali', 'eve'));
+    expect(await read()).toBe(403);
+    await writeFile(join(edge.folder, 'rights'), rights);
+    expect(await read()).toBe(200);
+  });
+
   test('expired, forged and unsigned tokens are refused with the reason', async () => {
     const key = await openSigningKey(join(edge.folder, 'root', 'token-key.pem'));
     const at = (now: number) =>
       createTokenIssuer({ key, issuer: 'silo-registry', service: 'silo-registry', now: () => now });
     const grants = [{ repository: 'team/app', actions: ['pull' as const] }];
-    const { token: fresh } = await at(Date.now()).issue('ali', grants);
-    const { token: old } = await at(Date.now() - 3_600_000).issue('ali', grants);
+    const seal = users.trim().slice('ali:'.length);
+    const { token: fresh } = await at(Date.now()).issue('ali', grants, seal);
+    const { token: old } = await at(Date.now() - 3_600_000).issue('ali', grants, seal);
     const read = (value: string) => get('/v2/team/app/manifests/v1', { authorization: `Bearer ${value}` });
     expect((await read(fresh)).status).toBe(200);
     const expired = await read(old);

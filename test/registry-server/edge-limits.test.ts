@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'bun:test';
 import { randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type EdgeRegistry, rawExchange, startEdge } from './edge-harness.ts';
 import { codeOf, digestOf, pushBlob } from './harness.ts';
@@ -42,6 +42,29 @@ test('chunks count while they come, and an upload that met its quota is gone', a
   expect((await put(edge.url, 'a', randomBytes(100_000))).status).toBe(201);
 });
 
+test('what an upload holds counts after a restart, also before it goes on', async () => {
+  const first = await start({ 'repository-quota': '100kB', quota: '150kB' });
+  const begun = await fetch(`${first.url}/v2/a/blobs/uploads/`, { method: 'POST' });
+  const path = begun.headers.get('location') ?? '';
+  const half = randomBytes(60_000);
+  expect((await fetch(first.url + path, { method: 'PATCH', body: half })).status).toBe(202);
+  await first.server[Symbol.asyncDispose]();
+  const second = await start({
+    'repository-quota': '100kB',
+    quota: '150kB',
+    root: join(first.folder, 'root'),
+  });
+  expect(await codeOf(await put(second.url, 'a', randomBytes(60_000)))).toBe('403 DENIED');
+  expect((await put(second.url, 'a', randomBytes(10_000))).status).toBe(201);
+  expect((await put(second.url, 'b', randomBytes(60_000))).status).toBe(201);
+  expect(await codeOf(await put(second.url, 'c', randomBytes(30_000)))).toBe('403 DENIED');
+  const rest = randomBytes(20_000);
+  const whole = digestOf(Buffer.concat([half, rest]));
+  const done = await fetch(`${second.url}${path}?digest=${whole}`, { method: 'PUT', body: rest });
+  expect(done.status).toBe(201);
+  expect((await put(second.url, 'a', randomBytes(10_000))).status).toBe(403);
+});
+
 test('an upload with the wrong digest gives its room back', async () => {
   const edge = await start({ 'repository-quota': '1kB' });
   const begun = await fetch(`${edge.url}/v2/a/blobs/uploads/`, { method: 'POST' });
@@ -63,6 +86,20 @@ test('what is deleted gives its room back, and what is there already costs none'
   const gone = await fetch(`${edge.url}/v2/a/blobs/${digestOf(data)}`, { method: 'DELETE' });
   expect(gone.status).toBe(202);
   expect((await put(edge.url, 'a', randomBytes(900))).status).toBe(201);
+});
+
+test('an address that asks too often is told when to come back, and its requests are logged', async () => {
+  const edge = await start({ 'rate-limit': '3/h', 'access-log': '@log' });
+  const answers: Response[] = [];
+  for (let count = 0; count < 5; count++) answers.push(await fetch(`${edge.url}/v2/`));
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429, 429]);
+  const [last] = answers.slice(-1);
+  expect(Number(last?.headers.get('retry-after'))).toBeGreaterThan(1000);
+  expect(await last?.json()).toMatchObject({ errors: [{ code: 'TOOMANYREQUESTS' }] });
+  expect((await fetch(`${edge.url}/healthz`)).status).toBe(200);
+  await edge.server[Symbol.asyncDispose]();
+  const lines = (await readFile(join(edge.folder, 'log'), 'utf8')).trim().split('\n');
+  expect(lines.filter((line) => line.includes('"status":429'))).toHaveLength(2);
 });
 
 test('a read-only registry is read and not changed', async () => {

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { randomBytes } from 'node:crypto';
+import { parseDigest } from '../../src/foundation/oci/digest.ts';
+import { createRegistryClient } from '../../src/resources/distribution/registry-client.ts';
+import { createTransport } from '../../src/resources/distribution/transport.ts';
 import {
   codeOf,
   digestOf,
@@ -386,25 +389,22 @@ describe('lists', () => {
     }
     const all = await fetch(`${url}/v2/${repository}/referrers/${absent}`);
     expect(all.headers.get('content-type')).toBe(ociIndex);
-    expect(await all.json()).toEqual({
-      schemaVersion: 2,
-      mediaType: ociIndex,
-      manifests: [
-        {
-          mediaType: ociManifest,
-          digest: digestOf(signature),
-          size: signature.length,
-          artifactType: 'a/signature',
-          annotations: { k: 'v' },
-        },
-        {
-          mediaType: ociManifest,
-          digest: digestOf(plain),
-          size: plain.length,
-          artifactType: 'application/octet-stream',
-        },
-      ],
-    });
+    const entries = [
+      {
+        mediaType: ociManifest,
+        digest: digestOf(signature),
+        size: signature.length,
+        artifactType: 'a/signature',
+        annotations: { k: 'v' },
+      },
+      {
+        mediaType: ociManifest,
+        digest: digestOf(plain),
+        size: plain.length,
+        artifactType: 'application/octet-stream',
+      },
+    ].toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
+    expect(await all.json()).toEqual({ schemaVersion: 2, mediaType: ociIndex, manifests: entries });
     const some = await fetch(`${url}/v2/${repository}/referrers/${absent}?artifactType=a/signature`);
     expect(some.headers.get('oci-filters-applied')).toBe('artifactType');
     expect(((await some.json()) as { manifests: unknown[] }).manifests).toHaveLength(1);
@@ -415,6 +415,41 @@ describe('lists', () => {
     const left = await fetch(`${url}/v2/${repository}/referrers/${absent}`);
     expect(((await left.json()) as { manifests: unknown[] }).manifests).toHaveLength(1);
   });
+});
+
+test('referrers come in pages, which a client of ours puts together', async () => {
+  const repository = 'list/many';
+  const subject = { mediaType: ociManifest, digest: absent, size: 7 };
+  // Together more than one answer may hold.
+  const note = 'x'.repeat(900_000);
+  for (const artifactType of ['a/one', 'a/two', 'a/one', 'a/one']) {
+    const annotations = { note, seed: String(Math.random()) };
+    const document = await makeManifest(url, repository, { subject, artifactType, annotations });
+    expect((await putManifest(url, { repository, reference: digestOf(document) }, document)).status).toBe(
+      201,
+    );
+  }
+  const page = async (query: string) => {
+    const answer = await fetch(`${url}/v2/${repository}/referrers/${absent}${query}`);
+    const { manifests } = (await answer.json()) as { manifests: { digest: string }[] };
+    return { digests: manifests.map(({ digest }) => digest), link: answer.headers.get('link') };
+  };
+  const first = await page('?artifactType=a/one&n=2');
+  expect(first.digests).toHaveLength(2);
+  const next = /^<([^>]*)>; rel="next"$/.exec(first.link ?? '')?.[1] ?? '';
+  const second = await page(next.slice(next.indexOf('?')));
+  expect([second.digests.length, second.link]).toEqual([1, null]);
+  const whole = await page('');
+  expect(whole.digests.length).toBeLessThan(4);
+  expect(whole.link).toContain('rel="next"');
+  using transport = createTransport();
+  const client = createRegistryClient({ transport, access: { insecure: [] } });
+  const [host = ''] = url.replace('http://', '').split('/');
+  const listed = await client.referrers({ host, path: repository }, parseDigest(absent));
+  expect(listed.map(({ digest }) => digest as string)).toEqual(
+    listed.map(({ digest }) => digest as string).toSorted(),
+  );
+  expect(listed).toHaveLength(4);
 });
 
 describe('names', () => {

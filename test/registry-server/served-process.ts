@@ -16,10 +16,11 @@ export interface ServedProcess extends AsyncDisposable {
 export async function serveProcess(
   root: string,
   environment: Record<string, string> = {},
+  words: readonly string[] = [],
 ): Promise<ServedProcess> {
   const child = spawn(
     process.execPath,
-    [silo, 'registry', 'serve', '--root', root, '--addr', '127.0.0.1:0'],
+    [silo, 'registry', 'serve', '--root', root, '--addr', '127.0.0.1:0', ...words],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...environment },

@@ -70,6 +70,8 @@ async function collectRepository(
     }
     const removed = await locks.run(name, async () => {
       // Within the lock in which manifests are made to refer: nobody can refer to it between this look and the deletion.
+      // What the disk still refers to stays: it is what a death, or a disk that is full, would leave.
+      await repositories.settled(name);
       const current = await repositories.getOrCreate(name);
       await loadGraph(context, current);
       const found = isGarbage(current) ? await store.blobs.find(name, digest) : undefined;

@@ -7,6 +7,8 @@ import type { RepositoryName } from '../../foundation/oci/repository-name.ts';
  */
 export interface Leases {
   touch(repository: RepositoryName, digest: Digest): void;
+  /** It was not there after all: whoever asks for what never was must not fill the memory. What comes now is protected by its own time. */
+  forget(repository: RepositoryName, digest: Digest): void;
   /** Whether it was seen, stored or shared (`changedMs`) within the grace period. */
   protects(repository: RepositoryName, digest: Digest, changedMs: number): boolean;
   /** The moment before which the grace period of whatever happened is over. */
@@ -40,6 +42,7 @@ export function createLeases({
       seen.set(key, now());
       forgetOld();
     },
+    forget: (repository, digest) => void seen.delete(`${repository}@${digest}`),
     protects: (repository, digest, changedMs) =>
       Math.max(changedMs, startedMs, seen.get(`${repository}@${digest}`) ?? 0) > horizonMs(),
   };

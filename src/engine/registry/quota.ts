@@ -13,7 +13,7 @@ export interface Quotas {
 const abandonedMs = 24 * 3_600_000;
 
 interface Reservation {
-  repository: RepositoryName;
+  belongsTo: (repository: RepositoryName) => boolean;
   bytes: number;
   touchedMs: number;
 }
@@ -33,6 +33,7 @@ export function limitRegistry(registry: Registry, quotas: Quotas, now: () => num
     });
   /** Reserves under the name of the upload; without one only looks. Nothing comes between the look and the reservation. */
   const claim = async (repository: RepositoryName, bytes: number, id?: string): Promise<void> => {
+    await ledger.adopt();
     await ledger.count(repository);
     if (totalBytes !== Infinity) await ledger.countAll();
     const fits =
@@ -58,6 +59,7 @@ export function limitRegistry(registry: Registry, quotas: Quotas, now: () => num
   });
   /** An upload that met the limit leaves nothing; one with the wrong digest was deleted by the registry. */
   const orCancel = async <T>(repository: RepositoryName, id: string, work: () => Promise<T>): Promise<T> => {
+    await ledger.adopt();
     try {
       return await work();
     } catch (error) {
@@ -112,6 +114,7 @@ export function limitRegistry(registry: Registry, quotas: Quotas, now: () => num
           ledger.add(repository, sizeBytes);
         }),
       async cancel(repository, id) {
+        await ledger.adopt();
         await registry.uploads.cancel(repository, id);
         ledger.release(id);
       },
@@ -128,11 +131,12 @@ export function limitRegistry(registry: Registry, quotas: Quotas, now: () => num
 }
 
 /** Counted once from the store, then kept along; whatever deletes makes it be counted again. */
-function createLedger({ lists, upkeep }: Registry, now: () => number) {
+function createLedger({ lists, upkeep, uploads }: Registry, now: () => number) {
   const used = new Map<RepositoryName, number>();
   const reserved = new Map<string, Reservation>();
   const locks = createKeyLock();
   let allCounted = false;
+  let adopted: Promise<void> | undefined;
   const count = (repository: RepositoryName): Promise<number> =>
     locks.run(repository, async () => {
       const known = used.get(repository);
@@ -157,9 +161,13 @@ function createLedger({ lists, upkeep }: Registry, now: () => number) {
     let sum = 0;
     for (const [id, each] of reserved) {
       if (now() - each.touchedMs > abandonedMs) reserved.delete(id);
-      else if (repository === undefined || each.repository === repository) sum += each.bytes;
+      else if (repository === undefined || each.belongsTo(repository)) sum += each.bytes;
     }
     return sum;
+  };
+  const adopt = async (): Promise<void> => {
+    for await (const { id, sizeBytes, changedMs, belongsTo } of uploads.underWay())
+      reserved.set(id, { belongsTo, bytes: sizeBytes, touchedMs: changedMs });
   };
   const forgetAll = (): void => {
     used.clear();
@@ -169,11 +177,18 @@ function createLedger({ lists, upkeep }: Registry, now: () => number) {
     /** What follows is known from then on, until it is forgotten. */
     count,
     countAll,
+    /** Takes over what uploads of an earlier run hold; before the first byte of this one, so that nothing counts twice. */
+    adopt: (): Promise<void> =>
+      (adopted ??= adopt().catch((error: unknown) => {
+        adopted = undefined;
+        throw error;
+      })),
     used: (repository: RepositoryName): number => (used.get(repository) ?? 0) + reservedOf(repository),
     usedInAll: (): number => Array.from(used.values()).reduce((sum, bytes) => sum + bytes, 0) + reservedOf(),
     reserve(id: string, repository: RepositoryName, bytes: number): void {
       const before = reserved.get(id)?.bytes ?? 0;
-      reserved.set(id, { repository, bytes: before + bytes, touchedMs: now() });
+      const belongsTo = (other: RepositoryName): boolean => other === repository;
+      reserved.set(id, { belongsTo, bytes: before + bytes, touchedMs: now() });
     },
     release: (id: string) => void reserved.delete(id),
     add(repository: RepositoryName, bytes: number): void {

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../../foundation/oci/descriptor.ts';
 import type { Digest } from '../../foundation/oci/digest.ts';
 import type { RepositoryName } from '../../foundation/oci/repository-name.ts';
-import type { OpenBlob } from '../../resources/registry/store.ts';
+import type { OpenBlob, StoredUpload } from '../../resources/registry/store.ts';
 
 /**
  * A registry of images and artifacts: OCI distribution specification 1.1, without its words for HTTP. Something that wraps another registry
@@ -67,6 +67,8 @@ export interface RegistryUploads {
   /** Appends the last chunk, compares and publishes; code `digest-invalid` deletes the upload. */
   finish(repository: RepositoryName, id: string, digest: Digest, chunk: UploadChunk): Promise<void>;
   cancel(repository: RepositoryName, id: string): Promise<void>;
+  /** All that are neither finished nor given up, those of an earlier run too. */
+  underWay(): AsyncIterable<StoredUpload>;
 }
 
 export interface UploadStatus {
@@ -98,12 +100,17 @@ export interface RegistryLists {
   repositories(page?: Page): Promise<PageOf<RepositoryName>>;
   /** Kind `not-found`, code `name-unknown`. */
   tags(repository: RepositoryName, page?: Page): Promise<PageOf<string>>;
-  /** Manifests whose subject it is, oldest first; none for an unknown subject. */
+  /** Manifests whose subject it is, by digest; none for an unknown subject. A page also ends where it would become too large for one answer. */
   referrers(
     repository: RepositoryName,
     subject: Digest,
-    options?: { artifactType?: string },
-  ): Promise<Descriptor[]>;
+    options?: ReferrersPage,
+  ): Promise<PageOf<Descriptor>>;
+}
+
+/** `after` is a digest. */
+export interface ReferrersPage extends Page {
+  artifactType?: string;
 }
 
 export interface RegistryUpkeep {

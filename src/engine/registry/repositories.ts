@@ -2,7 +2,8 @@ import { notFound } from '../../foundation/base/errors.ts';
 import { createSingleFlight } from '../../foundation/base/single-flight.ts';
 import type { RepositoryName } from '../../foundation/oci/repository-name.ts';
 import type { RegistryStore } from '../../resources/registry/store.ts';
-import { byCode, createRepositoryState, type RepositoryState } from './repository-state.ts';
+import { byCode } from './by-code.ts';
+import { createRepositoryState, type RepositoryState } from './repository-state.ts';
 
 /** All repositories of a store. */
 export interface Repositories {
@@ -15,6 +16,8 @@ export interface Repositories {
   getOrCreate(name: RepositoryName): Promise<RepositoryState>;
   /** Resolves when all that was changed before the call is on the disk. Whoever waits at the same time shares one write. */
   save(state: RepositoryState): Promise<void>;
+  /** Resolves when nothing of the repository is being written; rejects as the writing did. What memory has is on the disk then. */
+  settled(name: RepositoryName): Promise<void>;
   remove(name: RepositoryName): Promise<void>;
 }
 
@@ -57,7 +60,7 @@ export function createRepositories(store: Pick<RegistryStore, 'indexes'>): Repos
   };
   const write = async (state: RepositoryState): Promise<void> => {
     try {
-      await store.indexes.write(state.name, state.entries());
+      await store.indexes.change(state.name, state.takeChanges(), state);
     } catch (error) {
       // Memory has what the disk has not: read it again.
       if (states.get(state.name) === state) states.delete(state.name);
@@ -99,6 +102,11 @@ export function createRepositories(store: Pick<RegistryStore, 'indexes'>): Repos
       // The running write may have gathered its entries before this change.
       current.next ??= current.running.then(() => start(state));
       return current.next;
+    },
+    async settled(name) {
+      const state = states.get(name);
+      for (let saving = state && saves.get(state); saving !== undefined; saving = state && saves.get(state))
+        await (saving.next ?? saving.running);
     },
     async remove(name) {
       await store.indexes.remove(name);

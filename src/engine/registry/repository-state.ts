@@ -1,6 +1,7 @@
 import type { Digest } from '../../foundation/oci/digest.ts';
 import type { RepositoryName } from '../../foundation/oci/repository-name.ts';
-import type { IndexEntry } from '../../resources/registry/store.ts';
+import type { IndexChange, IndexEntry } from '../../resources/registry/store.ts';
+import { byCode, placeOf } from './by-code.ts';
 import type { ManifestFacts } from './manifest-facts.ts';
 import type { ManifestInfo, ManifestReference } from './registry.ts';
 
@@ -19,14 +20,18 @@ export interface RepositoryState {
   put(info: ManifestInfo, facts: ManifestFacts | undefined, tag: string | undefined): void;
   removeTag(tag: string): boolean;
   removeManifest(digest: Digest): boolean;
+  /** Of `entries`. */
+  readonly size: number;
   entries(): IndexEntry[];
+  /** What happened since it was asked for last: for the store. */
+  takeChanges(): IndexChange[];
   facts(digest: Digest): ManifestFacts | undefined;
   learn(digest: Digest, facts: ManifestFacts): void;
   /** Whether the facts of all its manifests are known. */
   isKnown(): boolean;
   /** Whether a manifest whose facts are known refers to it: as a blob, as an index's manifest, or by `foreign`. */
   isReferred(digest: Digest): boolean;
-  /** Manifests with this subject, oldest first. */
+  /** Manifests with this subject. */
   referrers(subject: Digest): { info: ManifestInfo; facts: ManifestFacts }[];
 }
 
@@ -35,6 +40,8 @@ export function createRepositoryState(name: RepositoryName, stored: readonly Ind
   const digestOfTag = new Map<string, Digest>();
   const known = new Map<Digest, ManifestFacts>();
   const referenceCounts = new Map<Digest, number>();
+  const attached = new Map<Digest, Set<Digest>>();
+  let changes: IndexChange[] = [];
   let sortedTags: string[] | undefined;
   for (const { digest, mediaType, size, tag } of stored) {
     manifests.set(digest, { digest, mediaType, sizeBytes: size });
@@ -51,10 +58,36 @@ export function createRepositoryState(name: RepositoryName, stored: readonly Ind
     if (known.has(digest) || !manifests.has(digest)) return;
     known.set(digest, facts);
     count(facts, 1);
+    if (facts.subject === undefined) return;
+    const others = attached.get(facts.subject) ?? new Set();
+    attached.set(facts.subject, others.add(digest));
+  };
+  const forget = (digest: Digest): void => {
+    const facts = known.get(digest);
+    if (facts === undefined) return;
+    known.delete(digest);
+    count(facts, -1);
+    if (facts.subject === undefined) return;
+    const others = attached.get(facts.subject);
+    others?.delete(digest);
+    if (others?.size === 0) attached.delete(facts.subject);
+  };
+  const dropTag = (tag: string): boolean => {
+    if (!digestOfTag.delete(tag)) return false;
+    if (sortedTags !== undefined) sortedTags.splice(placeOf(sortedTags, tag), 1);
+    return true;
   };
   return {
     name,
     learn,
+    get size() {
+      return manifests.size + digestOfTag.size;
+    },
+    takeChanges() {
+      const taken = changes;
+      changes = [];
+      return taken;
+    },
     isKnown: () => known.size === manifests.size,
     find(reference) {
       const digest = reference.kind === 'tag' ? digestOfTag.get(reference.tag) : reference.digest;
@@ -65,23 +98,26 @@ export function createRepositoryState(name: RepositoryName, stored: readonly Ind
     tags: () => (sortedTags ??= [...digestOfTag.keys()].toSorted(byCode)),
     tagged: () => new Set(digestOfTag.values()),
     put(info, facts, tag) {
-      manifests.set(info.digest, info);
-      if (facts !== undefined) learn(info.digest, facts);
+      const { digest, mediaType, sizeBytes } = info;
+      manifests.set(digest, info);
+      changes.push({ kind: 'manifest', digest, mediaType, size: sizeBytes });
+      if (facts !== undefined) learn(digest, facts);
       if (tag === undefined) return;
-      if (!digestOfTag.has(tag)) sortedTags = undefined;
-      digestOfTag.set(tag, info.digest);
+      if (sortedTags !== undefined && !digestOfTag.has(tag))
+        sortedTags.splice(placeOf(sortedTags, tag), 0, tag);
+      digestOfTag.set(tag, digest);
+      changes.push({ kind: 'tag', tag, digest });
     },
     removeTag(tag) {
-      sortedTags = undefined;
-      return digestOfTag.delete(tag);
+      if (!dropTag(tag)) return false;
+      changes.push({ kind: 'untag', tag });
+      return true;
     },
     removeManifest(digest) {
       if (!manifests.delete(digest)) return false;
-      sortedTags = undefined;
-      for (const [tag, target] of digestOfTag) if (target === digest) digestOfTag.delete(tag);
-      const facts = known.get(digest);
-      if (facts !== undefined) count(facts, -1);
-      known.delete(digest);
+      for (const [tag, target] of digestOfTag) if (target === digest) dropTag(tag);
+      changes.push({ kind: 'gone', digest });
+      forget(digest);
       return true;
     },
     entries() {
@@ -101,9 +137,9 @@ export function createRepositoryState(name: RepositoryName, stored: readonly Ind
     facts: (digest) => known.get(digest),
     isReferred: (digest) => referenceCounts.has(digest),
     referrers: (subject) =>
-      [...known].flatMap(([digest, facts]) => {
-        const info = facts.subject === subject ? manifests.get(digest) : undefined;
-        return info === undefined ? [] : [{ info, facts }];
+      [...(attached.get(subject) ?? [])].flatMap((digest) => {
+        const [info, facts] = [manifests.get(digest), known.get(digest)];
+        return info === undefined || facts === undefined ? [] : [{ info, facts }];
       }),
   };
 }
@@ -111,9 +147,4 @@ export function createRepositoryState(name: RepositoryName, stored: readonly Ind
 function* referencesOf(facts: ManifestFacts): Generator<Digest> {
   const all = [...facts.blobs, ...facts.children].map(({ digest }) => digest);
   yield* new Set([...all, ...facts.foreign]);
-}
-
-/** As the specification's "lexical order" of ASCII names. */
-export function byCode(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
 }

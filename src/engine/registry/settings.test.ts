@@ -24,6 +24,13 @@ test('sizes are read in powers of ten and of two', () => {
   expect([quotaBytes, repositoryQuotaBytes]).toEqual([1_500_000_000, 2_097_152]);
 });
 
+test('a rate is read with its time', () => {
+  expect(resolveRegistrySettings({ 'rate-limit': '600/m' }).rateLimit).toEqual({
+    requests: 600,
+    perMs: 60_000,
+  });
+});
+
 test('reading without a login goes by tokens, as Docker needs it', () => {
   expect(resolveRegistrySettings({ htpasswd: 'u', 'anonymous-read': true }).auth).toBe('token');
   expect(resolveRegistrySettings({ htpasswd: 'u', 'anonymous-read': true, auth: 'basic' }).auth).toBe(
@@ -43,6 +50,8 @@ test.each([
   [{ quota: '0' }, 'quota must be a size'],
   [{ quota: 'lots' }, 'quota must be a size'],
   [{ 'pull-through': ['nowhere'] }, 'names no upstream registry'],
+  [{ 'rate-limit': '100' }, 'rate-limit must be a number of requests'],
+  [{ 'rate-limit': '0/s' }, 'rate-limit must be a number of requests'],
 ])('%p is refused', (given, words) => {
   expect(() => resolveRegistrySettings(given)).toThrow(words);
 });

@@ -1,5 +1,6 @@
 import { invalid } from '../../foundation/base/errors.ts';
 import { parseUpstream, type Upstream } from './cache/upstreams.ts';
+import type { RateLimit } from './rate-limit.ts';
 
 /**
  * What a registry server is told. Declared once: the flags of `silo registry serve`, their help and the keys of `registry` in the daemon's
@@ -38,6 +39,7 @@ export const registryOptions = {
   'read-only': { kind: 'bool', summary: 'Nothing can be pushed or deleted' },
   quota: { kind: 'string', summary: 'Bytes that may be stored in all, as in 200GB' },
   'repository-quota': { kind: 'string', summary: 'Bytes that one repository may store, as in 10GB' },
+  'rate-limit': { kind: 'string', summary: 'Requests of one client address: COUNT/s, COUNT/m or COUNT/h' },
   'pull-through': { kind: 'list', summary: 'Be a cache of another registry: [PREFIX=]HOST[/PATH]' },
   'pull-through-limit': { kind: 'string', summary: 'Bytes that the cache may keep, as in 50GB' },
   'pull-through-auths': {
@@ -80,6 +82,7 @@ export interface RegistrySettings {
   readOnly: boolean;
   quotaBytes?: number;
   repositoryQuotaBytes?: number;
+  rateLimit?: RateLimit;
   upstreams: Upstream[];
   cacheLimitBytes?: number;
   upstreamAuths?: string;
@@ -148,6 +151,7 @@ export function resolveRegistrySettings(given: GivenOptions): RegistrySettings {
     ...optional('tls', resolveTls(text)),
     ...optional('quotaBytes', parseSize('quota', text('quota'))),
     ...optional('repositoryQuotaBytes', parseSize('repository-quota', text('repository-quota'))),
+    ...optional('rateLimit', parseRate(text('rate-limit'))),
     ...optional('cacheLimitBytes', parseSize('pull-through-limit', text('pull-through-limit'))),
     ...optional('upstreamAuths', text('pull-through-auths')),
     ...optional('metricsAddress', text('metrics-addr')),
@@ -196,6 +200,19 @@ function parseUrl(name: string, value: string | undefined): string | undefined {
   )
     throw invalid(`${name} must be an address such as https://registry.example`);
   return value;
+}
+
+const periodsMs: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+function parseRate(value: string | undefined): RateLimit | undefined {
+  if (value === undefined) return undefined;
+  const [, count = '', period = ''] = /^([1-9]\d{0,8})\/([smh])$/.exec(value) ?? [];
+  const perMs = periodsMs[period];
+  if (perMs === undefined)
+    throw invalid(`rate-limit must be a number of requests such as 100/s, not "${value.slice(0, 40)}"`, {
+      hint: 'want COUNT/s, COUNT/m or COUNT/h',
+    });
+  return { requests: Number(count), perMs };
 }
 
 const units: Record<string, number> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };

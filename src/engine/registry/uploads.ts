@@ -63,6 +63,7 @@ export function createUploads({ store, leases }: RegistryContext): RegistryUploa
         await upload.finish(digest);
       }),
     cancel: (repository, id) => use(repository, id, (upload) => upload.cancel()),
+    underWay: () => store.uploads.list(),
   };
 }
 

@@ -11,12 +11,15 @@ import { paced } from '../../foundation/http/paced.ts';
 import { createRouter } from '../../foundation/http/router.ts';
 import { parseRepositoryName, type RepositoryName } from '../../foundation/oci/repository-name.ts';
 import type { Access, Authorize, Observe } from './access.ts';
-import type { Answer, RegistryCall, Route } from './call.ts';
+import type { Admit } from './admission.ts';
+import type { RegistryCall, Route } from './call.ts';
 import { answerOfError, errorBody } from './errors.ts';
 import { sendAnswer } from './send-answer.ts';
 
 export interface DispatchOptions {
   log: Log;
+  /** Asked before anything else. */
+  admit?: Admit;
   authorize?: Authorize;
   observe?: Observe;
   /** Bodies that come more slowly are given up. */
@@ -52,6 +55,7 @@ export function createDispatcher(routes: readonly Route[], options: DispatchOpti
     exchange.onAnswer((status) => (progress.status = status));
     exchange.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
     try {
+      options.admit?.(exchange);
       const { value: route, params } = find(exchange);
       progress.route = route.path;
       const call = toCall(exchange, { params, progress, options });
@@ -59,7 +63,7 @@ export function createDispatcher(routes: readonly Route[], options: DispatchOpti
         const who = await options.authorize?.(exchange, toAccess(route.access, call));
         if (who?.user !== undefined) progress.user = who.user;
       }
-      await send(exchange, await route.handle(call), progress);
+      await sendAnswer(exchange, await route.handle(call), progress);
     } catch (thrown) {
       await fail(exchange, toSiloError(thrown), { log: options.log, progress });
     } finally {
@@ -119,10 +123,6 @@ async function* counted(source: AsyncIterable<Uint8Array>, progress: Progress): 
   }
 }
 
-async function send(exchange: Exchange, answer: Answer, progress: Progress): Promise<void> {
-  progress.bytesOut = await sendAnswer(exchange, answer);
-}
-
 async function fail(
   exchange: Exchange,
   error: SiloError,
@@ -135,7 +135,8 @@ async function fail(
   // The rest of such a body would be waited for before the next request.
   if (error.code === 'too-slow') exchange.setHeader('Connection', 'close');
   const json = errorBody(error);
-  await send(exchange, { status: answerOfError(error).status, content: { kind: 'json', json } }, progress);
+  const { status } = answerOfError(error);
+  await sendAnswer(exchange, { status, content: { kind: 'json', json } }, progress);
 }
 
 function observe(

@@ -17,7 +17,8 @@ export interface Edge {
   authorize: Authorize;
   /** Who asks; kind `unauthorized` with its challenge set. Asked once for each request, however often it is called. */
   identify(exchange: Exchange, how?: 'clients' | 'people'): Promise<Caller>;
-  mayPull(caller: Caller, repository: RepositoryName): Promise<boolean>;
+  /** Which repositories the caller may pull, by the rules of this moment: for lists of thousands. */
+  readableBy(caller: Caller): Promise<(repository: RepositoryName) => boolean>;
   /** Tells a browser to ask for name and password. */
   demandPassword(exchange: Exchange): void;
   /** Counts it, and tells how to log in with a password. */
@@ -120,8 +121,7 @@ export function createEdge({ access, ...options }: EdgeOptions): Edge {
         throw error;
       }
     },
-    mayPull: async (caller, repository) =>
-      access === undefined || (await gate.judge(caller, repository, 'pull')) === 'allowed',
+    readableBy: (caller) => gate.readableBy(access === undefined ? { kind: 'anonymous' } : caller),
     async authorize(exchange, wanted) {
       const caller = await edge.identify(exchange);
       await allow(exchange, caller, wanted);

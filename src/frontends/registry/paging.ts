@@ -13,14 +13,15 @@ export function requestedPage(query: URLSearchParams): Page {
   };
 }
 
-/** RFC 8288, the link to what comes after `last`; none without one. */
+/** RFC 8288, the link to what comes after `last`; none without one. `others` are parameters that the next request repeats. */
 export function nextLink(
   path: string,
   last: string | undefined,
   limit: number | undefined,
+  others: Record<string, string> = {},
 ): Record<string, string> {
   if (last === undefined) return {};
-  const query = new URLSearchParams({ last });
+  const query = new URLSearchParams({ ...others, last });
   if (limit !== undefined) query.set('n', String(limit));
   return { Link: `<${path}?${query.toString()}>; rel="next"` };
 }

@@ -8,7 +8,7 @@ const defaultLimit = 1000;
 /** A page of those that its reader may see. `more` may turn out to be nothing. */
 export async function visibleRepositories(
   lists: Pick<Registry['lists'], 'repositories'>,
-  isVisible: (name: RepositoryName) => Promise<boolean>,
+  isVisible: (name: RepositoryName) => boolean,
   { limit = defaultLimit, after }: Page = {},
 ): Promise<PageOf<RepositoryName>> {
   const items: RepositoryName[] = [];
@@ -21,7 +21,7 @@ export async function visibleRepositories(
     for (const name of page.items) {
       looked++;
       position = name;
-      if (!(await isVisible(name))) continue;
+      if (!isVisible(name)) continue;
       if (items.length >= limit) return { items, more: true };
       items.push(name);
     }

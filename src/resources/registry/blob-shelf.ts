@@ -149,6 +149,12 @@ async function useTwin({
   pooled,
   target,
 }: Record<'path' | 'pooled' | 'target', string>): Promise<void> {
+  // Not the bytes that were compared a moment ago: the disk lost some, and whoever pushes again mends it.
+  if ((await stat(pooled).catch(unlessMissing))?.size !== (await stat(path)).size) {
+    await unlink(pooled).catch(unlessMissing);
+    await link(path, pooled);
+    return rename(path, target);
+  }
   try {
     await link(pooled, target);
   } catch (error) {

@@ -5,13 +5,16 @@ import { conflict } from '../../foundation/base/errors.ts';
 import { tryLockFile } from '../../foundation/kernel/file-lock.ts';
 import { algorithms, createBlobShelf } from './blob-shelf.ts';
 import { createFolders } from './folders.ts';
-import { createIndexShelf } from './index-shelf.ts';
+import { createIndexShelf, type IndexShelfOptions } from './index-shelf.ts';
 import { layoutPaths } from './layout-paths.ts';
 import type { RegistryStore } from './store.ts';
 import { createUploadShelf } from './upload-shelf.ts';
 
 /** Opens the store below `directory` (made when absent). Kind `conflict` while another process has it open. */
-export async function openFolderStore(directory: string): Promise<RegistryStore> {
+export async function openFolderStore(
+  directory: string,
+  options: IndexShelfOptions = {},
+): Promise<RegistryStore> {
   const root = resolve(directory);
   await mkdir(root, { recursive: true, mode: 0o700 });
   const paths = layoutPaths(root);
@@ -28,11 +31,13 @@ export async function openFolderStore(directory: string): Promise<RegistryStore>
   const syncDirectory = createDirectorySync();
   const context = { paths, syncDirectory, folders: createFolders(root, syncDirectory) };
   const uploads = createUploadShelf(context);
+  const indexes = createIndexShelf(context, root, options);
   return {
     blobs: createBlobShelf(context, root),
-    indexes: createIndexShelf(context, root),
+    indexes,
     uploads,
     async [Symbol.asyncDispose]() {
+      await indexes[Symbol.asyncDispose]();
       await uploads[Symbol.asyncDispose]();
       await lock.close();
     },

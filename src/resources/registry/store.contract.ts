@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { createHash } from 'node:crypto';
 import { isKind, toSiloError } from '../../foundation/base/errors.ts';
 import { type Digest, parseDigest } from '../../foundation/oci/digest.ts';
-import { parseRepositoryName } from '../../foundation/oci/repository-name.ts';
-import type { OpenBlob, RegistryStore } from './store.ts';
+import { parseRepositoryName, type RepositoryName } from '../../foundation/oci/repository-name.ts';
+import type { IndexChange, IndexEntry, OpenBlob, RegistryStore } from './store.ts';
 
 /** A place in which stores can be opened one after the other. */
 export interface StorePlace extends AsyncDisposable {
@@ -58,6 +58,15 @@ export function describeRegistryStore(name: string, makePlace: () => Promise<Sto
       await store[Symbol.asyncDispose]();
       store = await place.open();
     };
+    const write = (name: RepositoryName, entries: readonly IndexEntry[]): Promise<void> =>
+      store.indexes.change(
+        name,
+        entries.flatMap(({ tag, ...entry }): IndexChange[] => [
+          { kind: 'manifest', ...entry },
+          ...(tag === undefined ? [] : [{ kind: 'tag', tag, digest: entry.digest } as const]),
+        ]),
+        { size: entries.length, entries: () => entries },
+      );
     const put = (data: string): Promise<void> =>
       store.blobs.put(repository, digestOf(data), Buffer.from(data));
 
@@ -106,16 +115,61 @@ export function describeRegistryStore(name: string, makePlace: () => Promise<Sto
     test('an index is replaced whole and makes the repository', async () => {
       expect(await store.indexes.read(repository)).toBeUndefined();
       const entry = { mediaType: 'a/b', digest: digestOf('x'), size: 1 };
-      await store.indexes.write(repository, [{ ...entry, tag: 'v1' }, entry]);
-      await store.indexes.write(other, []);
+      await write(repository, [{ ...entry, tag: 'v1' }]);
+      await write(other, []);
       await reopen();
-      expect(await store.indexes.read(repository)).toEqual([{ ...entry, tag: 'v1' }, entry]);
+      expect(await store.indexes.read(repository)).toEqual([{ ...entry, tag: 'v1' }]);
       expect((await store.indexes.repositories()).toSorted()).toEqual([repository, other]);
       await store.indexes.remove(repository);
       expect(await store.indexes.repositories()).toEqual([other]);
       expect(await store.indexes.read(repository)).toBeUndefined();
-      await store.indexes.write(repository, [entry]);
+      await write(repository, [entry]);
       expect(await store.indexes.read(repository)).toEqual([entry]);
+    });
+
+    test('changes add up, also over restarts, and what was taken away stays away', async () => {
+      const [one, two] = ['one', 'two'].map((data) => ({
+        mediaType: 'a/b',
+        digest: digestOf(data),
+        size: data.length,
+      }));
+      if (one === undefined || two === undefined) throw new Error('two entries');
+      const put = (entry: typeof one): IndexChange => ({ kind: 'manifest', ...entry });
+      const tag = (name: string, { digest }: typeof one): IndexChange => ({ kind: 'tag', tag: name, digest });
+      const steps: [IndexChange[], IndexEntry[]][] = [
+        [[put(one), tag('v1', one)], [{ ...one, tag: 'v1' }]],
+        [
+          [put(two), tag('v1', two)],
+          [{ ...two, tag: 'v1' }, one],
+        ],
+        [
+          [tag('v2', one), tag('v3', one), { kind: 'untag', tag: 'v1' }],
+          [{ ...one, tag: 'v2' }, { ...one, tag: 'v3' }, two],
+        ],
+        [[{ kind: 'gone', digest: one.digest }], [two]],
+        [
+          [put(one), tag('v2', one)],
+          [{ ...one, tag: 'v2' }, two],
+        ],
+        [
+          [
+            { kind: 'gone', digest: one.digest },
+            { kind: 'gone', digest: two.digest },
+          ],
+          [],
+        ],
+      ];
+      const sorted = (entries: readonly IndexEntry[] | undefined): string[] =>
+        (entries ?? []).map(({ digest, tag: name }) => `${name} ${digest}`).toSorted();
+      for (const restarts of [false, true])
+        for (const [changes, entries] of steps) {
+          await store.indexes.change(repository, changes, { size: entries.length, entries: () => entries });
+          if (restarts) await reopen();
+          expect(sorted(await store.indexes.read(repository))).toEqual(sorted(entries));
+        }
+      await store.indexes.remove(repository);
+      await reopen();
+      expect(await store.indexes.read(repository)).toBeUndefined();
     });
 
     test('an upload grows, also over a restart, and becomes a blob', async () => {
@@ -159,6 +213,23 @@ export function describeRegistryStore(name: string, makePlace: () => Promise<Sto
       expect(await store.uploads.open(other, id)).toBeUndefined();
       for (const wrong of ['', '.', '..', `../${id}`, `${id}.512`, id.toUpperCase(), `${id}/`])
         expect(await store.uploads.open(repository, wrong)).toBeUndefined();
+    });
+
+    test('uploads are listed with what they hold, those of an earlier run too', async () => {
+      const first = await store.uploads.start(repository, 'sha256');
+      await first.append(chunks('abc'));
+      await reopen();
+      const second = await store.uploads.start(other, 'sha512');
+      const listed = await Array.fromAsync(store.uploads.list());
+      const told = listed.map(({ id, sizeBytes, belongsTo }) => [
+        id,
+        sizeBytes,
+        belongsTo(repository),
+        belongsTo(other),
+      ]);
+      expect(told).toContainEqual([first.id, 3, true, false]);
+      expect(told).toContainEqual([second.id, 0, false, true]);
+      expect(listed).toHaveLength(2);
     });
 
     test('old uploads are swept, canceled ones are gone', async () => {

@@ -58,10 +58,26 @@ export interface IndexShelf {
   repositories(): Promise<RepositoryName[]>;
   /** Undefined when there is no such repository. */
   read(repository: RepositoryName): Promise<IndexEntry[] | undefined>;
-  /** Replaces the whole; makes the repository when it is the first. */
-  write(repository: RepositoryName, entries: readonly IndexEntry[]): Promise<void>;
+  /**
+   * Adds changes to what is there; makes the repository when they are the first. A store may keep them beside the document for a while, or write the whole,
+   * which is asked for when it is needed and may have later changes already.
+   */
+  change(repository: RepositoryName, changes: readonly IndexChange[], whole: WholeIndex): Promise<void>;
   /** Deletes the repository; a blob that it has all the same stays. */
   remove(repository: RepositoryName): Promise<void>;
+}
+
+/** In the order in which they happened; each may be done twice. */
+export type IndexChange =
+  | { kind: 'manifest'; digest: Digest; mediaType: string; size: number }
+  | { kind: 'tag'; tag: string; digest: Digest }
+  | { kind: 'untag'; tag: string }
+  /** A manifest with all its tags. */
+  | { kind: 'gone'; digest: Digest };
+
+export interface WholeIndex {
+  readonly size: number;
+  entries(): readonly IndexEntry[];
 }
 
 /** A manifest of the repository; one entry for each of its tags, or one without. */
@@ -77,8 +93,19 @@ export interface UploadShelf {
   start(repository: RepositoryName, algorithm: 'sha256' | 'sha512'): Promise<Upload>;
   /** Also after a restart, at the byte where it was; undefined when this repository has no such upload. */
   open(repository: RepositoryName, id: string): Promise<Upload | undefined>;
+  /** All of them, those of an earlier run too. */
+  list(): AsyncIterable<StoredUpload>;
   /** Deletes uploads on which nothing was written since before that time and which are not in use. */
   sweep(olderThanMs: number): Promise<void>;
+}
+
+export interface StoredUpload {
+  id: string;
+  sizeBytes: number;
+  /** When something was written last. */
+  changedMs: number;
+  /** Its repository is not recorded, but can be compared. */
+  readonly belongsTo: (repository: RepositoryName) => boolean;
 }
 
 /** One caller at a time: the engine sees to that. */

@@ -127,6 +127,19 @@ export function createUploadShelf(context: ShelfContext): ClosableUploadShelf {
         throw error;
       }
     },
+    async *list() {
+      for (const name of await readdir(paths.uploads)) {
+        if (!idPattern.test(name.replace(/\.512$/, ''))) continue;
+        const found = await stat(join(paths.uploads, name)).catch(unlessMissing);
+        if (found === undefined) continue;
+        yield {
+          id: name,
+          sizeBytes: found.size,
+          changedMs: found.mtimeMs,
+          belongsTo: (repository) => name.startsWith(prefixOf(repository)),
+        };
+      }
+    },
     async sweep(olderThanMs) {
       for (const name of await readdir(paths.uploads)) {
         const path = join(paths.uploads, name);

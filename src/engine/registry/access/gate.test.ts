@@ -35,6 +35,10 @@ test('a verdict tells those who should log in from those who may not', async () 
   expect(await gate.judge(token('ali', 'own'), 'team/app', 'delete')).toBe('denied');
   expect(await gate.judge(token('eve', 'foreign'), 'team/app', 'push')).toBe('scope-needed');
   expect(await gate.judge(token('', 'own'), 'team/app', 'push')).toBe('scope-needed');
+  // The rules took back what these tokens carry; a foreign server's word stands.
+  expect(await gate.judge(token('ben', 'own'), 'team/app', 'pull')).toBe('denied');
+  expect(await gate.judge(token('', 'own'), 'team/app', 'pull')).toBe('scope-needed');
+  expect(await gate.judge(token('eve', 'foreign'), 'team/app', 'pull')).toBe('allowed');
 });
 
 test('of what is asked for, only what the rules give is granted', async () => {

@@ -24,6 +24,8 @@ export interface Gate {
   /** Reads `Authorization`. Kind `unauthorized` when it proves nothing; `unavailable` when too many ask at once. */
   identify(authorization: string | undefined): Promise<Caller>;
   judge(caller: Caller, repository: string, action: Action): Promise<Verdict>;
+  /** The same question about pulling many repositories, by the rules of this moment. */
+  readableBy(caller: Caller): Promise<(repository: string) => boolean>;
   /** Of the wanted rights those that the rules give; `user` is absent for those who did not log in. */
   grant(user: string | undefined, wanted: readonly Grant[]): Promise<Grant[]>;
 }
@@ -48,17 +50,10 @@ export function createGate({ passwords, tokens, rules }: GateOptions): Gate {
       if (await passwords.check(name, password)) return { kind: 'user', name };
       throw unauthorized('incorrect username or password', { code: 'wrong-password' });
     },
-    async judge(caller, repository, action) {
+    judge: async (caller, repository, action) => judge(await rules(), caller, repository, action),
+    async readableBy(caller) {
       const known = await rules();
-      if (caller.kind === 'user') return known.allows(caller.name, repository, action) ? 'allowed' : 'denied';
-      if (caller.kind === 'anonymous')
-        return known.allows(undefined, repository, action) ? 'allowed' : 'login-needed';
-      const carried = caller.grants.some(
-        (grant) => grant.repository === repository && grant.actions.includes(action),
-      );
-      if (carried) return 'allowed';
-      if (caller.issuer === 'foreign' || caller.subject === '') return 'scope-needed';
-      return known.allows(caller.subject, repository, action) ? 'scope-needed' : 'denied';
+      return (repository) => judge(known, caller, repository, 'pull') === 'allowed';
     },
     async grant(user, wanted) {
       const known = await rules();
@@ -70,6 +65,21 @@ export function createGate({ passwords, tokens, rules }: GateOptions): Gate {
         .filter(({ actions }) => actions.length > 0);
     },
   };
+}
+
+function judge(rules: AccessRules, caller: Caller, repository: string, action: Action): Verdict {
+  if (caller.kind === 'user') return rules.allows(caller.name, repository, action) ? 'allowed' : 'denied';
+  if (caller.kind === 'anonymous')
+    return rules.allows(undefined, repository, action) ? 'allowed' : 'login-needed';
+  const carried = caller.grants.some(
+    (grant) => grant.repository === repository && grant.actions.includes(action),
+  );
+  if (caller.issuer === 'foreign') return carried ? 'allowed' : 'scope-needed';
+  // A right that the rules have taken back is gone from tokens too.
+  const user = caller.subject === '' ? undefined : caller.subject;
+  const may = rules.allows(user, repository, action);
+  if (may && carried) return 'allowed';
+  return may || user === undefined ? 'scope-needed' : 'denied';
 }
 
 function unknownScheme() {

@@ -58,7 +58,9 @@ export async function openAccess(
     ? await openSigningKey(settings.tokenKey ?? join(settings.root, 'token-key.pem'))
     : undefined;
   const own: TokenSource[] = key ? [{ issuer: ownIssuer, service, keys: [toTrusted(key.publicKey)] }] : [];
+  const sealOf = accounts && (async (user: string) => (await accounts.get()).get(user));
   const tokens = createTokenReader({
+    sealOf,
     sources: async () => [
       ...own.map((source) => ({ ...source, kind: 'own' as const })),
       ...(tokenServer && trust
@@ -77,13 +79,8 @@ export async function openAccess(
     hasUsers: accounts !== undefined,
     challenge:
       settings.auth === 'basic' ? { kind: 'basic' } : { kind: 'bearer', service, realm: tokenServer?.realm },
-    ...(key && accounts
-      ? {
-          issuer: {
-            tokens: createTokenIssuer({ key, issuer: ownIssuer, service }),
-            sealOf: async (user: string) => (await accounts.get()).get(user),
-          },
-        }
+    ...(key && sealOf
+      ? { issuer: { tokens: createTokenIssuer({ key, issuer: ownIssuer, service }), sealOf } }
       : {}),
   };
 }

@@ -123,6 +123,24 @@ test('a refresh token lasts until the password changes, and opens nothing itself
   });
 });
 
+test('a token of an account is void as soon as the account is gone or has another password', async () => {
+  const { issuer, source } = own();
+  let seal: string | undefined = 'hash-1';
+  const reader = createTokenReader({ sources: async () => [source], sealOf: async () => seal });
+  const { token } = await issuer.issue('ali', grants, 'hash-1');
+  const nobody = await issuer.issue('', grants);
+  const unsealed = await issuer.issue('ali', grants);
+  expect(await reader.read(token)).toEqual({ subject: 'ali', grants, issuer: 'own' });
+  expect(reader.read(unsealed.token)).rejects.toThrow('account has changed');
+  for (const now of ['hash-2', undefined]) {
+    seal = now;
+    expect(reader.read(token)).rejects.toMatchObject({ code: 'invalid-token' });
+  }
+  seal = 'hash-1';
+  expect(await reader.read(token)).toMatchObject({ subject: 'ali' });
+  expect(await reader.read(nobody.token)).toMatchObject({ subject: '' });
+});
+
 test('scopes are read as the specification writes them, and junk is passed over', () => {
   expect(parseScopes(['repository:a/b:pull,push repository:c:*', 'repository(plugin):d:pull'])).toEqual([
     { repository: 'a/b', actions: ['pull', 'push'] },

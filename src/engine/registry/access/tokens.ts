@@ -22,7 +22,8 @@ export interface IssuedToken {
 
 /** A server's own tokens: distribution's docs/spec/auth/jwt.md. */
 export interface TokenIssuer {
-  issue(subject: string, grants: readonly Grant[]): Promise<IssuedToken>;
+  /** Void once `seal` (of the subject's account) is another, where readers look. */
+  issue(subject: string, grants: readonly Grant[], seal?: string): Promise<IssuedToken>;
   /** For a user who wants to come back without a password; void once `seal` (of the account) is another. */
   issueRefresh(subject: string, seal: string): Promise<string>;
   /** The user of a refresh token. Kind `unauthorized` when it is none of ours, has expired or its seal is broken. */
@@ -71,12 +72,13 @@ export function createTokenIssuer(options: {
   };
   const refreshAudience = `${service} refresh`;
   return {
-    async issue(subject, grants) {
+    async issue(subject, grants, seal) {
       const access = grants
         .filter((grant) => grant.actions.length > 0)
         .map(({ repository, actions }) => ({ type: 'repository', name: repository, actions }));
       const issuedAt = new Date(Math.floor(now() / 1000) * 1000);
-      const token = await sign({ access }, 'JWT', subject, service, tokenLife);
+      const claims = seal === undefined ? { access } : { access, seal: shorten(seal) };
+      const token = await sign(claims, 'JWT', subject, service, tokenLife);
       return { token, lifeSeconds: tokenLife, issuedAt };
     },
     issueRefresh: (subject, seal) =>
@@ -101,25 +103,39 @@ export function createTokenIssuer(options: {
 
 const shorten = (seal: string): string => createHash('sha256').update(seal).digest('base64url').slice(0, 22);
 
-/** Verified tokens are remembered until they expire: clients send them with each request. */
+/**
+ * Verified tokens are remembered until they expire: clients send them with each request. With `sealOf`, those of our own accounts are void as soon as the
+ * account is gone or another.
+ */
 export function createTokenReader(options: {
   sources: () => Promise<readonly (TokenSource & { kind: TokenClaims['issuer'] })[]>;
+  sealOf?: ((subject: string) => Promise<string | undefined>) | undefined;
   now?: () => number;
 }): TokenReader {
-  const { now = Date.now } = options;
-  const known = new Map<string, { claims: TokenClaims; untilMs: number; trust: string }>();
+  const { now = Date.now, sealOf } = options;
+  const known = new Map<string, { claims: TokenClaims; seal: unknown; untilMs: number; trust: string }>();
+  const requireSeal = async ({ subject, issuer }: TokenClaims, seal: unknown): Promise<void> => {
+    if (sealOf === undefined || issuer !== 'own' || subject === '') return;
+    const current = await sealOf(subject);
+    if (current === undefined || seal !== shorten(current)) throw refused('the account has changed');
+  };
   return {
     async read(token) {
       const sources = await options.sources();
       const trust = sources.flatMap(({ keys }) => keys.map(({ print }) => print)).join(' ');
       const proof = createHash('sha256').update(token).digest('base64');
       const before = known.get(proof);
-      if (before && before.untilMs > now() && before.trust === trust) return before.claims;
+      if (before && before.untilMs > now() && before.trust === trust) {
+        await requireSeal(before.claims, before.seal);
+        return before.claims;
+      }
       known.delete(proof);
       const payload = await verify(token, sources, new Date(now()));
       const claims = { ...readClaims(payload.claims), issuer: payload.kind };
       const untilMs = ((payload.claims.exp ?? 0) + clockToleranceSeconds) * 1000;
-      known.set(proof, { claims, untilMs, trust });
+      const { seal } = payload.claims;
+      await requireSeal(claims, seal);
+      known.set(proof, { claims, seal, untilMs, trust });
       const oldest = known.keys().next().value;
       if (known.size > rememberedAtMost && oldest !== undefined) known.delete(oldest);
       return claims;

@@ -1,4 +1,5 @@
 import type { Database } from '../../../foundation/db/database.ts';
+import type { Descriptor } from '../../../foundation/oci/descriptor.ts';
 import type { Digest } from '../../../foundation/oci/digest.ts';
 import type { RepositoryName } from '../../../foundation/oci/repository-name.ts';
 
@@ -19,6 +20,14 @@ export interface CacheIndex {
   confirm(
     repository: RepositoryName,
     member: { digest: Digest; sizeBytes: number; mediaType?: string },
+  ): void;
+  /** What referred to it when it was asked for last; none when nobody asked. */
+  referrers(repository: RepositoryName, subject: Digest): Descriptor[];
+  setReferrers(
+    repository: RepositoryName,
+    subject: Digest,
+    list: readonly Descriptor[],
+    seenMs: number,
   ): void;
   usage(repository: RepositoryName): { blobs: number; sizeBytes: number };
   stored(digest: Digest, sizeBytes: number, usedMs: number): void;
@@ -45,7 +54,14 @@ const schema = [
      PRIMARY KEY (repository, digest)) WITHOUT ROWID`,
   'CREATE TABLE cached_blobs (digest TEXT PRIMARY KEY, size INTEGER NOT NULL, used_ms INTEGER NOT NULL) WITHOUT ROWID',
   'CREATE INDEX cached_blobs_by_use ON cached_blobs (used_ms)',
+  `CREATE TABLE cached_referrers (
+     repository TEXT NOT NULL, subject TEXT NOT NULL, list TEXT NOT NULL, seen_ms INTEGER NOT NULL,
+     PRIMARY KEY (repository, subject)) WITHOUT ROWID`,
+  'CREATE INDEX cached_referrers_by_time ON cached_referrers (seen_ms)',
 ];
+
+/** Lists of referrers that are kept; the oldest go. */
+const keptLists = 10_000;
 
 export function openCacheIndex(db: Database): CacheIndex {
   db.migrate('registry-cache', schema);
@@ -116,6 +132,26 @@ export function openCacheIndex(db: Database): CacheIndex {
         sizeBytes,
         mediaType ?? null,
       ),
+    referrers(repository, subject) {
+      const row = db.first<{ list: string }>(
+        'SELECT list FROM cached_referrers WHERE repository = ? AND subject = ?',
+        repository,
+        subject,
+      );
+      return row === undefined ? [] : (JSON.parse(row.list) as Descriptor[]);
+    },
+    setReferrers: (repository, subject, list, seenMs) =>
+      db.transactionRelaxed(() => {
+        db.run('DELETE FROM cached_referrers WHERE repository = ? AND subject = ?', repository, subject);
+        // Most subjects have none, and clients may ask for any.
+        if (list.length === 0) return;
+        const text = JSON.stringify(list);
+        db.run('INSERT INTO cached_referrers VALUES (?, ?, ?, ?)', repository, subject, text, seenMs);
+        db.run(
+          'DELETE FROM cached_referrers WHERE seen_ms < (SELECT seen_ms FROM cached_referrers ORDER BY seen_ms DESC LIMIT 1 OFFSET ?)',
+          keptLists,
+        );
+      }),
     usage: (repository) =>
       db.first<{ blobs: number; sizeBytes: number }>(
         `SELECT count(*) AS blobs, coalesce(sum(cached_blobs.size), 0) AS sizeBytes

@@ -1,9 +1,10 @@
+import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { toSiloError } from '../../../foundation/base/errors.ts';
+import { faultPoint } from '../../../foundation/base/fault.ts';
 import type { Digest } from '../../../foundation/oci/digest.ts';
 import type { RepositoryName } from '../../../foundation/oci/repository-name.ts';
 import { type BlobFetch, fetchBlob } from '../../../resources/distribution/fetch-blob.ts';
-import type { OpenBlob } from '../../../resources/registry/store.ts';
 import type { RegistryBlobs } from '../registry.ts';
 import { readOnly } from './cached-manifests.ts';
 import { type CacheContext, fromUpstream } from './context.ts';
@@ -56,6 +57,7 @@ export function createCachedBlobs(context: CacheContext): CachedBlobs {
     fetches.set(digest, { repository, fetch: started });
     const finished = started.done.then(
       () => {
+        faultPoint('registry.cache.blob-stored');
         context.index.stored(digest, sizeBytes, context.now());
         context.index.confirm(repository, { digest, sizeBytes });
       },
@@ -85,10 +87,19 @@ export function createCachedBlobs(context: CacheContext): CachedBlobs {
       // Of what is not here yet, the fetching itself shows that this repository has it.
       const showsItself = member !== undefined && stored === undefined && owner === repository;
       const sizeBytes = showsItself ? member.sizeBytes : await confirm(repository, digest);
-      if (stored?.sizeBytes === sizeBytes) {
+      // Open from here on: that it is removed meanwhile does not matter.
+      const file =
+        stored?.sizeBytes === sizeBytes ? await open(stored.path, 'r').catch(unlessMissing) : undefined;
+      if (file !== undefined) {
         context.count('blob', 'hit');
         context.index.used(digest, context.now());
-        return openBlob({ digest, sizeBytes }, (start, end) => readStored(context, digest, { start, end }));
+        return {
+          digest,
+          sizeBytes,
+          changedMs: 0,
+          content: { kind: 'file', file },
+          [Symbol.asyncDispose]: () => file.close(),
+        };
       }
       context.count('blob', fetches.has(digest) ? 'hit' : 'miss');
       const running = fetch(repository, digest, sizeBytes);
@@ -98,28 +109,29 @@ export function createCachedBlobs(context: CacheContext): CachedBlobs {
       } catch (error) {
         throw fromUpstream(error, 'blob-unknown', context.log);
       }
-      return openBlob({ digest, sizeBytes }, (start, end) =>
-        follow(context, running, { digest, start, end }),
-      );
+      return {
+        digest,
+        sizeBytes,
+        changedMs: 0,
+        content: {
+          kind: 'stream',
+          read: (start, end) =>
+            Readable.from(follow(context, running, { digest, start, end }), {
+              objectMode: false,
+              highWaterMark: 1 << 20,
+            }),
+        },
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      };
     },
     mount: async () => false,
     remove: () => Promise.reject(readOnly()),
   };
 }
 
-function openBlob(
-  blob: { digest: Digest; sizeBytes: number },
-  read: (start: number, end: number) => AsyncGenerator<Uint8Array>,
-): OpenBlob {
-  return {
-    ...blob,
-    changedMs: 0,
-    content: {
-      kind: 'stream',
-      read: (start, end) => Readable.from(read(start, end), { objectMode: false, highWaterMark: 1 << 20 }),
-    },
-    [Symbol.asyncDispose]: () => Promise.resolve(),
-  };
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+  throw error;
 }
 
 async function* readStored(

@@ -1,5 +1,6 @@
 import type { RepositoryName } from '../../../foundation/oci/repository-name.ts';
 import { withDeadline } from '../../../foundation/base/deadline.ts';
+import { pageOfReferrers } from '../referrers-page.ts';
 import type { Page, PageOf, RegistryLists } from '../registry.ts';
 import { type CacheContext, fromUpstream, isOutOfReach } from './context.ts';
 
@@ -7,7 +8,7 @@ const defaultLimit = 1000;
 
 /** Tags and referrers are the upstream's while it can be reached, then what was seen; repositories are those that were asked for. */
 export function createCachedLists(context: CacheContext): RegistryLists {
-  const { index, upstreamOf, patienceMs, log } = context;
+  const { index, upstreamOf, patienceMs, log, now } = context;
   return {
     repositories: async (page) => paged(page, (limit, after) => index.repositories({ limit, after })),
     async tags(repository, page) {
@@ -20,17 +21,17 @@ export function createCachedLists(context: CacheContext): RegistryLists {
     },
     async referrers(repository, subject, options) {
       const { questions, reference } = upstreamOf(repository);
-      const wanted = options?.artifactType;
       try {
         const all = await withDeadline(
           questions.referrers(reference, subject),
           patienceMs,
           'the list of referrers',
         );
-        return wanted === undefined ? all : all.filter(({ artifactType }) => artifactType === wanted);
+        index.setReferrers(repository, subject, all, now());
+        return pageOfReferrers(all, options);
       } catch (error) {
         if (!isOutOfReach(error)) throw fromUpstream(error, 'manifest-unknown', log);
-        return [];
+        return pageOfReferrers(index.referrers(repository, subject), options);
       }
     },
   };

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { withDeadline } from '../../../foundation/base/deadline.ts';
 import { isKind, unsupported } from '../../../foundation/base/errors.ts';
+import { faultPoint } from '../../../foundation/base/fault.ts';
 import type { Descriptor } from '../../../foundation/oci/descriptor.ts';
 import { type Digest, digestAlgorithm } from '../../../foundation/oci/digest.ts';
 import { parseManifestDocument } from '../../../foundation/oci/manifest.ts';
@@ -144,6 +145,7 @@ async function keep(
   });
   await ingest.write(bytes);
   await ingest.commit({ digest, sizeBytes: bytes.byteLength });
+  faultPoint('registry.cache.manifest-stored');
   const parts: Descriptor[] =
     document.kind === 'index'
       ? document.index.manifests
@@ -153,6 +155,7 @@ async function keep(
     repository,
     parts.map((part) => ({ digest: part.digest, sizeBytes: part.size })),
   );
+  faultPoint('registry.cache.parts-expected');
   index.confirm(repository, { digest, sizeBytes: bytes.byteLength, mediaType });
   trim();
   return { digest, mediaType, sizeBytes: bytes.byteLength, bytes };

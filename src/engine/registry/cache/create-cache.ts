@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSingleFlight } from '../../../foundation/base/single-flight.ts';
 import { toSiloError, unsupported } from '../../../foundation/base/errors.ts';
+import { faultPoint } from '../../../foundation/base/fault.ts';
 import type { Log } from '../../../foundation/base/log.ts';
 import { openDatabase } from '../../../foundation/db/database.ts';
 import type { RepositoryName } from '../../../foundation/oci/repository-name.ts';
@@ -64,6 +65,7 @@ export async function openCachingRegistry(local: Registry, options: CacheOptions
       for (const { digest, sizeBytes } of candidates) {
         if (excess <= 0) return;
         index.removed(digest);
+        faultPoint('registry.cache.unlisted');
         await content.remove(digest);
         excess -= sizeBytes;
       }
@@ -91,6 +93,8 @@ export async function openCachingRegistry(local: Registry, options: CacheOptions
     },
   };
   const blobs = createCachedBlobs(context);
+  // A run that died may have left more than the limit, or the limit is another.
+  context.trim();
   const kept = undo.move();
   return {
     registry: route(local, options.upstreams, {
@@ -98,6 +102,7 @@ export async function openCachingRegistry(local: Registry, options: CacheOptions
       blobs,
       lists: createCachedLists(context),
       usage: (repository) => Promise.resolve(index.usage(repository)),
+      sweep: () => content.sweepPartial(now() - partialLifeMs),
     }),
     counts: () =>
       Array.from(counts, ([key, count]) => {
@@ -138,7 +143,10 @@ function createUpstreams({ upstreams, transport, accessTo }: CacheOptions) {
   };
 }
 
-type CachedPart = Pick<Registry, 'manifests' | 'blobs' | 'lists'> & Pick<Registry['upkeep'], 'usage'>;
+interface CachedPart
+  extends Pick<Registry, 'manifests' | 'blobs' | 'lists'>, Pick<Registry['upkeep'], 'usage'> {
+  sweep(): Promise<void>;
+}
 
 /** Sends each question to whoever knows the repository. */
 function route(local: Registry, upstreams: readonly Upstream[], cached: CachedPart): Registry {
@@ -171,6 +179,7 @@ function route(local: Registry, upstreams: readonly Upstream[], cached: CachedPa
       finish: async (repository, id, digest, chunk) =>
         uploads(repository).finish(repository, id, digest, chunk),
       cancel: async (repository, id) => uploads(repository).cancel(repository, id),
+      underWay: () => local.uploads.underWay(),
     },
     lists: {
       repositories: async (page) =>
@@ -180,7 +189,11 @@ function route(local: Registry, upstreams: readonly Upstream[], cached: CachedPa
         reader(repository).lists.referrers(repository, subject, options),
     },
     upkeep: {
-      ...local.upkeep,
+      async collectGarbage(options) {
+        const report = await local.upkeep.collectGarbage(options);
+        if (options?.dryRun !== true) await cached.sweep();
+        return report;
+      },
       usage: (repository) =>
         isCached(repository) ? cached.usage(repository) : local.upkeep.usage(repository),
     },

@@ -36,8 +36,8 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
   const { gate, issuer, sealOf } = options;
   const issue = async (user: string | undefined, wanted: readonly Grant[], offline: boolean) => {
     const grants = await gate.grant(user, wanted);
-    const { token, lifeSeconds, issuedAt } = await issuer.issue(user ?? '', grants);
-    const seal = offline && user !== undefined ? await sealOf(user) : undefined;
+    const seal = user === undefined ? undefined : await sealOf(user);
+    const { token, lifeSeconds, issuedAt } = await issuer.issue(user ?? '', grants, seal);
     const answer: TokenAnswer = {
       token,
       access_token: token,
@@ -45,7 +45,7 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
       issued_at: issuedAt.toISOString(),
       scope: grants.map((grant) => formatScope(grant.repository, grant.actions)).join(' '),
     };
-    if (user !== undefined && seal !== undefined)
+    if (offline && user !== undefined && seal !== undefined)
       answer.refresh_token = await issuer.issueRefresh(user, seal);
     return answer;
   };

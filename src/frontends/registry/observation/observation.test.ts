@@ -58,7 +58,7 @@ test('requests are counted by route and status, sizes by repository', async () =
       lists: {
         repositories: async () => ({ items: [parseRepositoryName('a')], more: false }),
         tags: async () => ({ items: [], more: false }),
-        referrers: async () => [],
+        referrers: async () => ({ items: [], more: false }),
       },
       upkeep: {
         usage: async () => ({ blobs: ++counted, sizeBytes: 77 }),

@@ -36,7 +36,7 @@ function fakeRegistry(content: Record<string, Record<string, object>>, blobs: (o
     lists: {
       repositories: async (at) => page(Object.keys(content).map(parseRepositoryName), at),
       tags: async (repository, at) => page(Object.keys(content[repository] ?? {}), at),
-      referrers: async () => [],
+      referrers: async () => ({ items: [], more: false }),
     },
     upkeep: {
       usage: async () => ({ blobs: 2, sizeBytes: 1_234_567 }),
@@ -79,7 +79,7 @@ async function show(
   query: string,
   { caller = ali, visible = () => true }: { caller?: Caller; visible?: (name: string) => boolean } = {},
 ) {
-  const page = createWebPage({ registry, mayPull: async (_, name) => visible(name), canLogIn: true });
+  const page = createWebPage({ registry, readableBy: async () => visible, canLogIn: true });
   const answer = await page.render({ query: new URLSearchParams(query), caller, host: 'reg.example:5000' });
   return answer.kind === 'page' ? answer : { status: 401, text: '' };
 }

@@ -29,7 +29,7 @@ export type PageAnswer =
 
 export interface WebPageOptions {
   registry: Pick<Registry, 'manifests' | 'blobs' | 'lists' | 'upkeep'>;
-  mayPull: (caller: Caller, repository: RepositoryName) => Promise<boolean>;
+  readableBy: (caller: Caller) => Promise<(repository: RepositoryName) => boolean>;
   canLogIn: boolean;
 }
 
@@ -57,7 +57,8 @@ async function route(options: WebPageOptions, request: PageRequest): Promise<Pag
   if (repository === null) return repositoriesPage(options, request);
   if (!isRepositoryName(repository)) return notFoundPage(options, request);
   // Before anything is looked up: what exists is nobody's business who may not see it.
-  if (!(await options.mayPull(caller, repository)))
+  const mayPull = await options.readableBy(caller);
+  if (!mayPull(repository))
     return anonymous && options.canLogIn ? { kind: 'login' } : notFoundPage(options, request);
   const reference = query.get('reference');
   if (reference === null) return tagsPage(options, request, repository);
@@ -75,7 +76,7 @@ async function repositoriesPage(options: WebPageOptions, request: PageRequest): 
   const after = request.query.get('after') ?? undefined;
   const { items, more } = await visibleRepositories(
     options.registry.lists,
-    (name) => options.mayPull(request.caller, name),
+    await options.readableBy(request.caller),
     { limit: pageSize, ...(after === undefined ? {} : { after }) },
   );
   if (items.length === 0 && request.caller.kind === 'anonymous' && options.canLogIn && after === undefined)

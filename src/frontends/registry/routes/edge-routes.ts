@@ -50,11 +50,7 @@ export function catalogRoute(registry: Pick<Registry, 'lists'>, edge: Edge): Rou
     async handle({ exchange }) {
       const caller = await edge.identify(exchange);
       const page = requestedPage(exchange.query);
-      const { items, more } = await visibleRepositories(
-        registry.lists,
-        (name) => edge.mayPull(caller, name),
-        page,
-      );
+      const { items, more } = await visibleRepositories(registry.lists, await edge.readableBy(caller), page);
       return {
         status: 200,
         headers: nextLink('/v2/_catalog', more ? items.at(-1) : undefined, page.limit),
@@ -68,7 +64,7 @@ export function catalogRoute(registry: Pick<Registry, 'lists'>, edge: Edge): Rou
 export function ownSearchRoute(registry: Pick<Registry, 'lists'>, edge: Edge): Route {
   return searchRoute(registry, async (exchange) => {
     const caller = await edge.identify(exchange);
-    return (name) => edge.mayPull(caller, name);
+    return edge.readableBy(caller);
   });
 }
 
@@ -125,7 +121,7 @@ export function pageRoute(
   const { edge, hasUsers } = options;
   const page = createWebPage({
     registry,
-    mayPull: (caller, name) => edge.mayPull(caller, name),
+    readableBy: (caller) => edge.readableBy(caller),
     canLogIn: hasUsers,
   });
   const render = async (exchange: Exchange): Promise<Answer> => {

@@ -43,15 +43,17 @@ export function listRoutes({ lists }: Pick<Registry, 'lists'>): Route[] {
       access: 'pull',
       async handle({ exchange, repository, param }) {
         const subject = asDigestError(() => parseDigest(param('digest')));
-        const artifactType = exchange.query.get('artifactType') ?? undefined;
-        const manifests = await lists.referrers(
-          repository,
-          subject,
-          artifactType === undefined ? {} : { artifactType },
-        );
+        const artifactType = exchange.query.get('artifactType');
+        const filter = artifactType === null ? {} : { artifactType };
+        const page = requestedPage(exchange.query);
+        const { items: manifests, more } = await lists.referrers(repository, subject, { ...page, ...filter });
+        const last = more ? manifests.at(-1)?.digest : undefined;
         return {
           status: 200,
-          headers: artifactType === undefined ? {} : { 'OCI-Filters-Applied': 'artifactType' },
+          headers: {
+            ...nextLink(`/v2/${repository}/referrers/${subject}`, last, page.limit, filter),
+            ...(artifactType === null ? {} : { 'OCI-Filters-Applied': 'artifactType' }),
+          },
           content: {
             kind: 'json',
             type: mediaTypes.ociIndex,

@@ -19,17 +19,17 @@ export function manifestRoutes({ manifests }: Pick<Registry, 'manifests'>): Rout
       async handle(call) {
         const { exchange, repository } = call;
         const reference = existing(call);
-        const info = await manifests.info(repository, reference);
-        const headers = { 'Docker-Content-Digest': info.digest, ETag: entityTag(info.digest) };
-        if (hasAlready(exchange.headers, info.digest)) return { status: 304, headers };
-        if (exchange.method === 'HEAD')
-          return {
-            status: 200,
-            headers,
-            content: { kind: 'length', type: info.mediaType, sizeBytes: info.sizeBytes },
-          };
-        const { bytes } = await manifests.get(repository, { kind: 'digest', digest: info.digest });
-        return { status: 200, headers, content: { kind: 'bytes', type: info.mediaType, bytes } };
+        // One question, or a cache would count two for each of its clients'.
+        const found =
+          exchange.method === 'HEAD'
+            ? { ...(await manifests.info(repository, reference)), bytes: undefined }
+            : await manifests.get(repository, reference);
+        const { digest, mediaType: type, sizeBytes, bytes } = found;
+        const headers = { 'Docker-Content-Digest': digest, ETag: entityTag(digest) };
+        if (hasAlready(exchange.headers, digest)) return { status: 304, headers };
+        if (bytes === undefined)
+          return { status: 200, headers, content: { kind: 'length', type, sizeBytes } };
+        return { status: 200, headers, content: { kind: 'bytes', type, bytes } };
       },
     },
     {

@@ -6,9 +6,9 @@ import type { Route } from '../call.ts';
 import { visibleRepositories } from '../visible-repositories.ts';
 
 /** Of one request: which repositories its client may know of. */
-export type VisibleTo = (exchange: Exchange) => Promise<(name: RepositoryName) => Promise<boolean>>;
+export type VisibleTo = (exchange: Exchange) => Promise<(name: RepositoryName) => boolean>;
 
-const everything: VisibleTo = () => Promise.resolve(() => Promise.resolve(true));
+const everything: VisibleTo = () => Promise.resolve(() => true);
 const usualLimit = 25;
 const maximumLimit = 100;
 const maximumCharacters = 256;
@@ -30,11 +30,9 @@ export function searchRoute(
       const word = query.toLowerCase();
       if (word.length > maximumCharacters) throw invalid('the word to search for is too long');
       const mayKnow = await visibleTo(exchange);
-      const { items } = await visibleRepositories(
-        lists,
-        async (name) => name.includes(word) && (await mayKnow(name)),
-        { limit: limitOf(exchange.query.get('n')) },
-      );
+      const { items } = await visibleRepositories(lists, (name) => name.includes(word) && mayKnow(name), {
+        limit: limitOf(exchange.query.get('n')),
+      });
       const results = items.map((name) => ({
         name,
         description: '',
