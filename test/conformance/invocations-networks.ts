@@ -300,7 +300,7 @@ export const networkScenarios: Chapters = {
     {
       name: 'links tell of rows of ports, and processes of exec of links',
       steps: [
-        'run -d --name db --expose 8000-8004 --expose 9000 --expose 9001 --expose 8001/udp --expose 9002/udp busybox sleep 600',
+        'run -d --name db --expose 8000-8004 --expose 9000 --expose 9001 --expose 9100/udp busybox sleep 600',
         `run --rm --name app --link db:store busybox sh -c 'env | grep ^STORE | sort'`,
         'run -d --name web --link db:store busybox sleep 600',
         `exec web sh -c 'env | grep ^STORE | sort'`,

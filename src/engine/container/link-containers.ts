@@ -119,8 +119,9 @@ function split(key: string): ExposedPort {
   return { port: Number(port), protocol };
 }
 
-/** Three ports in a row, or more. */
-function rowsOf(ports: readonly ExposedPort[]): { start: ExposedPort; end: ExposedPort }[] {
+/** Three ports in a row of one protocol, or more. */
+function rowsOf(all: readonly ExposedPort[]): { start: ExposedPort; end: ExposedPort }[] {
+  const ports = all.toSorted((a, b) => Number(a.protocol > b.protocol) - Number(a.protocol < b.protocol));
   const rows: ExposedPort[][] = [];
   for (const one of ports) {
     const row = rows.at(-1);
