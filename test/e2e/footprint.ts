@@ -59,9 +59,17 @@ export async function rulesOf({ bridge }: Pick<Footprint, 'bridge'>): Promise<st
   return (await run(['nft', 'list', 'table', 'inet', bridge])).stdout;
 }
 
+/** Its own table, and its copies of the host's rules for what comes in: family and name. */
+async function tablesOf({ bridge }: Pick<Footprint, 'bridge'>): Promise<[family: string, name: string][]> {
+  const all = (await run(['nft', 'list', 'tables'])).stdout.matchAll(/^table (\S+) (\S+)$/gm);
+  return [...all]
+    .map(([, family = '', name = '']): [string, string] => [family, name])
+    .filter(([, name]) => name === bridge || name.startsWith(`${bridge}-host-`));
+}
+
 /** Takes everything away, without the engine's help. */
 export async function removeAll(footprint: Footprint): Promise<void> {
-  const { directory, bridge, cgroupParent } = footprint;
+  const { directory, cgroupParent } = footprint;
   for (const { pid } of processesOf(footprint)) kill(pid);
   for (const folder of cgroupFolders(cgroupParent)) for (const pid of membersBelow(folder)) kill(pid);
   for (const folder of cgroupFolders(cgroupParent)) thaw(folder);
@@ -69,7 +77,8 @@ export async function removeAll(footprint: Footprint): Promise<void> {
   for (const path of (await mountsOf(footprint)).toReversed()) await run(['umount', '-l', path]);
   for (const name of [...(await pairsOf(footprint)), ...(await bridgesOf(footprint))])
     await run(['ip', 'link', 'del', name]);
-  await run(['nft', 'delete', 'table', 'inet', bridge]);
+  for (const [family, table] of await tablesOf(footprint))
+    await run(['nft', 'delete', 'table', family, table]);
   for (const folder of cgroupFolders(cgroupParent)) removeTree(folder);
   await rm(directory, { recursive: true, force: true });
 }

@@ -1,3 +1,4 @@
+import { nearest } from '../../foundation/base/nearest.ts';
 import { conflict, invalid, notFound } from '../../foundation/base/errors.ts';
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import type { Database } from '../../foundation/db/database.ts';
@@ -110,7 +111,11 @@ export function createContainerStore(database: Database): ContainerStore {
       if (byId) return byId;
       const named = names.get(nameOrId.replace(/^\//, ''));
       const record = (named && shelf.find(named)) ?? byPrefix(nameOrId);
-      if (!record) throw notFound(`No such container: ${nameOrId}`, { code: 'no-such-container' });
+      if (!record)
+        throw notFound(`No such container: ${nameOrId}`, {
+          code: 'no-such-container',
+          hint: whoIsThere(nameOrId, names.keys()),
+        });
       return record;
     },
     find: (id) => shelf.find(id),
@@ -187,4 +192,12 @@ function isAtRest({ state, config, restartCount }: ContainerRecord): boolean {
   if (config.autoRemove) return false;
   if (state.status === 'created') return true;
   return state.status === 'exited' && !startsWithEngine(config.restart, { ...state, restartCount });
+}
+
+/** Names are looked through on the event loop; in a crowd nobody remembers them anyway. */
+const mostCompared = 2_000;
+
+function whoIsThere(asked: string, names: Iterable<string>): string {
+  const near = nearest(asked, Iterator.from(names).take(mostCompared));
+  return near.length > 0 ? `did you mean ${near.join(', ')}?` : '`silo ps -a` lists all containers';
 }

@@ -2,6 +2,7 @@
 export function nearest(typed: string, names: Iterable<string>, most = 3): string[] {
   const limit = typed.length > 3 ? 2 : 1;
   return [...names]
+    .filter((name) => Math.abs(name.length - typed.length) <= limit)
     .map((name) => ({ name, away: distance(name, typed) }))
     .filter(({ away }) => away <= limit)
     .toSorted((a, b) => a.away - b.away)

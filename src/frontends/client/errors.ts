@@ -102,7 +102,9 @@ export function errorOfBreak(host: string, cause: unknown): SiloError {
     cause instanceof Error ? cause.message : 'the connection was closed before the answer was complete';
   return unavailable(`lost the connection to the daemon at ${host}: ${why}`, {
     cause,
-    hint: 'the daemon may have been stopped; containers go on without it',
+    hint: host.startsWith('ssh:')
+      ? 'what ssh said stands above; silo must be installed there'
+      : 'the daemon may have been stopped; containers go on without it',
   });
 }
 

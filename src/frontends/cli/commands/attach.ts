@@ -29,7 +29,10 @@ export const command = defineCommand({
       throw conflict('You cannot attach to a restarting container, wait until it is running');
     const tty = config.Tty ?? false;
     const stdin = !options['no-stdin'] && (config.OpenStdin ?? false);
-    if (tty && stdin && io.stdin.isTTY !== true) throw conflict('the input device is not a TTY');
+    if (tty && stdin && io.stdin.isTTY !== true)
+      throw conflict('the input device is not a TTY', {
+        hint: 'the container has a terminal; --no-stdin attaches its output alone',
+      });
     const keys = options['detach-keys'];
     const streams = { stdin, stdout: true, stderr: true };
     if (options['sig-proxy'] && !tty)

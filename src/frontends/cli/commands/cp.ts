@@ -60,7 +60,10 @@ export const command = defineCommand({
       await copyFrom(await client(), source.container, source.path, destination.path, copy);
     else if (destination.container !== undefined)
       await copyTo(await client(), source.path, destination.container, destination.path, copy);
-    else throw invalid('must specify at least one container source');
+    else
+      throw invalid('must specify at least one container source', {
+        hint: 'one of the two is in a container: NAME:PATH',
+      });
     return 0;
   },
 });

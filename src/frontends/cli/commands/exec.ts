@@ -7,7 +7,7 @@ import { checkEnv, collectEnv } from '../parse/env.ts';
 import { parseDetachKeys } from '../streams/detach-keys.ts';
 import { startFailureCode } from '../streams/exit-status.ts';
 import { runSession } from '../streams/session.ts';
-import { followSize } from '../streams/terminal.ts';
+import { followSize, noTerminalHint } from '../streams/terminal.ts';
 
 const options = {
   detach: { kind: 'bool', short: 'd', summary: 'Detached mode: run command in the background' },
@@ -41,7 +41,7 @@ export const command = defineCommand({
     await client.containers.inspect(container);
     const attaches = !options.detach;
     if (attaches && options.interactive && options.tty && io.stdin.isTTY !== true)
-      throw invalid('the input device is not a TTY');
+      throw invalid('the input device is not a TTY', { hint: noTerminalHint });
     const { Id: id } = await client.execs.create(container, await execBody(invocation));
     if (!options.detach) return await execAttached(invocation, id);
     await client.execs.startDetached(id, { Tty: options.tty });

@@ -5,7 +5,7 @@ import type { Invocation } from '../command.ts';
 import { parseDetachKeys } from '../streams/detach-keys.ts';
 import { exitCodeOf, reportRunFailure, startFailureCode } from '../streams/exit-status.ts';
 import { runSession } from '../streams/session.ts';
-import { followSize, forwardSignals } from '../streams/terminal.ts';
+import { followSize, forwardSignals, noTerminalHint } from '../streams/terminal.ts';
 import { containerOptions, creationOptions } from './container-options.ts';
 import { createBody } from './create-body.ts';
 import { checkPullMode, makeContainer } from './make-container.ts';
@@ -50,7 +50,7 @@ async function runContainer(invocation: RunInvocation): Promise<number> {
     checkPullMode(options.pull);
     body = await createBody({ ...invocation, detached: options.detach });
     if (body.Tty === true && body.AttachStdin === true && io.stdin.isTTY !== true) {
-      io.stderr.write('the input device is not a TTY\n');
+      io.stderr.write(`the input device is not a TTY\nHint: ${noTerminalHint}\n`);
       return 1;
     }
     parseDetachKeys(options['detach-keys']);

@@ -56,7 +56,10 @@ function clientVersion({ version }: CliDeps, apiVersion: string, context: string
 }
 
 const lines = (indent: string, width: number, pairs: readonly [string, string][]): string =>
-  pairs.map(([name, value]) => `${indent}${`${name}:`.padEnd(width)}${value}\n`).join('');
+  pairs
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${indent}${`${name}:`.padEnd(width)}${value}\n`)
+    .join('');
 
 function formatClient(client: ClientVersion): string {
   return `Client: Silo\n${lines(' ', 19, [

@@ -1,3 +1,4 @@
+import { toSiloError } from '../../../foundation/base/errors.ts';
 import { describe, expect, test } from 'bun:test';
 import { progressText } from './progress.ts';
 import { displayPorts } from './ports.ts';
@@ -50,6 +51,7 @@ describe('rows', () => {
       'failed to parse template: template: :1: unclosed action',
     );
     expect(() => formatRows(rows, '{{.Nope}}', shape)).toThrow('failed to execute template');
+    expect(hintOf(() => formatRows(rows, '{{.Nope}}', shape))).toStartWith('words here: .');
   });
 });
 
@@ -123,3 +125,12 @@ test('progress shows a bar only where there is room', () => {
     `[${'='.repeat(25)}>${' '.repeat(25)}]      50B/100B`,
   );
 });
+
+function hintOf(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    return toSiloError(error).hint ?? '';
+  }
+  return '';
+}

@@ -22,12 +22,15 @@ export function formatRows(rows: Iterable<Row>, format: string, shape: RowFormat
   const isTable = trimmed === '' || /^table(\s|$)/.test(trimmed);
   if (!isTable) {
     const nodes = trimmed === 'json' ? undefined : parseFormat(unescape(trimmed));
-    return [...rows].map((row) => `${nodes ? executeFormat(nodes, row) : formatRowJson(row)}\n`).join('');
+    const words = Object.keys(shape.headers);
+    return [...rows]
+      .map((row) => `${nodes ? executeFormat(nodes, row, words) : formatRowJson(row)}\n`)
+      .join('');
   }
   const template = trimmed.replace(/^table\s*/, '');
   const nodes = parseFormat(template === '' ? shape.table : unescape(template));
   const lines = [
-    executeFormat(nodes, headerRow(shape)),
+    executeFormat(nodes, headerRow(shape), Object.keys(shape.headers)),
     ...[...rows].map((row) => executeFormat(nodes, row)),
   ];
   return `${alignTabs(lines.join('\n'))}\n`;
@@ -81,13 +84,17 @@ export function parseFormat(template: string): Node[] {
   }
 }
 
-export function executeFormat(nodes: readonly Node[], data: unknown): string {
+/** `words`: those that the template may use, told to who used another one. */
+export function executeFormat(nodes: readonly Node[], data: unknown, words: readonly string[] = []): string {
   try {
     return executeTemplate(nodes, data);
   } catch (error) {
-    throw error instanceof TemplateError ? templateFailure(error) : error;
+    throw error instanceof TemplateError ? templateFailure(error, words) : error;
   }
 }
 
-const templateFailure = (error: TemplateError): SiloError =>
-  invalid(`failed to execute template: ${error.message}`);
+const templateFailure = (error: TemplateError, words: readonly string[]): SiloError =>
+  invalid(
+    `failed to execute template: ${error.message}`,
+    words.length === 0 ? {} : { hint: `words here: ${words.map((word) => `.${word}`).join(', ')}` },
+  );
