@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { removeFolder } from '../../foundation/base/remove-folder.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { Log } from '../../foundation/base/log.ts';
 
@@ -42,9 +44,41 @@ export async function openTrash(directory: string, log: Log): Promise<Trash> {
 async function deleteTree(path: string, log: Log): Promise<void> {
   faultPoint('snapshot.trash.deleting');
   try {
-    await rm(path, { recursive: true, force: true });
+    try {
+      await rm(path, { recursive: true, force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENAMETOOLONG') throw error;
+    }
+    if (!existsSync(path)) return;
+    for (const part of [path, ...(await raiseDeep(path))]) await removeFolder(part);
   } catch (error) {
     // Something is still mounted or open below; the next start tries again.
     log.warn('could not delete a removed snapshot', { path, error: String(error) });
   }
+}
+
+/** Half of PATH_MAX: a name more still fits. */
+const deepestBytes = 2048;
+
+/**
+ * Programs make folders deeper than a path can name (PATH_MAX), by paths relative to where they are. What lies so deep is moved up beside the tree, piece by piece;
+ * the result is the pieces, all of which paths reach.
+ */
+async function raiseDeep(tree: string): Promise<string[]> {
+  const raised: string[] = [];
+  const left: Buffer[] = [Buffer.from(tree)];
+  for (let folder = left.pop(); folder; folder = left.pop())
+    for (const entry of await readdir(folder, { encoding: 'buffer', withFileTypes: true })) {
+      if (!entry.isDirectory()) continue;
+      const path = Buffer.concat([folder, Buffer.from('/'), entry.name]);
+      if (path.length < deepestBytes) {
+        left.push(path);
+        continue;
+      }
+      const piece = join(dirname(tree), randomBytes(8).toString('hex'));
+      await rename(path, piece);
+      raised.push(piece);
+      left.push(Buffer.from(piece));
+    }
+  return raised;
 }
