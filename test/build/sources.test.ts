@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer as createNetServer } from 'node:net';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { readFile } from 'node:fs/promises';
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join, normalize } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -60,9 +62,9 @@ describe.skipIf(skipReason !== undefined)('sources of builds', () => {
       asked.push(`${request.method} ${path}`);
       const answer = answers.get(path);
       if (answer) return answer(request, response);
-      const found = /^\/r\.git(\/.*)$/.exec(path)?.[1];
+      const [, name = '', found] = /^\/(\w+)\.git(\/.*)$/.exec(path) ?? [];
       if (found === undefined) return void response.writeHead(404).end();
-      readFile(join(repository, '.git', normalize(found))).then(
+      readFile(join(name === 'r' ? repository : join(engine.directory, name), '.git', normalize(found))).then(
         (bytes) => response.end(bytes),
         () => response.writeHead(404).end(),
       );
@@ -203,11 +205,147 @@ describe.skipIf(skipReason !== undefined)('sources of builds', () => {
         [`${at}/r.git#none`, 'has no ref'],
         [`${at}/r.git#main:none`, 'has no folder'],
         [`${at}/none.git`, 'git ls-remote failed'],
-        ['ssh://-oProxyCommand=x/r.git', 'over SSH'],
-        ['git@host:path.git', 'over SSH'],
+        [`${at}/r.git?branch=main&what=1`, 'unexpected query'],
+        [`${at}/r.git?ref=main#v1`, 'ref conflicts'],
+        [`${at}/r.git?branch=main&commit=${'0'.repeat(40)}`, 'expected checksum to match'],
+        ['ssh://-oProxyCommand=x/r.git', 'names no host'],
+        ['git@host:-path.git', 'names no host'],
+        ['git@host:path.git', 'the build has no SSH agent'],
       ] as const) {
         const { text } = await build(`FROM scratch\nADD ${address} /to/\n`);
         expect(text).toContain(message);
+      }
+    },
+    60_000,
+  );
+
+  /** A repository of its own with these files, and commits of others in folders. */
+  function repositoryOf(
+    name: string,
+    files: Record<string, string>,
+    submodules: Record<string, string> = {},
+  ): string {
+    const folder = join(engine.directory, name);
+    mkdirSync(folder);
+    const inside = (...args: string[]): string =>
+      output('git', ['-c', 'user.name=t', '-c', 'user.email=t@t', '-c', 'commit.gpgsign=false', ...args], {
+        cwd: folder,
+      }).toString();
+    inside('init', '--quiet', '--initial-branch=main', '.');
+    for (const [path, content] of Object.entries(files)) {
+      mkdirSync(join(folder, path, '..'), { recursive: true });
+      writeFileSync(join(folder, path), content);
+    }
+    inside('add', '.');
+    for (const [path, hash] of Object.entries(submodules))
+      inside('update-index', '--add', '--cacheinfo', `160000,${hash},${path}`);
+    inside('commit', '--quiet', '-m', name);
+    inside('update-server-info');
+    return inside('rev-parse', 'HEAD').trim();
+  }
+  const module = (path: string, url: string): string =>
+    `[submodule "${path}"]\n\tpath = ${path}\n\turl = ${url}\n`;
+
+  withGit(
+    'files of submodules are in their folders, unless they are left out; words of the address say what of a repository',
+    async () => {
+      const inner = repositoryOf('inner', { deep: 'inner\n' });
+      const middle = repositoryOf(
+        'middle',
+        { file: 'middle\n', '.gitmodules': module('in/side', '../inner.git') },
+        { 'in/side': inner },
+      );
+      repositoryOf(
+        'outer',
+        { top: 'outer\n', 'dir/x': 'x\n', '.gitmodules': module('dir/sub', `${at}/middle.git`) },
+        { 'dir/sub': middle, unnamed: inner },
+      );
+      const built = await build(`FROM busybox
+ADD ${at}/outer.git /whole/
+ADD ${at}/outer.git?submodules=false /alone/
+ADD ${at}/outer.git?branch=main&subdir=dir/sub/in /in/
+ADD ${at}/outer.git?keep-git-dir=1#main:dir /dir/
+`);
+      expect(
+        await said(
+          built,
+          'cd /; find whole alone in dir -path dir/.git -prune -o -type f -print | sort; ls whole/unnamed; cat in/side/deep; cat dir/.git/HEAD | wc -c',
+        ),
+      ).toBe(
+        'alone/.gitmodules\nalone/dir/x\nalone/top\ndir/sub/.gitmodules\ndir/sub/file\ndir/sub/in/side/deep\ndir/x\nin/side/deep\nwhole/.gitmodules\nwhole/dir/sub/.gitmodules\nwhole/dir/sub/file\nwhole/dir/sub/in/side/deep\nwhole/dir/x\nwhole/top\ninner\n41\n',
+      );
+      expect((await build(`FROM busybox\nADD ${at}/outer.git /whole/\n`)).text).toContain('Using cache');
+    },
+    60_000,
+  );
+
+  withGit(
+    'a repository cannot send Git where its author likes: programs, files, options, this machine',
+    async () => {
+      const hash = '1'.repeat(40);
+      const witness = join(engine.directory, 'witness');
+      const hostile = {
+        ext: [module('s', `ext::sh -c touch% ${witness}`), 'invalid Git address'],
+        file: [module('s', `file://${repository}`), 'invalid Git address'],
+        path: [module('s', repository), 'invalid Git address'],
+        option: [module('s', `--upload-pack=touch ${witness}`), 'invalid Git address'],
+        dash: [module('s', `ssh://-oProxyCommand=touch%20${witness}/x`), 'invalid Git address'],
+        up: [module('s', '../../../../../etc'), 'leads out of the server'],
+        cloud: [module('s', 'http://169.254.169.254/x.git'), 'is reserved for this machine'],
+        agent: [module('s', 'git@host:x.git'), 'the build has no SSH agent'],
+        command: [
+          `${module('s', `${at}/none.git`)}\tupdate = !touch ${witness}\n[include]\n\tpath = ${witness}\n`,
+          'git fetch failed',
+        ],
+      };
+      for (const [name, [text = '', message = '']] of Object.entries(hostile)) {
+        repositoryOf(`x${name}`, { '.gitmodules': text }, { s: hash });
+        const said = (await build(`FROM scratch\nADD ${at}/x${name}.git /to/\n`)).text;
+        expect(said).toContain(message);
+        expect(said).toContain('submodule \\"s\\"');
+      }
+      expect(existsSync(witness)).toBe(false);
+    },
+    60_000,
+  );
+
+  withGit(
+    'Git speaks SSH by the agent of the client, to servers whose keys it knows',
+    async () => {
+      const agent = join(engine.directory, 'agent.sock');
+      const agents = createNetServer((socket) => socket.destroy()).listen(agent);
+      const greetings: string[] = [];
+      const listener = createNetServer((socket) => {
+        socket.once('data', (bytes) => {
+          greetings.push(bytes.toString());
+          socket.end('nothing that a server of SSH says\r\n'.repeat(100));
+        });
+      }).listen(0, '127.0.0.1');
+      await once(listener, 'listening');
+      const address = listener.address();
+      const port = typeof address === 'object' ? address?.port : 0;
+      try {
+        const folder = join(engine.directory, 'over-ssh');
+        mkdirSync(folder);
+        writeFileSync(
+          join(folder, 'Dockerfile'),
+          `FROM scratch\nADD ssh://git@127.0.0.1:${port}/x.git /to/\n`,
+        );
+        const { code, stderr } = await engine.silo(
+          'build',
+          '--progress=plain',
+          '--ssh',
+          `default=${agent}`,
+          folder,
+        );
+        expect(code).not.toBe(0);
+        expect(stderr).toContain('git ls-remote failed');
+        expect(greetings.length === 0 ? stderr : greetings[0]).toMatch(
+          /^SSH-2\.0-|ssh: not found|ssh: No such file/m,
+        );
+      } finally {
+        agents.close();
+        listener.close();
       }
     },
     60_000,

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { fileNameOf, parseGitAddress } from './addresses.ts';
+import { fileNameOf, isGit } from './addresses.ts';
 
 test('the name of a file is the last part of its address', () => {
   const names = [
@@ -28,37 +28,24 @@ test('the name of a file is the last part of its address', () => {
   ]);
 });
 
-test('a Git address has a repository, a ref and a folder, and no credentials in its url', () => {
-  expect(parseGitAddress('https://me:se%20cret@host:8443/a/b.git#feature/x:/sub//deep/')).toEqual({
-    url: 'https://host:8443/a/b.git',
-    credentials: 'me:se cret',
-    ref: 'feature/x',
-    folder: 'sub/deep',
-  });
-  expect(parseGitAddress('git://host/b')).toEqual({ url: 'git://host/b', folder: '' });
-});
-
-test('what a program could take for something else is refused', () => {
-  for (const address of [
-    'ext::sh -c touch% /tmp/x',
-    'file:///etc/x.git',
-    '/etc/x.git',
-    '--upload-pack=x',
-    'ssh://host/x.git',
-    'git@host:x.git',
-    'https://-oProxyCommand=x/x.git',
-    'https://host/x.git#-x',
-    'https://host/x.git#a..b',
-    'https://host/x.git#a b',
-    'https://host/x.git#a\nb',
-    'https://host/x.git#a:b/../c',
-    'https://host/x.git#:..',
-    'https://host/x.git#:.GIT/hooks',
-    'https://host/x.git#:-x',
-    'https://host/x.git#refs/.x',
-    'https://host/x.git#x.lock',
-    'https://host/x.git#x@{1}',
-    'https://host/x.git#x^{}',
-  ])
-    expect(() => parseGitAddress(address)).toThrow('invalid Git address');
+test('repositories are told from files of the web and from paths by their address', () => {
+  const repositories = [
+    'git@host:a/b',
+    'deploy@host.example:a.git#v1',
+    'ssh://host/x',
+    'git://host/x',
+    'https://host/x.git',
+    'https://host/x.git?branch=main',
+    'HTTP://host/x.git#v1',
+  ];
+  const others = [
+    'https://host/x',
+    'https://host/x.git/y',
+    'https://host/x?y=.git',
+    './git@host:x',
+    'a/b@c:d',
+    'x',
+  ];
+  expect(repositories.filter((each) => !isGit(each))).toEqual([]);
+  expect(others.filter(isGit)).toEqual([]);
 });

@@ -14,7 +14,17 @@ export interface GitOptions {
   directory: string;
   /** `name:password` for the one server at `url`. */
   credentials?: { url: string; basic: string } | undefined;
+  /** Without it nothing is fetched over SSH. */
+  ssh?: SshAccess | undefined;
   signal: AbortSignal | undefined;
+}
+
+/** An agent that signs, and the keys of servers that are believed; no key is ever here. */
+export interface SshAccess {
+  /** Of a socket. */
+  agent: string;
+  /** Of a file as ssh(1) keeps one. */
+  knownHosts: string;
 }
 
 const deadlineMs = 15 * 60_000;
@@ -24,15 +34,16 @@ const mostBlocks = 32 << 20;
 
 /**
  * Git as a program that reads what strangers wrote: neither the configuration of the machine, of a user nor of a repository counts, no hook, filter, credential
- * helper or editor is run, nothing is asked at a terminal, and only web addresses and `git://` are followed, wherever they come from (git-config(1),
- * `protocol.allow`; git(1), environment variables).
+ * helper or editor is run, nothing is asked at a terminal, and only web addresses, `git://` and with leave SSH are followed, wherever they come from
+ * (git-config(1), `protocol.allow`; git(1), environment variables).
  */
-export function createGit({ directory, credentials, signal }: GitOptions): Git {
+export function createGit({ directory, credentials, ssh, signal }: GitOptions): Git {
   const config: [string, string][] = [
     ['protocol.allow', 'never'],
     ['protocol.http.allow', 'always'],
     ['protocol.https.allow', 'always'],
     ['protocol.git.allow', 'always'],
+    ['protocol.ssh.allow', ssh ? 'always' : 'never'],
     ['core.hooksPath', '/dev/null'],
     ['core.fsmonitor', 'false'],
     ['core.attributesFile', '/dev/null'],
@@ -68,7 +79,10 @@ export function createGit({ directory, credentials, signal }: GitOptions): Git {
     GIT_TERMINAL_PROMPT: '0',
     GIT_ASKPASS: '/bin/false',
     SSH_ASKPASS: '/bin/false',
-    GIT_SSH_COMMAND: '/bin/false',
+    ...(ssh
+      ? { GIT_SSH_COMMAND: sshCommand, SSH_AUTH_SOCK: ssh.agent, SILO_KNOWN_HOSTS: ssh.knownHosts }
+      : { GIT_SSH_COMMAND: '/bin/false' }),
+    GIT_SSH_VARIANT: 'ssh',
     GIT_EDITOR: '/bin/false',
     GIT_PAGER: 'cat',
     GIT_LFS_SKIP_SMUDGE: '1',
@@ -145,6 +159,32 @@ export function createGit({ directory, credentials, signal }: GitOptions): Git {
   };
 }
 
+/**
+ * ssh(1) without anybody's configuration: the agent's keys alone, and servers only whose keys are known. The file's name comes from the environment, so that
+ * no shell and no list of names splits it (ssh_config(5), `UserKnownHostsFile`).
+ */
+const sshCommand = [
+  'ssh -F none',
+  ...Object.entries({
+    UserKnownHostsFile: '${SILO_KNOWN_HOSTS}',
+    GlobalKnownHostsFile: '/etc/ssh/ssh_known_hosts',
+    StrictHostKeyChecking: 'yes',
+    UpdateHostKeys: 'no',
+    BatchMode: 'yes',
+    PreferredAuthentications: 'publickey',
+    IdentityFile: 'none',
+    ForwardAgent: 'no',
+    ForwardX11: 'no',
+    ClearAllForwardings: 'yes',
+    PermitLocalCommand: 'no',
+    ControlMaster: 'no',
+    ControlPath: 'none',
+    ConnectTimeout: '30',
+    ServerAliveInterval: '15',
+    ServerAliveCountMax: '4',
+  }).map(([name, value]) => `-o '${name}=${value}'`),
+].join(' ');
+
 /** Those of the engine, by the names that curl knows. */
 function proxies(): Record<string, string> {
   const names = ['http_proxy', 'https_proxy', 'no_proxy', 'all_proxy'];
@@ -168,7 +208,18 @@ function failure(args: readonly string[], outcome: number | string, complaint: s
     .slice(-5)
     .join('; ')
     .replace(/\/\/[^/@\s]*@/g, '//');
+  const hint = hints.find(([words]) => words.test(complaint))?.[1];
   return unavailable(`git ${args[0] ?? ''} failed (${outcome}): ${said || 'no message'}`, {
     code: 'git-failed',
+    ...(hint === undefined ? {} : { hint }),
   });
 }
+
+const hints: readonly (readonly [words: RegExp, hint: string])[] = [
+  [
+    /Host key verification failed|host key is known for/i,
+    "the server's key is not known: silo build --ssh default takes ~/.ssh/known_hosts along; or put it into /etc/ssh/ssh_known_hosts of the engine's machine",
+  ],
+  [/Permission denied \(publickey/, 'no key of the agent is known to the server: ssh-add -l lists them'],
+  [/ssh: (command )?not found|cannot run ssh/, 'install ssh on the machine of the engine (openssh-client)'],
+];

@@ -10,6 +10,7 @@ import type { TreeOptions } from '../solve/read-tree.ts';
 import type { BuildDeps, BuildRequest, ContextSource } from '../solve/types.ts';
 import { fileNameOf, isGit, isWeb } from './addresses.ts';
 import { findCommit, type GitCheckout } from './git-source.ts';
+import { openSsh } from './ssh-access.ts';
 import { contextOfFile, withoutIgnored } from './remote-context.ts';
 
 /** Files that are no stage's. */
@@ -30,7 +31,7 @@ export const isSource = (vertex: Vertex): vertex is SourceVertex =>
   vertex.kind === 'context' || vertex.kind === 'http' || vertex.kind === 'git';
 
 interface OriginsOptions {
-  deps: Pick<BuildDeps, 'images' | 'layers' | 'directory' | 'http'>;
+  deps: Pick<BuildDeps, 'images' | 'layers' | 'directory' | 'http' | 'runDirectory' | 'log'>;
   request: Pick<BuildRequest, 'context' | 'contexts' | 'client' | 'dockerfile' | 'noCache' | 'signal'>;
   /** For spooled files; removed with the build. */
   directory: string;
@@ -45,6 +46,10 @@ export function createOrigins({ deps, request, directory }: OriginsOptions): Ori
     return { path: join(directory, `source-${spools++}`), what, signal };
   };
 
+  let ssh: ReturnType<typeof openSsh> | undefined;
+  const sshFor = (url: string): ReturnType<typeof openSsh> =>
+    (ssh ??= openSsh(deps, request.client, { url, directory }));
+
   const commitOf = (vertex: SourceVertex & { kind: 'git' }): Promise<GitCheckout> => {
     const key = JSON.stringify(vertex);
     const { url, checksum, keepGitDir } = vertex;
@@ -56,6 +61,7 @@ export function createOrigins({ deps, request, directory }: OriginsOptions): Ori
           ...(checksum === undefined ? {} : { checksum }),
           keepGitDir,
           tokenOf: request.client?.secret,
+          ssh: sshFor,
           signal,
         },
         directory,
@@ -67,8 +73,8 @@ export function createOrigins({ deps, request, directory }: OriginsOptions): Ori
   const openRemote = async (address: string, what: string): Promise<Tree> => {
     const git = address.startsWith('github.com/') ? `https://${address}` : address;
     if (isGit(git) || git !== address) {
-      const { url, ref } = splitFragment(git);
-      const named = url.endsWith('.git') || !isWeb(url) ? git : `${url}.git${ref}`;
+      const { url, rest } = splitAddress(git);
+      const named = url.endsWith('.git') || !isWeb(url) ? git : `${url}.git${rest}`;
       return await tree({ kind: 'git', url: named, keepGitDir: false });
     }
     if (!isWeb(address))
@@ -126,13 +132,16 @@ export function createOrigins({ deps, request, directory }: OriginsOptions): Ori
     async [Symbol.asyncDispose]() {
       for (const each of await Promise.allSettled(opened.values()))
         if (each.status === 'fulfilled') await each.value[Symbol.asyncDispose]();
+      const access = await ssh?.catch(() => undefined);
+      await access?.[Symbol.asyncDispose]();
     },
   };
 }
 
-function splitFragment(address: string): { url: string; ref: string } {
-  const at = address.indexOf('#');
-  return at < 0 ? { url: address, ref: '' } : { url: address.slice(0, at), ref: address.slice(at) };
+/** Query and fragment are the rest. */
+function splitAddress(address: string): { url: string; rest: string } {
+  const at = address.search(/[?#]/);
+  return at < 0 ? { url: address, rest: '' } : { url: address.slice(0, at), rest: address.slice(at) };
 }
 
 const layoutScheme = 'oci-layout://';

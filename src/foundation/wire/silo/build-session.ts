@@ -25,6 +25,8 @@ export type ChannelWords =
 export const mostLineBytes = 8 << 20;
 /** Of one secret. */
 export const mostSecretBytes = 500 * 1024;
+/** The secret that holds keys of servers for sources over SSH, as in `~/.ssh/known_hosts`. */
+export const knownHostsSecret = 'GIT_KNOWN_HOSTS';
 
 /** The name of the context that COPY without `--from` takes its files from. */
 export const mainContext = '';

@@ -18,7 +18,7 @@ import { failureText } from './progress/failure.ts';
 import { createSteps } from './progress/steps.ts';
 import { openView } from './progress/open-view.ts';
 import { buildQuery } from './query.ts';
-import { offerSecrets, readAgents, readSecrets } from './secrets.ts';
+import { offerSecrets, readAgents, readSecrets, withKnownHosts } from './secrets.ts';
 
 /** `silo build`: gathers what the build needs of this machine, and shows it while it runs. */
 export async function runBuild(
@@ -38,8 +38,8 @@ export async function runBuild(
 ): Promise<number> {
   const destinations = readDestinations(options);
   await checkDestinations(destinations, io);
-  const secrets = await readSecrets(options.secret, io);
   const agents = await readAgents(options.ssh, io);
+  const secrets = await withKnownHosts(await readSecrets(options.secret, io), agents, io);
   const named = await readNamedContexts(options['build-context'], io);
   const main = await openContext(context, options.file, io);
   const mode: ProgressMode = options.quiet ? 'quiet' : (options.progress as ProgressMode);

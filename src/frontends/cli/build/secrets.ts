@@ -4,7 +4,7 @@ import { open, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { splitPair } from '../../../foundation/base/split-pair.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
-import { mostSecretBytes } from '../../../foundation/wire/silo/build-session.ts';
+import { knownHostsSecret, mostSecretBytes } from '../../../foundation/wire/silo/build-session.ts';
 import type { BuildOffers } from '../../client/build-session.ts';
 import type { CliIo } from '../io.ts';
 import { splitCsv } from '../parse/csv.ts';
@@ -83,6 +83,20 @@ export async function readAgents(list: readonly string[], io: Pick<CliIo, 'env' 
     found.set(id, socket);
   }
   return found;
+}
+
+/** Whoever lets a build use an agent lets it know the servers' keys, too: nothing is fetched over SSH from a server that nobody knows. */
+export async function withKnownHosts(
+  secrets: Secrets,
+  agents: Agents,
+  { env }: Pick<CliIo, 'env'>,
+): Promise<Secrets> {
+  const home = env['HOME'] ?? '';
+  if (agents.size === 0 || secrets.has(knownHostsSecret) || home === '') return secrets;
+  const path = resolve(home, '.ssh/known_hosts');
+  const status = await stat(path).catch(() => undefined);
+  const isGiven = status?.isFile() === true && status.size <= mostSecretBytes;
+  return isGiven ? new Map([...secrets, [knownHostsSecret, { kind: 'file', path }]]) : secrets;
 }
 
 /** Values are read when they are asked for; each step that mounts one sees it as it is then. */
