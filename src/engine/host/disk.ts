@@ -7,6 +7,8 @@ export interface DiskCommands {
    * those are counted, and the sums are theirs.
    */
   usage(options?: { parts?: readonly DiskPart[] }): Promise<DiskUsage>;
+  /** What may still be written to the file system of the data root. */
+  freeBytes(): Promise<number>;
   /**
    * Looks for what no record knows and for what records miss; with `repair` mends it. Data that the engine does not understand is never deleted: it is
    * reported, or moved to `lost+found` below the data root. `rehash` also reads every blob.

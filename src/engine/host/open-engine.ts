@@ -9,6 +9,7 @@ import { unpackLayer } from '../../foundation/archive/unpack-process.ts';
 import { openDatabase } from '../../foundation/db/database.ts';
 import { cgroupMode, completeHybridHierarchy } from '../../foundation/kernel/cgroup.ts';
 import { compareTrees, measureTree } from '../../foundation/kernel/tree-usage-process.ts';
+import { fileSystemStatus } from '../../foundation/kernel/filesystem.ts';
 import { createReactor } from '../../foundation/kernel/reactor.ts';
 import { createCdiDevices } from '../../resources/cdi/registry.ts';
 import { openContentStore } from '../../resources/content/content-store.ts';
@@ -327,6 +328,7 @@ export async function openEngine(
     }),
     disk: {
       usage,
+      freeBytes: async () => (await fileSystemStatus(dataRoot)).freeBytes,
       pin(name, pinned) {
         const { id } = images.resolve(name);
         if (pinned) uses.pin(id);

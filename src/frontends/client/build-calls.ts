@@ -6,7 +6,12 @@ import type { CallOptions, Filters } from './calls.ts';
 export interface BuildPruneOptions {
   /** What internal parts of the cache are, too. */
   all?: boolean;
-  keepStorageBytes?: number;
+  /** So much stays in any case. */
+  reservedBytes?: number | undefined;
+  /** No more than that stays. */
+  mostBytes?: number | undefined;
+  /** Of the disk, when it is done. */
+  freeBytes?: number | undefined;
   filters?: Filters;
 }
 

@@ -28,11 +28,18 @@ export function createBuildCalls(transport: Transport): BuildCalls {
       });
       yield* readJsonLines<BuildEventJson>(body);
     },
-    prune: ({ all, keepStorageBytes, filters, signal } = {}) =>
+    prune: ({ all, reservedBytes, mostBytes, freeBytes, filters, signal } = {}) =>
       transport.json({
         method: 'POST',
         path: '/build/prune',
-        query: { all, 'keep-storage': keepStorageBytes, filters: formatFilters(filters) },
+        query: {
+          all,
+          // The name that older engines know, too.
+          'keep-storage': reservedBytes,
+          'max-used-space': mostBytes,
+          'min-free-space': freeBytes,
+          filters: formatFilters(filters),
+        },
         signal,
       }),
   };

@@ -44,7 +44,7 @@ export function engineDouble(
     },
     networks: { list: () => [sampleNetwork], get: () => sampleNetwork, members: () => [] },
     execs: { of: () => [] },
-    disk: { usage: async () => sampleUsage },
+    disk: { usage: async () => sampleUsage, freeBytes: async () => 1 << 30 },
     builds: {
       isStep: () => false,
       prune: async () => [],

@@ -14,7 +14,10 @@ export function pruneBuilds(engine: PruningEngine): Route {
     async handle({ query }) {
       const asked = readCachePrune(query);
       const { layersBytes } = await engine.disk.usage({ parts: ['images'] });
-      const chosen = new Set(chooseEntries(listBuildCache(engine, layersBytes), asked).map(({ ID }) => ID));
+      const entries = listBuildCache(engine, layersBytes);
+      const chosen = new Set(
+        chooseEntries(entries, asked, await engine.disk.freeBytes()).map(({ ID }) => ID),
+      );
       const { builds } = engine;
       // Without words of its own a prune also forgets what it knows of images that have names.
       const images = await (asked.isWhole ? builds.prune() : builds.prune((id) => chosen.has(id)));
