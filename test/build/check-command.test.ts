@@ -123,8 +123,56 @@ test('targets, arguments, and files that are not there are told with the nearest
   });
 });
 
+test('an outline tells what whoever builds may give', async () => {
+  const file = `# V the version
+ARG V=1
+ARG UNUSED=x
+FROM scratch AS other
+ARG NOT_NEEDED
+FROM scratch:$V AS base
+# TOKEN_FILE where it is
+ARG TOKEN_FILE=/t
+# app what runs
+FROM base AS app
+ARG V
+ENV X=y
+ARG FULL=$X-$V
+RUN --mount=type=secret,id=token,required=true --mount=type=ssh make
+RUN --mount=type=secret,id=token --mount=type=secret,id=extra make
+`;
+  const told = await silo(['build', '--call=outline', '-f', '-', '--build-arg', 'FULL=z\u001b[2J\nz', '.'], {
+    stdin: file,
+  });
+  expect(told).toEqual({
+    code: 0,
+    err: '',
+    out: `TARGET:        app
+DESCRIPTION:   what runs
+
+BUILD ARG    VALUE          DESCRIPTION
+V            1              the version
+TOKEN_FILE   /t             where it is
+FULL         z\\u001b[2J z   
+
+SECRET   REQUIRED
+token    true
+extra    
+
+SSH       REQUIRED
+default   
+`,
+  });
+  const json = await silo(['build', '--call=outline', '--format=json', '-f', '-', '--target=other', '.'], {
+    stdin: file,
+  });
+  expect(JSON.parse(json.out)).toEqual({
+    name: 'other',
+    args: [{ name: 'NOT_NEEDED', location: expect.anything() }],
+  });
+});
+
 test('where nothing is built there is nothing to debug', async () => {
-  for (const word of ['--check', '--call=targets']) {
+  for (const word of ['--check', '--call=targets', '--call=outline']) {
     const { code, err } = await silo(['build', 'debug', word, '.']);
     expect([code, err]).toEqual([1, expect.stringContaining('nothing to debug')]);
   }

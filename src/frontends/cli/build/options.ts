@@ -11,7 +11,7 @@ const oneOf =
 
 const progressModes = ['auto', 'plain', 'tty', 'json', 'quiet'] as const;
 export type ProgressMode = (typeof progressModes)[number];
-const calls = ['build', 'check', 'targets'] as const;
+const calls = ['build', 'check', 'outline', 'targets'] as const;
 
 /** Of `silo build`. What each means is read in `query.ts`, `contexts.ts`, `secrets.ts` and `destinations.ts`. */
 export const buildOptions = {
@@ -43,7 +43,7 @@ export const buildOptions = {
   call: {
     kind: 'string',
     default: 'build',
-    summary: 'Set method for evaluating build ("build", "check", "targets")',
+    summary: 'Set method for evaluating build ("build", "check", "outline", "targets")',
     completion: calls,
     check: oneOf(...calls),
   },

@@ -16,11 +16,16 @@ export const command = defineCommand({
     'silo build -t app --target app --build-arg VERSION=1.2 -f deploy/Dockerfile .',
     'silo build --secret id=npmrc,src=$HOME/.npmrc --ssh default --progress=plain .',
     'silo build --check --format json . | jq .warnings',
+    'silo build --call=outline --target app .',
   ],
   async run({ options, args: [context = '.'], io, client, target }) {
     if (options.call === 'targets') {
       const { listTargets } = await import('../build/check.ts');
       return await listTargets(context, options, io);
+    }
+    if (options.call === 'outline') {
+      const { showOutline } = await import('../build/outline.ts');
+      return await showOutline(context, options, io);
     }
     if (options.check || options.call === 'check') {
       const { runCheck } = await import('../build/check.ts');
