@@ -166,6 +166,8 @@ export interface CreateRequest {
   name?: string;
   config: ContainerConfig;
   platform?: string;
+  /** Of no use after the death of the machine: nobody waits until it is on the disk that it is there, or that it has ended. */
+  isPassing?: boolean;
 }
 
 /** Byte streams of containers and exec processes. */

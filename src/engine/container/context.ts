@@ -124,6 +124,10 @@ export interface Context extends ContainerDeps {
 export interface Live {
   /** Resolves when the present run's end is recorded; replaced at each start. */
   ended: PromiseWithResolvers<void>;
+  /** Resolves when nothing of that run has the root mounted. */
+  unmounted: PromiseWithResolvers<void>;
+  /** A power cut may take what is recorded of it. */
+  isPassing?: boolean;
   /** Attach requests that wait for the next start. */
   parked: Set<ParkedClient>;
   waiters: Set<Waiter>;
@@ -165,6 +169,12 @@ export interface LiveContainers {
   forget(id: ContainerId): void;
 }
 
+function resolved(): PromiseWithResolvers<void> {
+  const made = Promise.withResolvers<void>();
+  made.resolve();
+  return made;
+}
+
 export function createLiveContainers(): LiveContainers {
   const entries = new Map<ContainerId, Live>();
   return {
@@ -173,6 +183,7 @@ export function createLiveContainers(): LiveContainers {
       if (!live) {
         live = {
           ended: Promise.withResolvers<void>(),
+          unmounted: resolved(),
           parked: new Set(),
           waiters: new Set(),
           restartsUnderWay: 0,

@@ -100,7 +100,8 @@ async function create(context: Context, request: CreateRequest): ReturnType<Cont
   context.store.insert(record);
   undo.defer(() => context.store.remove(id));
   faultPoint('container.create.inserted');
-  await context.store.durable();
+  if (request.isPassing) context.live.of(id).isPassing = true;
+  else await context.store.durable();
   undo.move();
   context.creating.delete(id);
   faultPoint('container.create.recorded');

@@ -65,7 +65,8 @@ export async function recordExit(context: Context, id: ContainerId, exit: ExitIn
   const ended = storeExit(context, record, exit);
   const willRestart = ended.state.status === 'restarting';
   // One that starts anew or goes with its end does so as well when a power cut takes the record of the end: that need not be waited for.
-  const kept = willRestart || ended.config.autoRemove ? Promise.resolve() : onDisk(context, id);
+  const isPassing = ended.config.autoRemove || context.live.of(id).isPassing === true;
+  const kept = willRestart || isPassing ? Promise.resolve() : onDisk(context, id);
   const told = kept.then(() => tell(context, ended, { exit, startedAtMs }));
   await patiently(kept);
   await Promise.all([told, cleanUpRun(context, id)]);

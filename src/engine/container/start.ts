@@ -65,6 +65,7 @@ async function startLocked(
   const starting = next(record.state, { type: 'start', atMs: context.now() });
   const live = context.live.of(id);
   live.ended = Promise.withResolvers<void>();
+  live.unmounted = Promise.withResolvers<void>();
   live.wasHealthy = false;
   delete live.lastSignal;
   try {
@@ -300,13 +301,15 @@ export async function cleanUpRun(context: Context, id: ContainerId): Promise<voi
   };
   await context.loopTurns.take();
   await contained(() => releaseLog(context, id));
+  // The mount first: its end is what others wait for, while nothing of the rest needs it.
+  await contained(() => closeSources(context, id));
+  await contained(() => unmountRootfs(context, id));
+  context.live.of(id).unmounted.resolve();
   const [isDeleted] = await Promise.all([
     contained(() => context.driver.containers.delete(id)),
     contained(() => context.endpoints.release(id)),
   ]);
-  await contained(() => closeSources(context, id));
   await contained(() => context.volumeMounts.release(id));
-  await contained(() => unmountRootfs(context, id));
   if (context.idRanges.of(id)) await contained(() => takeBackEtcFiles(context, id));
   // Processes that may still be there keep their ids to themselves.
   if (isDeleted) context.idRanges.release(id);

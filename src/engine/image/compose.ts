@@ -13,6 +13,7 @@ import type { EnsureOptions } from './ensure-layers.ts';
 import type { ComposeRequest, ImageRecord } from './image.ts';
 import { ingestStream } from './ingest-stream.ts';
 import type { Lease } from './lease.ts';
+import { type UnpackBeside, unpackBeside } from './unpack-beside.ts';
 import { completeImage, underLease } from './publish.ts';
 import { manifestOf } from './rootfs-image.ts';
 import { putSmall } from './small-blobs.ts';
@@ -25,17 +26,22 @@ interface Base {
 }
 
 /**
- * The layer is kept uncompressed: its digest is then its diff id, so that one pass over the stream is enough. It is unpacked from the blob like any
+ * The layer is kept uncompressed: its digest is then its diff id, so that one pass over the stream is enough. It is unpacked from those bytes like any
  * layer that came from elsewhere, so that the image holds here what it will hold anywhere.
  */
 export function composeImage(context: Context, request: ComposeRequest): Promise<ImageRecord> {
   const { signal } = request;
   return underLease(context, async (lease) => {
-    const base = request.base && (await holdBase(context, lease, request.base));
+    const base = request.base && (await holdBase(context, lease, request.base, request.baseLayers));
     const above = request.above && (await holdBase(context, lease, request.above));
+    await using beside = request.layerFolder ? undefined : unpackBeside(context, signal);
+    const stored = request.layer && layerOf(request.layer, request);
     const layer =
-      request.layer &&
-      (await ingestStream(context, lease, layerOf(request.layer, request), { signal, what: 'the commit' }));
+      stored &&
+      (await ingestStream(context, lease, beside?.through(stored) ?? stored, {
+        signal,
+        what: 'the commit',
+      }));
     faultPoint('image.compose.layer-stored');
     const diffIds = [...(layer ? [layer.digest] : []), ...(above?.config.rootfs.diff_ids ?? [])];
     const config = configOf(request, base?.config, diffIds);
@@ -47,11 +53,13 @@ export function composeImage(context: Context, request: ComposeRequest): Promise
     ]);
     const manifestBytes = Buffer.from(JSON.stringify(manifest));
     const manifestDigest = sha256(manifestBytes);
-    for (const [digest, bytes] of [[id, configBytes] as const, [manifestDigest, manifestBytes] as const]) {
-      await lease.hold(digest);
-      await putSmall(context, bytes, digest);
-    }
-    faultPoint('image.compose.config-stored');
+    for (const digest of [id, manifestDigest]) await lease.hold(digest);
+    const documents = Promise.all([
+      putSmall(context, configBytes, id),
+      putSmall(context, manifestBytes, manifestDigest),
+    ]).then(() => faultPoint('image.compose.config-stored'));
+    // Waited for before the image is published; a layer that fails is faster.
+    documents.catch(() => undefined);
     const name = request.reference && withDefaultTag(request.reference);
     const image = await completeImage(
       context,
@@ -59,11 +67,15 @@ export function composeImage(context: Context, request: ComposeRequest): Promise
       { id, manifest, manifestDigest, config, ...(base ? { parent: base.id } : {}) },
       {
         signal,
-        ...takingFolder(context, request.layerFolder, layer?.digest),
+        documents,
+        ...(request.mayBeLost ? { mayBeLost: true } : {}),
+        ...takingFolder(context, { folder: request.layerFolder, beside }, layer?.digest),
         names: { tags: name ? [formatReference(name)] : [], digests: [] },
         noteFor: () => () => undefined,
       },
-    );
+    ).finally(async () => {
+      await documents.catch(() => undefined);
+    });
     if (name) announceTag(context, image, name);
     return image;
   });
@@ -77,15 +89,15 @@ const layerOf = (
 /** The same layer may be there twice; the folder is but once. */
 function takingFolder(
   { layers }: Pick<Context, 'layers'>,
-  folder: ComposeRequest['layerFolder'],
+  { folder, beside }: { folder: ComposeRequest['layerFolder']; beside: UnpackBeside | undefined },
   diffId: DiffId | undefined,
 ): Pick<EnsureOptions, 'take'> {
   let isGiven = false;
-  if (!folder) return {};
   return {
     async take(layer) {
       if (isGiven || layer.diffId !== diffId) return undefined;
       isGiven = true;
+      if (!folder) return await beside?.take(layer);
       await using staged = await layers.stage(layer.chainId);
       await staged.take(folder.path);
       const { chainId, sizeBytes } = await staged.commit(folder);
@@ -95,12 +107,19 @@ function takingFolder(
 }
 
 /** The base cannot go while the lease lasts. */
-async function holdBase(context: Context, lease: Lease, id: ImageId): Promise<Base> {
+async function holdBase(context: Context, lease: Lease, id: ImageId, layers?: number): Promise<Base> {
   const record = context.store.find(id);
   if (!record) throw noSuchImage(id);
   for (const digest of [...context.store.blobsOf(id), ...record.layers]) await lease.hold(digest);
   const document = await context.content.readSmall(record.manifestDigest, manifestLimits.documentBytes);
-  return { id, config: record.config, manifest: parseManifest(document) };
+  const manifest = parseManifest(document);
+  if (layers === undefined) return { id, config: record.config, manifest };
+  const { rootfs } = record.config;
+  return {
+    id,
+    config: { ...record.config, rootfs: { ...rootfs, diff_ids: rootfs.diff_ids.slice(0, layers) } },
+    manifest: { ...manifest, layers: manifest.layers.slice(0, layers) },
+  };
 }
 
 function configOf(

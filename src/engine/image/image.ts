@@ -108,6 +108,8 @@ export interface ImageComposition {
 export interface ComposeRequest {
   /** Absent: the layer is all there is. */
   base?: ImageId;
+  /** Only so many of its layers, from the bottom. */
+  baseLayers?: number;
   /** Uncompressed layer archive; absent when nothing changed but the configuration. It is read to its end before anything else is done. */
   layer?: AsyncIterable<Uint8Array>;
   /** No file of `layer` is younger: its archive is changed so. */
@@ -129,6 +131,8 @@ export interface ComposeRequest {
   keepsHistory?: boolean;
   /** The whole history, instead. */
   history?: readonly ImageHistory[];
+  /** A power cut may take the record, until something is recorded that may not be lost. For steps of builds. */
+  mayBeLost?: boolean;
   reference?: Reference;
   signal?: AbortSignal;
 }

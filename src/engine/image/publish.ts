@@ -38,6 +38,10 @@ export interface CompleteOptions extends EnsureOptions {
   names: NewNames;
   /** Brings blobs of images that stay packed. By default they have to be there. */
   bringContent?: BringContent;
+  /** Of what has to be stored before the record, beside the layers. */
+  documents?: Promise<void>;
+  /** A power cut may take the record. */
+  mayBeLost?: boolean;
   /** Blobs of what is unpacked are to be there too. */
   keepsBlobs?: boolean;
 }
@@ -62,8 +66,9 @@ export async function completeImages(
   const [first, ...others] = images;
   const whole: [NewImage, ...NewImage[]] = [await bringParts(context, lease, first, options)];
   for (const image of others) whole.push(await bringParts(context, lease, image, options));
+  await options.documents;
   faultPoint('image.publish.layers-there');
-  const record = context.store.publish(whole, options.names, context.now());
+  const record = context.store.publish(whole, options.names, context.now(), options);
   faultPoint('image.publish.published');
   return record;
 }

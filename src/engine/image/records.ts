@@ -20,7 +20,12 @@ export interface ImageStore {
    * Adds or completes the images and points the names at them, in one transaction: tags at the first, digests at all. What is unpacked
    * already stays so.
    */
-  publish(images: readonly [NewImage, ...NewImage[]], names: NewNames, nowMs: number): ImageRecord;
+  publish(
+    images: readonly [NewImage, ...NewImage[]],
+    names: NewNames,
+    nowMs: number,
+    options?: { mayBeLost?: boolean },
+  ): ImageRecord;
   /** The layers of a packed image are unpacked now. */
   setUnpacked(id: ImageId, layers: readonly StoredLayer[]): void;
   /** The image is no longer one of the platforms of this index. */

@@ -27,11 +27,13 @@ export function createImageStore(database: Database): ImageStore {
     findByPrefix: memory.findByPrefix,
     findName: (name) => memory.findTag(name),
     findDigest: memory.findDigest,
-    publish(published, names, nowMs) {
+    publish(published, names, nowMs, { mayBeLost } = {}) {
       const [first] = published;
       const target = { image: first.id, target: names.target ?? first.manifestDigest };
       const images = published.map((image) => memory.joined(image));
-      database.transaction(() => {
+      const write = (work: () => void): void =>
+        mayBeLost ? database.transactionRelaxed(work) : database.transaction(work);
+      write(() => {
         for (const image of images) writeImage(database, image, createdAt(image.config), names.digests);
         for (const tag of names.tags) writeTag(database, tag, target, nowMs);
       });

@@ -54,7 +54,8 @@ export function openBuildCache(
       return row && isThere(row.image) ? row.image : undefined;
     },
     keep(key, image, { isStep }) {
-      database.transaction(() => {
+      // What a power cut takes of it is found out again.
+      database.transactionRelaxed(() => {
         database.run('DELETE FROM build_content WHERE key = ?', key);
         database.run(
           'INSERT INTO build_cache VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET image = excluded.image',
@@ -69,7 +70,7 @@ export function openBuildCache(
       database.first<{ content: string }>('SELECT content FROM build_content WHERE origin = ?', origin)
         ?.content,
     keepContent: (origin, { key, image }, content) =>
-      void database.run(
+      void database.runRelaxed(
         'INSERT OR REPLACE INTO build_content SELECT ?, key, ? FROM build_cache WHERE key = ? AND image = ?',
         origin,
         content,

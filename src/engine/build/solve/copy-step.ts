@@ -10,7 +10,7 @@ import { digestOfFiles } from './selection.ts';
 import { commitStep, composeStep, filesOnly, withContainer } from './step.ts';
 import { newFolder } from './tree.ts';
 import type { Tree } from './tree.ts';
-import type { BuildDeps } from './types.ts';
+import type { BuildDeps, StepDeps } from './types.ts';
 import {
   type Source,
   type Place,
@@ -36,7 +36,7 @@ interface CopyStep {
 }
 
 /** Puts files into a root, which then becomes the next image. */
-export async function runCopy(deps: BuildDeps, step: CopyStep): Promise<ImageId> {
+export async function runCopy(deps: StepDeps, step: CopyStep): Promise<ImageId> {
   const { vertex, base, title, signal } = step;
   const archives: Source[] = [];
   const plain: Source[] = [];
@@ -99,7 +99,7 @@ function layerFrom(
 
 /** The helper of copies unpacks archives, with the base as its root: what they hold is whatever their maker wanted. */
 function unpackOnto(
-  deps: BuildDeps,
+  deps: StepDeps,
   { vertex, base, title, signal }: CopyStep,
   layer: AsyncIterable<Buffer> | undefined,
   archives: readonly Source[],

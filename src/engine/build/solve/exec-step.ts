@@ -7,7 +7,7 @@ import { openMounts, type OpenedMounts } from '../mounts/open-mounts.ts';
 import type { OpenMounts } from '../mounts/opening.ts';
 import type { Slot } from './slots.ts';
 import { commitStep, filesOnly, withContainer } from './step.ts';
-import type { BuildDeps, BuildRequest, StepDebug, StepReport } from './types.ts';
+import type { BuildDeps, BuildRequest, StepDebug, StepDeps, StepReport } from './types.ts';
 
 export interface ExecStep extends Pick<OpenMounts, 'filesOf'> {
   vertex: ExecVertex;
@@ -22,7 +22,7 @@ export interface ExecStep extends Pick<OpenMounts, 'filesOf'> {
 type ExecRequest = Pick<BuildRequest, 'arguments' | 'client' | 'limits' | 'stepTimeoutMs' | 'debug'>;
 
 /** Runs a command on an image; what it changed becomes the next one. Kind `invalid` with the exit code when it fails. */
-export async function runExec(deps: BuildDeps, request: ExecRequest, step: ExecStep): Promise<ImageId> {
+export async function runExec(deps: StepDeps, request: ExecRequest, step: ExecStep): Promise<ImageId> {
   const { vertex, base, title, signal } = step;
   await using opened = await openMounts(deps, {
     ...step,

@@ -5,7 +5,7 @@ import { createGraph } from '../graph/graph.ts';
 import { createSharedSteps } from './shared-steps.ts';
 import { createSlots } from './slots.ts';
 import { createSolver, type SolverOptions } from './solver.ts';
-import type { BuildDeps } from './types.ts';
+import type { StepDeps } from './types.ts';
 
 const unused = (): never => {
   throw new TypeError('nobody asks for this');
@@ -25,12 +25,12 @@ test('a build whose step another one waits for keeps its files until the step is
       return done.promise;
     },
   };
-  const deps = { images, now: () => 0 } as unknown as BuildDeps;
+  const deps = { images, now: () => 0 } as unknown as StepDeps;
   const shared = createSharedSteps();
   const slots = createSlots(4);
   const solverOf = (signal: AbortSignal) =>
     createSolver(deps, {
-      graph: { ...graph, result },
+      graph: { ...graph, result, meta: result },
       origins: {} as SolverOptions['origins'],
       cache: {
         find: () => undefined,

@@ -2,7 +2,7 @@ import type { ContainerId } from '../../../foundation/base/ids.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
 import type { ContainerConfig, MountRequest } from '../../container/config.ts';
 import { plainConfig, plainNetwork } from '../../container/plain-config.ts';
-import type { BuildDeps, StepLimits } from './types.ts';
+import type { BuildDeps, StepDeps, StepLimits } from './types.ts';
 
 /** The annotation of containers of builds; images cannot bring it along as they can labels. One that is there when the engine starts belongs to a build that died. */
 const stepMark = 'silo.build.step';
@@ -25,18 +25,25 @@ export interface Step {
 /** A step that only touches files: its container is never started. */
 export const filesOnly: Step = { command: ['/'], env: [], cwd: '/', user: '', network: 'none' };
 
-/** Makes a container on an image, and removes it when the work in it has ended, however it ended. */
+/**
+ * Makes a container on an image, and removes it when the work in it has ended, however it ended. After work that went well nothing runs in it any more: the next
+ * step need not wait for the removal, only the build.
+ */
 export async function withContainer<T>(
-  deps: Pick<BuildDeps, 'containers'>,
+  deps: Pick<StepDeps, 'containers' | 'later'>,
   image: ImageId,
   step: Step,
   work: (id: ContainerId) => Promise<T>,
 ): Promise<T> {
-  const { id } = await deps.containers.create({ config: configOf(image, step) });
+  const { id } = await deps.containers.create({ config: configOf(image, step), isPassing: true });
+  const remove = (): Promise<void> => deps.containers.remove(id, { force: true, volumes: true });
   try {
-    return await work(id);
-  } finally {
-    await deps.containers.remove(id, { force: true, volumes: true });
+    const result = await work(id);
+    await deps.later.add(remove);
+    return result;
+  } catch (error) {
+    await remove();
+    throw error;
   }
 }
 
@@ -80,6 +87,7 @@ export async function composeStep(
     ...(layer ? { layer } : {}),
     ...(above === undefined ? {} : { above }),
     run: {},
+    mayBeLost: true,
     createdAtMs: deps.now(),
     createdBy: title,
     ...(signal ? { signal } : {}),

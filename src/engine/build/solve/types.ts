@@ -56,6 +56,8 @@ export interface BuildRequest {
   noCacheFilter?: readonly string[];
   /** Ask registries for bases that are here. */
   pull: boolean;
+  /** One layer for all that the target's stage makes. */
+  isSquashed?: boolean;
   /** For RUN: `default`, `none`, `host`, `container:X` or a network's name. */
   network: string;
   platform?: string;
@@ -200,6 +202,17 @@ export interface BuildDeps {
   parallelism: number;
   log: Log;
   now: () => number;
+}
+
+/** What steps of one build are made with. */
+export interface StepDeps extends BuildDeps {
+  later: Later;
+}
+
+/** Work that nothing of a build needs: the build ends when it is done. */
+export interface Later {
+  /** Begins it. Resolves at once while the build goes on, and when it is done for whoever outlives the build. */
+  add(work: () => Promise<void>): Promise<void>;
 }
 
 /** What a RUN that failed ended with. */

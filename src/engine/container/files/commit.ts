@@ -30,8 +30,8 @@ export const createCommit =
     const { author, comment, reference, signal } = request;
     const mayMove =
       bare && bare.latestMtimeSec === undefined && !isSame && omit.size === 0 && !isRunning(record.state);
-    // Whoever waited for the end of the run was told before its root was unmounted: the lock is held until it is.
-    if (mayMove) await context.locks.run(record.id, () => Promise.resolve());
+    // Whoever waited for the end of the run was told before its root was unmounted.
+    if (mayMove) await context.live.of(record.id).unmounted.promise;
     const whole = mayMove ? await measureWhole(mount.upper) : undefined;
     const layer = whole
       ? { layer: diffLayer(mount.upper), layerFolder: { path: mount.upper, ...whole } }
@@ -39,6 +39,7 @@ export const createCommit =
     const image = await context.images.compose({
       base: base.id,
       ...(isSame ? {} : layer),
+      ...(bare ? { mayBeLost: true } : {}),
       ...(bare?.latestMtimeSec === undefined ? {} : { latestMtimeSec: bare.latestMtimeSec }),
       run,
       createdAtMs: context.now(),
