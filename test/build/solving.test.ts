@@ -91,6 +91,81 @@ COPY --from=b /bin/sh /b
     expect(await build(files)).toContain('Using cache');
   }, 90_000);
 
+  test('a squashed build has one layer on top of its base, and the same files', async () => {
+    const Dockerfile = `FROM busybox AS start
+RUN echo start > /start
+FROM busybox
+ENV A=b
+WORKDIR /work
+RUN echo secret > /secret && echo 1 > a && ln a b && chmod 4755 a
+COPY --chown=3:4 file /work/
+RUN rm /secret /etc/group && rm -r /etc/network /usr/share/* && mkdir /etc/network || true
+COPY --from=start /start /work/
+CMD ["x"]
+`;
+    const files = { Dockerfile, file: 'content' };
+    interface Image {
+      Id: string;
+      RootFS: { Layers: string[] };
+      Config: { Cmd: string[]; WorkingDir: string };
+    }
+    const inspect = (name: string): Promise<Image> => ask(engine, 'GET', `/images/${name}/json`);
+    await build(files, { query: 't=plain:1' });
+    const text = await build(files, { query: 't=squashed:1&squash=1' });
+    expect(text.match(/Using cache/g)?.length).toBeGreaterThan(5);
+    const [base, plain, squashed] = await Promise.all(['busybox', 'plain:1', 'squashed:1'].map(inspect));
+    if (!base || !plain || !squashed) return;
+    expect(squashed.RootFS.Layers.slice(0, -1)).toEqual(base.RootFS.Layers);
+    expect(squashed.Config).toEqual(plain.Config);
+    const history = await ask<{ CreatedBy: string; Comment: string; Size: number }[]>(
+      engine,
+      'GET',
+      '/images/squashed:1/history',
+    );
+    expect(history[0]).toMatchObject({ CreatedBy: '', Comment: `merge ${plain.Id} to ${base.Id}` });
+    expect(history.slice(0, 8).map(({ Size }) => Size > 0)).toEqual([true, ...Array<boolean>(7).fill(false)]);
+    expect(history[1]?.CreatedBy).toBe('CMD ["x"]');
+    const look = async (name: string): Promise<string> => {
+      const places = '-xdev ! -path "/proc*" ! -path "/sys*" ! -path "/dev*" ! -path "/etc/[hmr]*"';
+      const script = `find / ${places} | sort | xargs stat -c "%n %F %a %u:%g %h"; find / ${places} -type f -exec md5sum {} + | sort`;
+      const { stdout } = await engine.silo(
+        'run',
+        '--rm',
+        '--network=none',
+        '--hostname=h',
+        name,
+        'sh',
+        '-c',
+        script,
+      );
+      return stdout.replace(/^(\S+ directory .*) \d+$/gm, '$1');
+    };
+    const [one, other] = [await look('plain:1'), await look('squashed:1')];
+    expect(one).toContain('/work/a regular file 4755 0:0 2');
+    expect(other).toBe(one);
+    // A second one is known, a stage of the file counts as its base, and nothing made means nothing to put together.
+    await build(files, { query: 't=again:1&squash=1' });
+    expect((await inspect('again:1')).Id).toBe(squashed.Id);
+    await build(
+      { Dockerfile: 'FROM busybox AS s\nRUN echo 1 > /1\nFROM s\nRUN echo 2 > /2\nRUN echo 3 > /3\n' },
+      { query: 't=stages:1&squash=1' },
+    );
+    expect((await inspect('stages:1')).RootFS.Layers).toHaveLength(base.RootFS.Layers.length + 2);
+    await build({ Dockerfile: 'FROM busybox\nENV X=y\n' }, { query: 't=empty:1&squash=1' });
+    expect((await inspect('empty:1')).RootFS.Layers).toEqual(base.RootFS.Layers);
+    await build(
+      { Dockerfile: 'FROM scratch\nCOPY file /a\nCOPY file /b\n', file: 'x' },
+      { query: 't=scratch:1&squash=1' },
+    );
+    expect((await inspect('scratch:1')).RootFS.Layers).toHaveLength(1);
+    const dangling = await ask<unknown[]>(
+      engine,
+      'GET',
+      `/images/json?filters=${encodeURIComponent('{"dangling":["true"]}')}`,
+    );
+    expect(dangling).toEqual([]);
+  }, 90_000);
+
   test('what a build has done so far stays when somebody prunes meanwhile', async () => {
     // What other builds left is nobody's.
     await ask(engine, 'POST', '/build/prune?all=1');

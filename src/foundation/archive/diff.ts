@@ -29,11 +29,18 @@ export interface DiffOptions {
  * The upper folder as a layer archive, uncompressed: whiteouts in their `.wh.` form, hard links kept, sockets left out. The
  * same tree gives the same bytes. A file that changes meanwhile gets the size it had when its turn came.
  */
-export async function* diffLayer(upper: string, options: DiffOptions = {}): AsyncGenerator<Buffer> {
+export const diffLayer = (upper: string, options: DiffOptions = {}): AsyncGenerator<Buffer> =>
+  archiveOf(walkUpper(upper), options);
+
+/** What a walk shows, as a layer archive. */
+export async function* archiveOf(
+  nodes: Iterable<UpperNode>,
+  options: DiffOptions = {},
+): AsyncGenerator<Buffer> {
   const firstNames = new Map<bigint, string>();
   const pace = createPace(1.5);
   let omitted: string | undefined;
-  for (const node of walkUpper(upper)) {
+  for (const node of nodes) {
     if (omitted !== undefined && node.path.startsWith(omitted)) continue;
     omitted = options.omit?.has(node.path) ? `${node.path}/` : undefined;
     if (omitted !== undefined) continue;

@@ -25,8 +25,8 @@ export interface UpperNode {
 }
 
 /** It is gone, or another thing than a moment ago. */
-const vanished = ['ENOENT', 'ENOTDIR', 'ELOOP'] as const;
-const directoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+export const vanished = ['ENOENT', 'ENOTDIR', 'ELOOP'] as const;
+export const directoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 /**
  * Visits an upper folder depth first, in byte order, directories before their contents. `lowers` are the layers below it, topmost
@@ -98,7 +98,7 @@ function* walkDirectory({ fd, path, below, hidden }: Directory): Generator<Upper
   }
 }
 
-function byBytes(a: string, b: string): number {
+export function byBytes(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
@@ -138,7 +138,7 @@ function mergedNames(lowers: readonly number[]): string[] {
 }
 
 /** Something that is not a whiteout, in the topmost lower folder that has the name. */
-function findBelow(
+export function findBelow(
   lowers: readonly number[],
   name: string | Buffer,
 ): { fd: number; status: FileStatus } | undefined {
@@ -174,7 +174,7 @@ function capabilities(parent: number, name: string | Buffer): string | undefined
 }
 
 /** The lower directories that overlayfs merges under the name: down to the first that is opaque or no directory. */
-function lowerDirectories(lowers: readonly number[], name: string | Buffer): number[] {
+export function lowerDirectories(lowers: readonly number[], name: string | Buffer): number[] {
   const merged: number[] = [];
   for (const lower of lowers) {
     const status = unlessErrno(vanished, () => statAt(lower, name));
@@ -187,6 +187,6 @@ function lowerDirectories(lowers: readonly number[], name: string | Buffer): num
   return merged;
 }
 
-function hasOpaqueMark(fd: number): boolean {
+export function hasOpaqueMark(fd: number): boolean {
   return getXattr(fd, 'trusted.overlay.opaque')?.toString() === 'y';
 }

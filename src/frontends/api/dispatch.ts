@@ -16,7 +16,8 @@ export function createDispatcher(
   const router = createRouter(routes);
   return async (exchange) => {
     exchange.setHeader('Api-Version', newestVersion);
-    exchange.setHeader('Docker-Experimental', 'false');
+    // Docker's client asks it before it sends `--squash`.
+    exchange.setHeader('Docker-Experimental', 'true');
     exchange.setHeader('Ostype', 'linux');
     exchange.setHeader('Server', options.serverName);
     try {

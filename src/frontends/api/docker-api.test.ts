@@ -23,7 +23,7 @@ test('ping tells version and builder, with and without a version in the path', a
     expect(headers).toMatchObject({
       'api-version': '1.51',
       'builder-version': '1',
-      'docker-experimental': 'false',
+      'docker-experimental': 'true',
       ostype: 'linux',
       server: 'Silo/0.1.0 (linux)',
       'cache-control': 'no-cache, no-store, must-revalidate',
@@ -261,7 +261,7 @@ test('attach frames output, passes input on, and ends with the process', async (
     input: 'hello',
   });
   const head =
-    'HTTP/1.1 101 UPGRADED\r\nApi-Version: 1.51\r\nDocker-Experimental: false\r\nOstype: linux\r\nServer: Silo/0.1.0 (linux)\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
+    'HTTP/1.1 101 UPGRADED\r\nApi-Version: 1.51\r\nDocker-Experimental: true\r\nOstype: linux\r\nServer: Silo/0.1.0 (linux)\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n';
   const frames = [encodeFrame('stdout', Buffer.from('HELLO')), encodeFrame('stderr', Buffer.from('oops'))];
   expect(answer.toString()).toBe(Buffer.concat([Buffer.from(head), ...frames]).toString());
   expect(asked).toMatchObject({ stdout: true, stderr: false, stream: true, logs: false });

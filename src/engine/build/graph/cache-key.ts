@@ -41,7 +41,8 @@ export function cacheKey(vertex: Vertex): CacheKey {
         { kind: 'resolved', name: vertex.url },
       ]);
     case 'folder':
-    case 'meta': {
+    case 'meta':
+    case 'squash': {
       const { root, ...definition } = vertex;
       return keyOf(definition, [{ kind: 'key', input: root }]);
     }

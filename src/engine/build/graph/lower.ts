@@ -14,18 +14,22 @@ import { createGraph } from './graph.ts';
 import type { Graph, GraphBuilder } from './graph.ts';
 import { historyOf } from './history.ts';
 import type { HistoryItem } from './history-item.ts';
-import type { CopyVertex, VertexId, VertexPlace } from './vertex.ts';
+import type { CopyVertex, SquashVertex, VertexId, VertexPlace } from './vertex.ts';
 
 export interface LowerOptions extends BuildArguments {
   /** The target's, as `formatPlatform` writes it. */
   targetPlatform: string;
   /** Configurations of base images, found before (`baseImages`); absent ones are empty. */
   configOf(reference: string, platform: string): ImageRunConfig | undefined;
+  /** One layer for all that the target's stage makes. */
+  isSquashed?: boolean;
 }
 
 export interface Lowered extends Graph {
-  /** The `meta` vertex of the target. */
+  /** The `meta` vertex of the target, or the `squash` of it. */
   result: VertexId;
+  /** The configuration of the result. */
+  meta: VertexId;
 }
 
 /** The images whose configuration must be known before `lower`. */
@@ -42,6 +46,8 @@ export const baseImages = (
   });
 
 interface StageEnd {
+  /** What it starts from, and how many entries of the history come from there. */
+  start: { base: SquashVertex['base']; history: number };
   root: VertexId;
   config: ImageRunConfig;
   /** Since the base image. */
@@ -61,8 +67,12 @@ export function lower(dockerfile: Dockerfile, plan: StagePlan, options: LowerOpt
   const end = ends.get(plan.target);
   if (end === undefined) throw new TypeError('the target is needed by itself');
   const root = rootFrom(end.root, options.targetPlatform, graph);
-  const result = graph.add({ kind: 'meta', root, config: end.config, history: end.history });
-  return { vertices: graph.vertices, places: graph.places, result };
+  const meta = graph.add({ kind: 'meta', root, config: end.config, history: end.history });
+  const own = end.history.length - end.start.history;
+  const result = options.isSquashed
+    ? graph.add({ kind: 'squash', root: meta, own, base: end.start.base })
+    : meta;
+  return { vertices: graph.vertices, places: graph.places, result, meta };
 }
 
 interface Around {
@@ -105,7 +115,7 @@ function lowerStage(planned: PlannedStage, around: Around): StageEnd {
     root = around.graph.add(vertex, { stage: stage.index, isTrigger, span: instruction.span, title });
   }
   config.Env = [...scope.environment()].map(([name, value]) => `${name}=${value}`);
-  return { root, config, scope, history };
+  return { start: start.start, root, config, scope, history };
 }
 
 /** An instruction in one line, flags as they were written. */
@@ -130,10 +140,12 @@ function openStage(planned: PlannedStage, around: Around): StageEnd {
   const origin = planned.replacedBy ?? planned.base;
   const base = origin.kind === 'stage' ? ends.get(origin.index) : undefined;
   const platform = planned.platform ?? options.targetPlatform;
-  if (base) {
+  if (base && origin.kind === 'stage') {
     const history = [...base.history];
     const root = rootFrom(base.root, platform, graph);
-    return { root, config: structuredClone(base.config), scope: base.scope.inherit(), history };
+    const name = plan.stages[origin.index]?.stage.name ?? String(origin.index);
+    const start = { base: { name }, history: history.length };
+    return { start, root, config: structuredClone(base.config), scope: base.scope.inherit(), history };
   }
   const known = origin.kind === 'image' ? options.configOf(origin.reference, platform) : undefined;
   const config = withDefaults(structuredClone(known ?? { WorkingDir: '/' }));
@@ -141,12 +153,18 @@ function openStage(planned: PlannedStage, around: Around): StageEnd {
   const place = { stage: stage.index, isTrigger: false, span: stage.from.span, title: titleOf(stage.from) };
   const root = rootOf(origin, platform, graph, place);
   return {
+    start: { base: startOf(origin, platform), history: 0 },
     // What replaces a stage may be wanted for its files alone.
     root: planned.replacedBy ? root : rootFrom(root, platform, graph, place),
     config,
     history: [],
     scope: createStageScope(dockerfile, plan.globals, options, environmentOf(config)),
   };
+}
+
+function startOf(origin: Origin, platform: string): SquashVertex['base'] {
+  if (origin.kind === 'image') return { reference: origin.reference, platform };
+  return origin.kind === 'context' ? { name: origin.name } : undefined;
 }
 
 function rootOf(

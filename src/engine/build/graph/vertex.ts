@@ -23,7 +23,18 @@ export type Vertex =
   /** A folder that WORKDIR wants; where it has to be made it is that user's. */
   | { kind: 'folder'; root: VertexId; path: string; user?: string }
   /** What a stage ends with: its root and the configuration of its image. */
-  | { kind: 'meta'; root: VertexId; config: ImageRunConfig; history: readonly HistoryItem[] };
+  | { kind: 'meta'; root: VertexId; config: ImageRunConfig; history: readonly HistoryItem[] }
+  | SquashVertex;
+
+/** The image of a `meta`, with one layer in place of those that the target's stage made. */
+export interface SquashVertex {
+  kind: 'squash';
+  root: VertexId;
+  /** How many entries of the history are the stage's own. */
+  own: number;
+  /** What the stage starts from: an image, something of this build by its name, or nothing. */
+  base: { reference: string; platform: string } | { name: string } | undefined;
+}
 
 export interface ExecVertex {
   kind: 'exec';
@@ -81,6 +92,7 @@ export function inputsOf(vertex: Vertex): VertexId[] {
       return [];
     case 'folder':
     case 'meta':
+    case 'squash':
       return [vertex.root];
     case 'exec':
       return unique([

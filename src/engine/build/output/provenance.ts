@@ -170,6 +170,8 @@ function operationOf(vertex: Vertex): object {
       return { source: { identifier: 'scratch' } };
     case 'meta':
       return { config: vertex.config };
+    case 'squash':
+      return { squash: {} };
   }
 }
 

@@ -23,6 +23,7 @@ import { readIgnoreFile } from '../sources/ignore-file.ts';
 import { createOrigins, namedContexts, type Origins } from '../sources/origins.ts';
 import { createContextStore } from '../contexts/context-store.ts';
 import { holdImages } from './hold-images.ts';
+import { createLater } from './later.ts';
 import { createBases } from './bases.ts';
 import { openBuildCache } from './cache.ts';
 import { mustRun, targetPlatforms } from './platforms.ts';
@@ -32,7 +33,7 @@ import { createSharedSteps } from './shared-steps.ts';
 import { createSlots } from './slots.ts';
 import { stepsOf } from './steps.ts';
 import { readWhole, type Tree } from './tree.ts';
-import type { BuildDeps, BuildRequest, Builds, BuildStep } from './types.ts';
+import type { BuildDeps, BuildRequest, Builds, BuildStep, StepDeps } from './types.ts';
 import { warnOfSecrets } from './warn-of-secrets.ts';
 import { type Opened, type PlannedTarget, type SolvingTarget, solveAll } from './solve-platforms.ts';
 
@@ -68,7 +69,8 @@ export function createBuilds(given: BuildDeps): Builds {
       const directory = await mkdtemp(join(given.directory, 'build-'));
       try {
         using hold = given.holds.open();
-        const deps = holdImages(given, hold);
+        await using later = createLater(given);
+        const deps = { ...holdImages(given, hold), later };
         await using origins = createOrigins({ deps, request, directory });
         return await buildTree(deps, { request, origins, cache, shared, slots, hold });
       } finally {
@@ -78,7 +80,7 @@ export function createBuilds(given: BuildDeps): Builds {
   };
 }
 
-async function buildTree(deps: BuildDeps, opened: Opened): Promise<BuildResult> {
+async function buildTree(deps: StepDeps, opened: Opened): Promise<BuildResult> {
   const { request, origins } = opened;
   const { onProgress, signal } = request;
   const startedAtMs = deps.now();
@@ -117,6 +119,7 @@ async function buildTree(deps: BuildDeps, opened: Opened): Promise<BuildResult> 
       given,
       platform,
       targetPlatform: name,
+      isSquashed: request.isSquashed === true,
       configOf(reference, wanted) {
         const id = configs.get(`${reference} ${wanted}`);
         return id === undefined ? undefined : deps.images.resolve(id).config.config;
@@ -187,8 +190,8 @@ function withNetwork<Given extends Graph>(graph: Given, network: string): Given 
 
 /** Labels of the request are the image's last word. */
 function withLabels(graph: Lowered, labels: BuildRequest['labels']): Lowered {
-  const meta = graph.vertices.get(graph.result);
+  const meta = graph.vertices.get(graph.meta);
   if (meta?.kind !== 'meta' || Object.keys(labels).length === 0) return graph;
   const config = { ...meta.config, Labels: { ...meta.config.Labels, ...labels } };
-  return { ...graph, vertices: new Map([...graph.vertices, [graph.result, { ...meta, config }]]) };
+  return { ...graph, vertices: new Map([...graph.vertices, [graph.meta, { ...meta, config }]]) };
 }

@@ -15,7 +15,7 @@ import type { Slots } from './slots.ts';
 import { createSolver, type Solved } from './solver.ts';
 import { createStepTeller } from './step-teller.ts';
 import { type PlannedStep, stepsByVertex, verticesByStep } from './steps.ts';
-import type { BuildDeps, BuildRequest } from './types.ts';
+import type { StepDeps, BuildRequest } from './types.ts';
 
 export interface Opened {
   request: BuildRequest;
@@ -47,7 +47,7 @@ interface Solving extends Omit<Opened, 'cache'> {
 
 /** All platforms side by side. The first failure, or the client that leaves, ends all steps; nothing runs any more when this settles. */
 export async function solveAll<Target extends SolvingTarget>(
-  deps: BuildDeps,
+  deps: StepDeps,
   solving: Solving,
   targets: readonly Target[],
 ): Promise<(Target & { image: ImageId })[]> {
@@ -76,7 +76,7 @@ interface SolvingOne extends Solving, SolvingTarget {
   onFailure: (error: unknown) => void;
 }
 
-async function solveGraph(deps: BuildDeps, solving: SolvingOne): Promise<Solved> {
+async function solveGraph(deps: StepDeps, solving: SolvingOne): Promise<Solved> {
   const { request, graph, steps, imageOf, name } = solving;
   const stepsOfVertex = stepsByVertex(graph, steps);
   const teller = createStepTeller({

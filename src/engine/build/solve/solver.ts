@@ -18,9 +18,10 @@ import { createKeys, type KeyOptions, type VertexOf } from './keys.ts';
 import { digestOf, mustSelect, type Place } from './selection.ts';
 import type { SharedSteps } from './shared-steps.ts';
 import type { Slot, Slots } from './slots.ts';
+import { squash } from './squash.ts';
 import type { StepTeller } from './step-teller.ts';
 import type { Tree } from './tree.ts';
-import type { BuildDeps, BuildRequest, StepReport } from './types.ts';
+import type { BuildDeps, BuildRequest, StepDeps, StepReport } from './types.ts';
 
 export interface Solved {
   image: ImageId;
@@ -56,7 +57,7 @@ export interface Solver extends AsyncDisposable {
   observe(id: VertexId, end: Promise<unknown>): Promise<Solved | undefined>;
 }
 
-export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
+export function createSolver(given: StepDeps, options: SolverOptions): Solver {
   const deps = options.epochMs === undefined ? given : atEpoch(given, options.epochMs);
   const { graph, origins, cache, shared, slots, hold, request, signal, imageOf, teller } = options;
   const alone = randomUUID();
@@ -156,7 +157,7 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
       };
       const result = await run(ready, how);
       faultPoint('build.step.done');
-      cache.keep(key, result, { isStep: vertex.kind !== 'meta' });
+      cache.keep(key, result, { isStep: id !== graph.result });
       faultPoint('build.step.kept');
       return result;
     };
@@ -191,6 +192,7 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
       }
       case 'folder':
       case 'meta':
+      case 'squash':
         return { vertex, base: (await solve(vertex.root)).image };
       case 'context':
       case 'http':
@@ -281,6 +283,12 @@ export function createSolver(given: BuildDeps, options: SolverOptions): Solver {
         });
         return image.id;
       }
+      case 'squash': {
+        const { base: from } = vertex;
+        const parent = from && ('name' in from ? from.name : await imageOf(from.reference, from.platform));
+        const atMs = options.epochMs ?? deps.now();
+        return await squash(deps, { whole: baseOf(ready), own: vertex.own, parent, atMs, signal: wanted });
+      }
       case 'context':
       case 'http':
       case 'git':
@@ -358,7 +366,7 @@ const besides = (report: StepReport, slot: Slot): StepReport => ({
 });
 
 /** Steps whose files and images are no younger than that. */
-function atEpoch(deps: BuildDeps, epochMs: number): BuildDeps {
+function atEpoch(deps: StepDeps, epochMs: number): StepDeps {
   const latestMtimeSec = Math.floor(epochMs / 1000);
   const { images, changes } = deps;
   return {
@@ -380,6 +388,7 @@ async function bareImage(deps: BuildDeps, id: ImageId, signal: AbortSignal): Pro
   const image = await deps.images.compose({
     base: base.id,
     run: {},
+    mayBeLost: true,
     createdAtMs: base.createdAtMs,
     keepsHistory: true,
     signal,

@@ -16,11 +16,6 @@ export type BuildQuery = Omit<BuildRequest, 'context' | 'onProgress' | 'drained'
   remote?: string;
 };
 
-/** Parameters that would change the result, with the values that ask for nothing. */
-const refused: readonly (readonly [name: string, harmless: RegExp, instead?: string])[] = [
-  ['squash', /^(|0|false)$/],
-];
-
 /** `POST /build`: what is not done here is refused by name. `forcerm` is always so, and `rm=0` of no effect, as with BuildKit. */
 export function readBuildQuery(
   query: URLSearchParams,
@@ -33,12 +28,6 @@ export function readBuildQuery(
       'builds of BuildKit (version=2, session) are not served by this engine: use DOCKER_BUILDKIT=0 docker build, or silo build',
       { code: 'build-unsupported' },
     );
-  for (const [name, harmless, hint] of refused)
-    if (query.getAll(name).some((value) => !harmless.test(value)))
-      throw unsupported(`the build parameter ${name} is not supported yet`, {
-        code: 'build-unsupported',
-        hint,
-      });
   const registries = readRegistries(headers);
   return defined<BuildQuery>({
     ...readBuildOutputs(query),
@@ -51,6 +40,7 @@ export function readBuildQuery(
     noCache: queryFlag(query, 'nocache'),
     noCacheFilter: readList(query, 'nocachefilter')?.map((each) => textOf(each, 'nocachefilter')),
     pull: queryFlag(query, 'pull'),
+    isSquashed: queryFlag(query, 'squash'),
     network: queryText(query, 'networkmode') ?? 'default',
     platform: queryText(query, 'platform'),
     credentialsOf: (host) =>
