@@ -58,10 +58,8 @@ export function composeImage(context: Context, request: ComposeRequest): Promise
       putSmall(context, configBytes, id),
       putSmall(context, manifestBytes, manifestDigest),
     ]).then(() => faultPoint('image.compose.config-stored'));
-    // Waited for before the image is published; a layer that fails is faster.
-    documents.catch(() => undefined);
     const name = request.reference && withDefaultTag(request.reference);
-    const image = await completeImage(
+    const completing = completeImage(
       context,
       lease,
       { id, manifest, manifestDigest, config, ...(base ? { parent: base.id } : {}) },
@@ -73,9 +71,10 @@ export function composeImage(context: Context, request: ComposeRequest): Promise
         names: { tags: name ? [formatReference(name)] : [], digests: [] },
         noteFor: () => () => undefined,
       },
-    ).finally(async () => {
-      await documents.catch(() => undefined);
-    });
+    );
+    // Nothing is written any more when the lease ends.
+    await Promise.allSettled([completing, documents]);
+    const image = await completing;
     if (name) announceTag(context, image, name);
     return image;
   });
