@@ -1,7 +1,9 @@
+import { writeSync } from 'node:fs';
 import type { DaemonOptions, DoctorOptions } from '../frontends/cli/deps.ts';
 import type { CliInput, CliIo } from '../frontends/cli/io.ts';
 import { runCli } from '../frontends/cli/run-cli.ts';
 import { openStandardInput } from './standard-input.ts';
+import { finishOutput } from './standard-output.ts';
 import { version } from './version.ts';
 
 /** Bun makes the standard streams when they are first touched, so they are touched only when needed. */
@@ -53,8 +55,12 @@ async function main(argv: readonly string[]): Promise<number> {
     const { serveResolver } = await import('../resources/network/resolver/serve.ts');
     return await serveResolver(argv[1] ?? '', () => void process.stdout.write('\n'));
   }
-  // `silo ps | head`: who reads no longer has no use for the rest.
-  process.stdout.on('error', () => process.exit(unreadCode));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // `silo ps | head`: who reads no longer has no use for the rest.
+    if (error.code === 'EPIPE') process.exit(unreadCode);
+    writeSync(2, `silo: writing the output: ${error.message}\n`);
+    process.exit(1);
+  });
   const exitCode = await runCli(argv, io, {
     version,
     runDaemon: async (options: DaemonOptions) => (await import('./daemon.ts')).runDaemon(options),
@@ -65,16 +71,8 @@ async function main(argv: readonly string[]): Promise<number> {
     startDaemon: async (options) => (await import('./start-daemon.ts')).startDaemon(options),
     stopDaemon: async (options) => (await import('./stop-daemon.ts')).stopDaemon(options),
   });
-  await Promise.all([flush(process.stdout), flush(process.stderr)]);
+  await Promise.all([finishOutput(process.stdout), finishOutput(process.stderr)]);
   return exitCode;
-}
-
-/** What was written to a pipe may still be in this process. */
-function flush(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream.writableLength === 0) resolve();
-    else stream.write('', () => resolve());
-  });
 }
 
 process.exit(await main(process.argv.slice(2)));
