@@ -140,6 +140,12 @@ test('a manifest that cannot be read stops every deletion in its repository', as
     expect(await exists(again.url, 'gc/hurt', digestOf('garbage'))).toBe(true);
     expect(await exists(again.url, 'gc/whole', digestOf('garbage'))).toBe(false);
     expect((await fetch(`${again.url}/v2/gc/hurt/manifests/1`)).status).toBe(500);
+    // Others can be asked for and pushed all the same, and pushing it again mends it.
+    const head = await fetch(`${again.url}/v2/gc/hurt/manifests/${digestOf('unknown')}`, { method: 'HEAD' });
+    expect(head.status).toBe(404);
+    const put = await putManifest(again.url, { repository: 'gc/hurt', reference: '1' }, document);
+    expect(put.status).toBe(201);
+    expect(await (await fetch(`${again.url}/v2/gc/hurt/manifests/1`)).text()).toBe(document);
   } finally {
     await rm(root, { recursive: true, force: true });
   }

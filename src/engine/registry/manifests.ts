@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { invalid, notFound } from '../../foundation/base/errors.ts';
+import { invalid, notFound, toSiloError } from '../../foundation/base/errors.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from '../../foundation/oci/digest.ts';
 import type { RepositoryName } from '../../foundation/oci/repository-name.ts';
@@ -73,7 +73,16 @@ async function findUnlisted(
   reference: ManifestReference,
 ): Promise<ManifestInfo | undefined> {
   if (reference.kind === 'tag') return undefined;
-  await loadGraph(context, state);
+  try {
+    await loadGraph(context, state);
+  } catch (error) {
+    // Clients ask for what they are about to push: one damaged manifest must not keep new ones out.
+    const { message } = toSiloError(error);
+    context.log.warn('not all manifests of a repository can be read', {
+      repository: state.name,
+      reason: message,
+    });
+  }
   return state.find(reference);
 }
 
