@@ -1,4 +1,5 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { invalid, isKind, notFound, toSiloError } from '../../foundation/base/errors.ts';
@@ -75,7 +76,7 @@ async function create(context: Context, request: CreateRequest): ReturnType<Cont
   undo.defer(() => context.snapshots.remove(id));
   faultPoint('container.create.snapshot');
   const directory = join(context.settings.containersDirectory, id);
-  await mkdir(directory, { mode: 0o700 });
+  mkdirSync(directory, { mode: 0o700 });
   undo.defer(() => rm(directory, { recursive: true, force: true }));
   faultPoint('container.create.directory');
   const record: ContainerRecord = {

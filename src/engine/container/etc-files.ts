@@ -1,5 +1,5 @@
 import { appendFile, readFile, stat, writeFile } from 'node:fs/promises';
-import { chownSync } from 'node:fs';
+import { chownSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import { hostsLine, renderHostsFile } from '../../resources/network/hosts-file.ts';
@@ -59,7 +59,7 @@ async function write(
     hosts: await hostsFile(record, endpoints, gateway, links),
     'resolv.conf': await resolvConf(context, record),
   };
-  await Promise.all(names.map((name) => writeFile(join(directory, name), contents[name], { mode: 0o644 })));
+  for (const name of names) writeFileSync(join(directory, name), contents[name], { mode: 0o644 });
   own(directory, shift?.root ?? hostRoot);
 }
 

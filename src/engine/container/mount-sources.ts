@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, realpath, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invalid, toSiloError } from '../../foundation/base/errors.ts';
@@ -172,6 +173,7 @@ export async function closeSources(
   id: ContainerId,
 ): Promise<void> {
   const directory = placesOf(context, id);
+  if (!existsSync(directory)) return;
   for (const name of await readdir(directory).catch(() => [])) {
     const place = join(directory, name);
     try {

@@ -93,10 +93,11 @@ async function removeFiles(
   };
   await releaseIds(context, id);
   await contained('a copy of files', () => context.transfers.end(id));
-  await contained('the writable layer', () => context.snapshots.remove(id));
+  const layer = contained('the writable layer', () => context.snapshots.remove(id));
   await contained('the log', () => abandonLog(context, record));
-  faultPoint('container.remove.snapshot');
   await contained('the folder', () => removeFolder(join(context.settings.containersDirectory, id)));
+  await layer;
+  faultPoint('container.remove.snapshot');
   for (const name of doomedVolumes) await contained(`volume ${name}`, () => removeDoomed(context, name));
 }
 

@@ -1,6 +1,6 @@
-import { chownSync } from 'node:fs';
-import { mkdir, rmdir } from 'node:fs/promises';
+import { chownSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { toSiloError } from '../../foundation/base/errors.ts';
 import type { ContainerId } from '../../foundation/base/ids.ts';
 import { closeDescriptor } from '../../foundation/kernel/at.ts';
 import { mountOverlay, unmount } from '../../foundation/kernel/mount.ts';
@@ -28,7 +28,7 @@ export async function mountRootfs(
   // A power cut may have taken what only the death of the engine would not.
   const snapshot = (await context.snapshots.find(id)) ?? (await context.snapshots.restore(id, layers));
   const target = rootfsPath(context, id);
-  await mkdir(target, { recursive: true, mode: 0o700 });
+  mkdirSync(target, { recursive: true, mode: 0o700 });
   const owner = shift?.root ?? { uid: 0, gid: 0 };
   chownSync(join(context.settings.rootfsDirectory, id), owner.uid, owner.gid);
   if (shift) mountShifted(snapshot.mount, { root: context.snapshots.root, target, shift });
@@ -69,7 +69,10 @@ export async function unmountRootfs(
     // Not mounted: the run ended before its mount, or an earlier cleaning did it.
   }
   for (const folder of [target, join(context.settings.rootfsDirectory, id)])
-    await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') context.log.warn(`${folder} stays: ${error.message}`);
-    });
+    try {
+      rmdirSync(folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        context.log.warn(`${folder} stays: ${toSiloError(error).message}`);
+    }
 }

@@ -1,4 +1,4 @@
-import { chownSync } from 'node:fs';
+import { chownSync, existsSync } from 'node:fs';
 import { mkdir, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { invalid } from '../../foundation/base/errors.ts';
@@ -38,6 +38,7 @@ export async function unmountSharedMemory(
   id: ContainerId,
 ): Promise<void> {
   const target = sharedMemoryPath(context, id);
+  if (!existsSync(target)) return;
   try {
     unmount(target, { detach: true });
   } catch {

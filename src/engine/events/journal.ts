@@ -1,5 +1,5 @@
-import { mkdir, open, readFile, rename, stat } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
+import { closeSync, openSync, renameSync, writeSync } from 'node:fs';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { toSiloError } from '../../foundation/base/errors.ts';
@@ -34,60 +34,74 @@ export async function openEventJournal(directory: string, log: Log): Promise<Eve
   const before = (await stat(files.present).catch(() => undefined))?.size ?? 0;
   let past: Promise<EngineEvent[]> | undefined;
   const readPast = (): Promise<EngineEvent[]> => (past ??= read(files, before));
-  const waiting: string[] = [];
-  let writing: Promise<void> | undefined;
+  const waiting: EngineEvent[] = [];
+  let turn: ReturnType<typeof setImmediate> | undefined;
+  let replacing: Promise<void> | undefined;
   let isClosed = false;
   let isBroken = false;
-  let file: FileHandle | undefined;
+  let fd: number | undefined;
   // A torn last line ends here.
   let prefix = before > 0 ? '\n' : '';
   let bytes = before;
 
-  const writeAll = async (): Promise<void> => {
-    await endOfTurn();
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0);
-      try {
-        if (bytes >= fileBytes) {
-          await readPast();
-          await file?.close();
-          file = undefined;
-          await rename(files.present, files.former);
-          bytes = 0;
-        }
-        file ??= await open(files.present, 'a', 0o600);
-        const text = prefix + batch.join('');
-        prefix = '\n';
-        await file.writeFile(text);
-        prefix = '';
-        bytes += text.length;
-        isBroken = false;
-      } catch (error) {
-        if (!isBroken) log.warn(`keeping events: ${toSiloError(error).message}`);
-        isBroken = true;
-      }
+  const close = (): void => {
+    if (fd !== undefined) closeSync(fd);
+    fd = undefined;
+  };
+  const attempt = (work: () => void): void => {
+    try {
+      work();
+      isBroken = false;
+    } catch (error) {
+      if (!isBroken) log.warn(`keeping events: ${toSiloError(error).message}`);
+      isBroken = true;
     }
   };
-  const write = (): void => {
-    writing ??= writeAll().finally(() => {
-      writing = undefined;
-      if (waiting.length > 0) write();
+  /** What is there of former engines is read before it goes. */
+  const replace = async (): Promise<void> => {
+    await readPast();
+    attempt(() => {
+      close();
+      renameSync(files.present, files.former);
+    });
+    bytes = 0;
+    replacing = undefined;
+    flush();
+  };
+  /** A few hundred bytes into the kernel's memory: less than a thread costs that would do it. */
+  const flush = (): void => {
+    turn = undefined;
+    if (waiting.length === 0 || replacing) return;
+    if (bytes >= fileBytes) {
+      replacing = replace();
+      return;
+    }
+    const lines = waiting
+      .splice(0)
+      .map(format)
+      .filter((line) => line.length <= longestLine);
+    const text = Buffer.from(prefix + lines.join(''));
+    attempt(() => {
+      fd ??= openSync(files.present, 'a', 0o600);
+      prefix = '\n';
+      if (writeSync(fd, text) === text.length) prefix = '';
+      bytes += text.length;
     });
   };
   return {
     append(event) {
       if (isClosed) return;
-      const line = format(event);
-      if (line.length > longestLine) return;
       // A disk that does not answer must not fill the memory.
-      if (waiting.push(line) > historyLimit) waiting.shift();
-      write();
+      if (waiting.push(event) > historyLimit) waiting.shift();
+      turn ??= setImmediate(flush);
     },
     past: readPast,
     async [Symbol.asyncDispose]() {
       isClosed = true;
-      await writing;
-      await file?.close();
+      clearImmediate(turn);
+      await replacing;
+      flush();
+      close();
     },
   };
 }

@@ -5,11 +5,12 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../foundation/base/atomic-file.ts';
 import { conflict, notFound } from '../../foundation/base/errors.ts';
@@ -88,7 +89,7 @@ async function create(state: State, id: ContainerId, layers: readonly ChainId[])
   faultPoint('snapshot.container.made');
   writeFileSync(join(staging, 'layers'), formatLayers(layers), { mode: 0o600 });
   faultPoint('snapshot.container.recorded');
-  await publish(state, id, staging);
+  publish(state, id, staging);
   undo.move();
   faultPoint('snapshot.container.renamed');
   state.known.set(id, describe(state, id, layers));
@@ -120,9 +121,9 @@ async function restore(
 
 const formatLayers = (layers: readonly ChainId[]): string => `${layers.join('\n')}\n`;
 
-async function publish(state: State, id: ContainerId, staging: string): Promise<void> {
+function publish(state: State, id: ContainerId, staging: string): void {
   try {
-    await rename(staging, join(state.directory, id));
+    renameSync(staging, join(state.directory, id));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOTEMPTY' || code === 'EEXIST')

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { withDeadline } from '../../../foundation/base/deadline.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
@@ -32,7 +33,7 @@ export async function removeContainer(context: Context, id: ContainerId): Promis
     await rm(runtimeState(program, id), { recursive: true, force: true });
   }
   context.containers.delete(id);
-  await rm(paths.exitNotice, { force: true });
+  rmSync(paths.exitNotice, { force: true });
   await removeFolder(paths.folder);
   faultPoint('runtime.delete.removed');
 }
