@@ -3,6 +3,8 @@ import { readSync } from 'node:fs';
 /** For the inflater, which works best in large steps; and small enough to stay in the processor's cache when bytes are only copied. */
 const inflateBytes = 1 << 20;
 const copyBytes = 1 << 18;
+/** Of plain bytes, what is worth going on with rather than waiting for more: whoever sends is woken meanwhile. */
+const promptBytes = 1 << 17;
 
 /**
  * Standard input in large pieces, for a process that does nothing else (the descriptor must be blocking). A piece is good until the next one is asked for,
@@ -16,21 +18,21 @@ export async function* readStandardInput(
 ): AsyncGenerator<Uint8Array> {
   let buffer: Buffer = Buffer.allocUnsafeSlow(copyBytes);
   for (;;) {
-    const length = fill(buffer);
+    const { length, isEnd } = fill(buffer, isPlain() ? promptBytes : buffer.length);
     if (length > 0) yield buffer.subarray(0, length);
-    if (length < buffer.length) return;
+    if (isEnd) return;
     // Plain bytes were used up before the next piece was asked for; an inflater may still be reading them.
     buffer = isPlain() ? (nextPlain() ?? buffer) : Buffer.allocUnsafeSlow(inflateBytes);
   }
 }
 
-/** A pipe gives 64 KiB at a time; larger pieces are cheaper for all that follows. */
-function fill(buffer: Buffer): number {
+/** A pipe gives 64 KiB at a time; larger pieces are cheaper for all that follows. At least `enough`, but at the end. */
+function fill(buffer: Buffer, enough: number): { length: number; isEnd: boolean } {
   let length = 0;
-  while (length < buffer.length) {
+  while (length < enough) {
     const count = readSync(0, buffer, length, buffer.length - length, null);
-    if (count === 0) break;
+    if (count === 0) return { length, isEnd: true };
     length += count;
   }
-  return length;
+  return { length, isEnd: false };
 }

@@ -35,9 +35,9 @@ const flagOfType: Readonly<Record<TarType, string>> = {
 /** Two zero blocks. */
 export const endOfArchive = Buffer.alloc(2 * blockSize);
 
-/** Zeros that follow a content of this size. */
+/** Zeros that follow a content of this size. Nobody writes into them. */
 export function contentPadding(size: number): Buffer {
-  return Buffer.alloc((blockSize - (size % blockSize)) % blockSize);
+  return endOfArchive.subarray(0, (blockSize - (size % blockSize)) % blockSize);
 }
 
 /**
@@ -75,7 +75,31 @@ export function formatMember(member: TarMember): Buffer {
   return Buffer.concat([extension, payload, contentPadding(payload.length), header]);
 }
 
+/** Most members need none. */
+function needsRecords({
+  linkName,
+  userName,
+  groupName,
+  mtime,
+  uid,
+  gid,
+  size = 0,
+  xattrs,
+  sparseSize,
+}: TarMember): boolean {
+  return (
+    (xattrs ?? sparseSize) !== undefined ||
+    mtime.nsec !== 0 ||
+    !fitsOctal(mtime.sec, 11) ||
+    !fitsOctal(uid, 7) ||
+    !fitsOctal(gid, 7) ||
+    !fitsOctal(size, 11) ||
+    (linkName ?? userName ?? groupName) !== undefined
+  );
+}
+
 function paxRecords(member: TarMember, name: string, nameFits: boolean): string {
+  if (nameFits && !needsRecords(member)) return '';
   const records: [string, string][] = [];
   const { linkName = '', userName = '', groupName = '', mtime } = member;
   if (!nameFits) records.push(['path', name]);
@@ -112,7 +136,7 @@ function isAscii(text: string): boolean {
 }
 
 function fitsOctal(value: number, digits: number): boolean {
-  return value >= 0 && value < 8 ** digits;
+  return value >= 0 && value < (digits === 7 ? 0o10000000 : 8 ** digits);
 }
 
 interface HeaderFields extends Omit<TarMember, 'type'> {

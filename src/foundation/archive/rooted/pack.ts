@@ -44,7 +44,8 @@ interface PackState extends PackOptions {
   filled: number;
 }
 
-const bufferBytes = 1 << 20;
+/** No more than a socket takes at once: while a reader has its piece, the next one is made. */
+const bufferBytes = 1 << 17;
 /** Each costs memory; beyond it further names of a file become files of their own. */
 const maximumHardLinks = 1_000_000;
 
@@ -148,9 +149,11 @@ function* packFile(
     const more = attributes(state, fd);
     const map = state.keepsHoles && allocatedBytes < size ? dataRegions(fd, size) : undefined;
     if (map) return yield* packSparse(state, fd, { ...member, ...more, sparseSize: size }, map);
-    yield* append(state, formatMember({ ...member, size, ...more }));
+    const header = formatMember({ ...member, size, ...more });
+    if (!put(state, header)) yield* append(state, header);
     yield* appendContent(state, fd, { position: 0, size });
-    yield* append(state, contentPadding(size));
+    const padding = contentPadding(size);
+    if (!put(state, padding)) yield* append(state, padding);
   } finally {
     closeSync(fd);
   }
@@ -219,6 +222,13 @@ function* appendContent(
     state.filled += count === 0 ? room : count;
     left -= count === 0 ? room : count;
   }
+}
+
+/** As `append`, if there is room: a generator for each of three parts of a small file is a good part of its cost. */
+function put(state: PackState, bytes: Buffer): boolean {
+  if (state.filled + bytes.length > state.buffer.length) return false;
+  state.filled += bytes.copy(state.buffer, state.filled);
+  return true;
 }
 
 function* append(state: PackState, bytes: Buffer): Generator<Buffer, void> {
