@@ -215,6 +215,7 @@ describe.skipIf(skipReason !== undefined)('kinds of networks', () => {
   test('what makes no network is refused with the reason', async () => {
     const refused: [string[], string][] = [
       [['--driver', 'nosuch', 'x1'], 'plugin "nosuch" not found'],
+      [['--ipam-driver', 'nosuch', 'x0'], 'plugin "nosuch" not found'],
       [['--driver', 'host', 'x2'], 'only one instance of "host" network is allowed'],
       [['--opt', 'nosuch=1', 'x3'], 'is not supported by the bridge driver'],
       [['--subnet', '10.215.0.0/33', 'x4'], 'invalid'],

@@ -13,7 +13,7 @@ import type {
   NetworkInfo,
 } from '../../../resources/network/network.ts';
 import { since } from '../versions.ts';
-import { defined, refuseUnless } from './refuse.ts';
+import { defined } from './refuse.ts';
 import { formatTime } from './times.ts';
 
 type Member = ReturnType<NetworkQueries['members']>[number];
@@ -78,7 +78,8 @@ export function toCreateNetwork(body: NetworkCreateBody): CreateNetwork {
   const driver = Driver === '' || Driver === 'default' ? 'bridge' : drivers.find((known) => known === Driver);
   if (driver === undefined) throw noDriver(Driver);
   checkScope(body);
-  refuseUnless(['', 'default'].includes(body.IPAM?.Driver ?? ''), 'IPAM.Driver');
+  const ipamDriver = body.IPAM?.Driver ?? '';
+  if (ipamDriver !== '' && ipamDriver !== 'default') throw noPlugin(ipamDriver, 'default');
   const ipam = (body.IPAM?.Config ?? []).map(toIpamRequest);
   return defined<CreateNetwork>({
     name: Name,
@@ -122,9 +123,13 @@ function noDriver(driver: string): Error {
       'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
       { code: 'no-swarm', hint: 'a bridge network joins the containers of this host' },
     );
-  return notFound(`plugin "${driver.slice(0, 80)}" not found`, {
+  return noPlugin(driver, drivers.join(', '));
+}
+
+function noPlugin(name: string, known: string): Error {
+  return notFound(`plugin "${name.slice(0, 80)}" not found`, {
     code: 'no-such-driver',
-    hint: `drivers: ${drivers.join(', ')}`,
+    hint: `drivers: ${known}`,
   });
 }
 
