@@ -13,7 +13,6 @@ import type { EnsureOptions } from './ensure-layers.ts';
 import type { ComposeRequest, ImageRecord } from './image.ts';
 import { ingestStream } from './ingest-stream.ts';
 import type { Lease } from './lease.ts';
-import { type UnpackBeside, unpackBeside } from './unpack-beside.ts';
 import { completeImage, underLease } from './publish.ts';
 import { manifestOf } from './rootfs-image.ts';
 import { putSmall } from './small-blobs.ts';
@@ -26,7 +25,7 @@ interface Base {
 }
 
 /**
- * The layer is kept uncompressed: its digest is then its diff id, so that one pass over the stream is enough. It is unpacked from those bytes like any
+ * The layer is kept uncompressed: its digest is then its diff id, so that one pass over the stream is enough. It is unpacked from the blob like any
  * layer that came from elsewhere, so that the image holds here what it will hold anywhere.
  */
 export function composeImage(context: Context, request: ComposeRequest): Promise<ImageRecord> {
@@ -34,14 +33,9 @@ export function composeImage(context: Context, request: ComposeRequest): Promise
   return underLease(context, async (lease) => {
     const base = request.base && (await holdBase(context, lease, request.base, request.baseLayers));
     const above = request.above && (await holdBase(context, lease, request.above));
-    await using beside = request.layerFolder ? undefined : unpackBeside(context, signal);
-    const stored = request.layer && layerOf(request.layer, request);
     const layer =
-      stored &&
-      (await ingestStream(context, lease, beside?.through(stored) ?? stored, {
-        signal,
-        what: 'the commit',
-      }));
+      request.layer &&
+      (await ingestStream(context, lease, layerOf(request.layer, request), { signal, what: 'the commit' }));
     faultPoint('image.compose.layer-stored');
     const diffIds = [...(layer ? [layer.digest] : []), ...(above?.config.rootfs.diff_ids ?? [])];
     const config = configOf(request, base?.config, diffIds);
@@ -67,7 +61,7 @@ export function composeImage(context: Context, request: ComposeRequest): Promise
         signal,
         documents,
         ...(request.mayBeLost ? { mayBeLost: true } : {}),
-        ...takingFolder(context, { folder: request.layerFolder, beside }, layer?.digest),
+        ...takingFolder(context, request.layerFolder, layer?.digest),
         names: { tags: name ? [formatReference(name)] : [], digests: [] },
         noteFor: () => () => undefined,
       },
@@ -88,15 +82,15 @@ const layerOf = (
 /** The same layer may be there twice; the folder is but once. */
 function takingFolder(
   { layers }: Pick<Context, 'layers'>,
-  { folder, beside }: { folder: ComposeRequest['layerFolder']; beside: UnpackBeside | undefined },
+  folder: ComposeRequest['layerFolder'],
   diffId: DiffId | undefined,
 ): Pick<EnsureOptions, 'take'> {
   let isGiven = false;
+  if (!folder) return {};
   return {
     async take(layer) {
       if (isGiven || layer.diffId !== diffId) return undefined;
       isGiven = true;
-      if (!folder) return await beside?.take(layer);
       await using staged = await layers.stage(layer.chainId);
       await staged.take(folder.path);
       const { chainId, sizeBytes } = await staged.commit(folder);
