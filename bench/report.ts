@@ -1,20 +1,24 @@
-/** Writes the table of a JSON file (default: results/latest.json) between the markers of docs/performance.md. */
+/** Writes the table of a JSON file (default: results/latest.json) between the markers of docs/performance.md, and its ratios into README.md. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Results } from './results.ts';
-import { toMarkdown, toTable } from './table.ts';
+import { toMarkdown, toRatios, toTable } from './table.ts';
 
-const page = join(import.meta.dir, '../docs/performance.md');
+const root = join(import.meta.dir, '..');
 const source = process.argv[2] ?? join(import.meta.dir, 'results/latest.json');
-const begin = '<!-- bench: begin -->';
-const end = '<!-- bench: end -->';
-
-const text = readFileSync(page, 'utf8');
-const from = text.indexOf(begin);
-const to = text.indexOf(end);
-if (from < 0 || to < from) throw new Error(`${page} has no markers ${begin} and ${end}`);
 const results = JSON.parse(readFileSync(source, 'utf8')) as Results;
-writeFileSync(page, `${text.slice(0, from + begin.length)}\n${report(results)}\n${text.slice(to)}`);
+writeBetween('docs/performance.md', 'bench', report(results));
+writeBetween('README.md', 'figures', toMarkdown(toRatios(results)));
+
+function writeBetween(name: string, marker: string, content: string): void {
+  const page = join(root, name);
+  const [begin, end] = [`<!-- ${marker}: begin -->`, `<!-- ${marker}: end -->`];
+  const text = readFileSync(page, 'utf8');
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`${page} has no markers ${begin} and ${end}`);
+  writeFileSync(page, `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`);
+}
 
 function report(found: Results): string {
   const { machine, versions } = found;

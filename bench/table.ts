@@ -36,6 +36,30 @@ export function toTable(results: Results): Table {
   };
 }
 
+/** What a newcomer compares, of the rows that both peers were measured in: their time in times of ours. */
+export function toRatios(results: Results): Table {
+  const rows = Object.entries(compared).flatMap(([name, words]) => {
+    const row = results.rows.find((each) => each.name === name);
+    const ratios = row && [ratio(row, 'docker', 'silo'), ratio(row, 'podman', 'silo')];
+    return ratios?.every((text) => text.endsWith('x')) === true ? [[words, ...ratios]] : [];
+  });
+  return { head: ['', 'Docker', 'Podman'], rows };
+}
+
+const compared: Readonly<Record<string, string>> = {
+  'run-none': 'create, start, wait for and remove a container',
+  'run-bridge': 'the same on a network',
+  'exec-true': '`exec true`',
+  pull: 'pull and unpack 104 MB',
+  load: 'load the same from a tar',
+  push: 'push it to an empty registry',
+  save: 'save it to a tar',
+  'build-cold': 'build: 10 small RUN, COPY of 2,000 files',
+  'cp-in': 'copy 2,000 files (50 MB) into a container',
+  'cp-out': 'copy them out',
+  'logs-read': 'read 200,000 lines of a log',
+};
+
 export function toMarkdown({ head, rows }: Table): string {
   const line = (cells: string[]): string => `| ${cells.join(' | ')} |`;
   const rule = `|${head.map((_, index) => (index === 0 ? '---|' : '---:|')).join('')}`;

@@ -9,6 +9,7 @@ export function parseContainerName(text: string): string {
   if (!pattern.test(name))
     throw invalid(`Invalid container name (${text}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`, {
       code: 'invalid-name',
+      hint: 'two characters or more, the first of them a letter or a digit',
     });
   return name;
 }

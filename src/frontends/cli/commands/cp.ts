@@ -120,7 +120,11 @@ async function copyTo(
       copyUIDGID,
     });
   if (path === '-') {
-    if (!end.isDirectory) throw invalid(`destination "${container}:${destination}" must be a directory`);
+    if (!end.isDirectory)
+      throw invalid(
+        `destination "${container}:${destination}" must be a directory`,
+        end.exists ? {} : { hint: `make it first: silo exec ${container} mkdir -p ${destination}` },
+      );
     return await put(end.path, io.stdin);
   }
   const source = await findSource(absolute(io.cwd, path), { follow });
