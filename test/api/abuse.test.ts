@@ -75,6 +75,18 @@ describe.skipIf(skipReason !== undefined)('abuse of HTTP', () => {
       ) + '2\r\n{}\r\n0\r\n\r\n',
       /^(HTTP\/1.1 400 |$)/,
     ],
+    ['a folded header', head('GET /_ping HTTP/1.1', 'X-Folded: a', ' b'), /^HTTP\/1.1 400 /],
+    [
+      'a coding with a space before its colon',
+      head('POST /containers/create HTTP/1.1', 'Transfer-Encoding : chunked', 'Content-Length: 5') +
+        '0\r\n\r\n',
+      /^HTTP\/1.1 400 /,
+    ],
+    [
+      'a coding that is none',
+      head('POST /containers/create HTTP/1.1', 'Transfer-Encoding: xchunked') + '0\r\n\r\n',
+      /^HTTP\/1.1 400 /,
+    ],
     [
       'a negative length',
       head('POST /containers/create HTTP/1.1', 'Content-Length: -1'),

@@ -13,6 +13,7 @@ import type {
   ContainerLifecycle,
   ContainerNetworks,
   ContainerQueries,
+  ContainerRecord,
   ContainerStreams,
   StartOptions,
 } from './container.ts';
@@ -63,6 +64,8 @@ export interface ContainerEngine extends Disposable {
   check(options: { moveAside: MoveAside }): AsyncIterable<Damage>;
   /** What the image engine must not remove. */
   users: ImageUsers;
+  /** Those that a start of the engine must look at; the others are not even read. */
+  unsettled(): ContainerRecord[];
   /** Called once, before the first request: see `recover.ts`. */
   recover(): Promise<void>;
   readonly volumeMounts: VolumeMounts;
@@ -163,6 +166,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     check: (options) => checkContainers(context, options),
     users: createImageUsers(context),
     volumeMounts: context.volumeMounts,
+    unsettled: () => context.store.active(),
     recover: () => recoverContainers(context),
     startByPolicy() {
       startByPolicy(context);

@@ -2,6 +2,9 @@ import type { ContainerId } from '../../foundation/base/ids.ts';
 import type { Database } from '../../foundation/db/database.ts';
 import type { ContainerRecord } from './container.ts';
 
+/** The annotation of containers of builds; images cannot bring it along as they can labels. One that is there when the engine starts belongs to a build that died. */
+export const stepMark = 'silo.build.step';
+
 /** Steps of the table `container`, after the one that made it. The order of creation is a number: a clock may jump. */
 export const shelfSteps: readonly string[] = [
   `ALTER TABLE container ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;
@@ -13,6 +16,7 @@ export const shelfSteps: readonly string[] = [
     WHERE record ->> '$.state.status' IN ('created', 'exited') AND record -> '$.config.autoRemove' = 'false'
       AND record ->> '$.config.restart.name' IN ('', 'no');
   CREATE INDEX container_start ON container (sequence, name, at_rest)`,
+  `UPDATE container SET at_rest = 0 WHERE record -> '$.config.annotations."silo.build.step"' IS NOT NULL`,
 ];
 
 /** How many records are parsed in one turn of the event loop. */

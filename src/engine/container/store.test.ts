@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 import { parseContainerId } from '../../foundation/base/ids.ts';
 import { openDatabase } from '../../foundation/db/database.ts';
 import type { ContainerRecord } from './container.ts';
+import { stepMark } from './shelf.ts';
 import { createContainerStore } from './store.ts';
 
 const idOf = (number: number) => parseContainerId(number.toString(16).padStart(64, 'a'));
@@ -14,6 +15,7 @@ function sample(number: number, changes: Partial<ContainerRecord> = {}): Contain
     createdAtMs: number,
     config: {
       autoRemove: false,
+      annotations: {},
       restart: { name: 'no', maximumRetryCount: 0 },
       network: { mode: 'none' },
     },
@@ -45,6 +47,8 @@ test('what a start has to look at is found without reading the others', () => {
   using database = openDatabase(':memory:');
   const store = createContainerStore(database);
   for (let number = 1; number <= 6; number++) store.insert(sample(number));
+  const step = sample(7);
+  store.insert({ ...step, config: { ...step.config, annotations: { [stepMark]: '' } } });
   const ended = { finishedAtMs: 2, exitCode: 0, oomKilled: false };
   store.updateRunning(idOf(2), { state: { status: 'running', pid: 7, startedAtMs: 1 } });
   store.update(idOf(3), { state: { status: 'exited', ...ended, stoppedByUser: false } });
@@ -55,14 +59,14 @@ test('what a start has to look at is found without reading the others', () => {
   });
   store.update(idOf(5), { config: { ...always, autoRemove: true } });
   const active = (of: typeof store): string[] => of.active().map(({ name }) => name);
-  expect(active(store)).toEqual(['c5', 'c4', 'c2']);
+  expect(active(store)).toEqual(['c7', 'c5', 'c4', 'c2']);
   // Damage that nobody may notice at a start.
   database.run(`UPDATE container SET record = 'x' WHERE id IN (?, ?)`, idOf(1), idOf(6));
   const again = createContainerStore(database);
-  expect(active(again)).toEqual(['c5', 'c4', 'c2']);
+  expect(active(again)).toEqual(['c7', 'c5', 'c4', 'c2']);
   expect(again.get('c3').state.status).toBe('exited');
   store.update(idOf(2), { state: { status: 'exited', ...ended, stoppedByUser: true } });
-  expect(active(createContainerStore(database))).toEqual(['c5', 'c4']);
+  expect(active(createContainerStore(database))).toEqual(['c7', 'c5', 'c4']);
 });
 
 test('records of a database without the order get one', () => {

@@ -4,7 +4,7 @@ import type { ContainerId } from '../../foundation/base/ids.ts';
 import type { Database } from '../../foundation/db/database.ts';
 import type { ContainerRecord } from './container.ts';
 import { startsWithEngine } from './restart-policy.ts';
-import { openShelf, shelfSteps } from './shelf.ts';
+import { openShelf, shelfSteps, stepMark } from './shelf.ts';
 
 /**
  * The records: one row each, all of them in memory too (`shelf.ts`), so that reads do not touch the disk. `insert` and `remove` of the row are the points at
@@ -189,7 +189,7 @@ export function createContainerStore(database: Database): ContainerStore {
 
 /** Nothing has to be done for it when the engine starts: it does not run, nobody wants it to, and it does not go with its end. */
 function isAtRest({ state, config, restartCount }: ContainerRecord): boolean {
-  if (config.autoRemove) return false;
+  if (config.autoRemove || config.annotations[stepMark] !== undefined) return false;
   if (state.status === 'created') return true;
   return state.status === 'exited' && !startsWithEngine(config.restart, { ...state, restartCount });
 }

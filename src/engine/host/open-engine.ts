@@ -251,7 +251,7 @@ export async function openEngine(
     now,
   });
   const [host] = await Promise.all([facts, opened.recover()]);
-  await sweepSteps({ containers: opened.containers, log });
+  await sweepSteps({ containers: opened.containers, log }, opened.unsettled());
   const { streams, changes, files } = opened;
   const caches = await openCacheMounts({
     database,

@@ -1,11 +1,10 @@
 import type { ContainerId } from '../../../foundation/base/ids.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
 import type { ContainerConfig, MountRequest } from '../../container/config.ts';
+import type { ContainerRecord } from '../../container/container.ts';
 import { plainConfig, plainNetwork } from '../../container/plain-config.ts';
+import { stepMark } from '../../container/shelf.ts';
 import type { BuildDeps, StepDeps, StepLimits } from './types.ts';
-
-/** The annotation of containers of builds; images cannot bring it along as they can labels. One that is there when the engine starts belongs to a build that died. */
-const stepMark = 'silo.build.step';
 
 export interface Step {
   command: readonly string[];
@@ -96,8 +95,11 @@ export async function composeStep(
 }
 
 /** Removes what builds of a dead engine left. */
-export async function sweepSteps({ containers, log }: Pick<BuildDeps, 'containers' | 'log'>): Promise<void> {
-  for (const { id, config } of containers.list()) {
+export async function sweepSteps(
+  { containers, log }: Pick<BuildDeps, 'containers' | 'log'>,
+  unsettled: readonly ContainerRecord[],
+): Promise<void> {
+  for (const { id, config } of unsettled) {
     if (config.annotations[stepMark] === undefined) continue;
     try {
       await containers.remove(id, { force: true, volumes: true });
