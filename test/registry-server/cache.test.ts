@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CachingRegistry, openCachingRegistry } from '../../src/engine/registry/cache/create-cache.ts';
@@ -222,6 +222,13 @@ describe('a cache of a registry', () => {
     expect((await fetch(`${url}/v2/team/app/manifests/v2`)).status).toBe(503);
   });
 
+  test('tells a refusal of the upstream as such, also of what a manifest has announced', async () => {
+    const { url } = await startCache([upstream.host]);
+    expect((await fetch(`${url}/v2/team/app/manifests/v1`)).status).toBe(200);
+    upstream.misbehave({ path: digest, act: ({ response }) => void response.writeHead(404).end() });
+    expect(await codeOf(await fetch(`${url}/v2/team/app/blobs/${digest}`))).toBe('404 BLOB_UNKNOWN');
+  });
+
   test('gives a blob only to those repositories that have it upstream', async () => {
     const { url } = await startCache([upstream.host]);
     await fetch(`${url}/v2/team/app/manifests/v1`);
@@ -256,7 +263,7 @@ describe('a cache of a registry', () => {
     );
   });
 
-  test('knows after a restart what it has, whatever its index lost', async () => {
+  test.each(['lost', 'damaged'])('knows after a restart what it has, when its index was %s', async (how) => {
     const before = await startCache([upstream.host]);
     const read = async ({ url }: Cache): Promise<number> => {
       await fetch(`${url}/v2/team/app/manifests/v1`);
@@ -266,8 +273,9 @@ describe('a cache of a registry', () => {
     };
     expect(await read(before)).toBe(200);
     await before[Symbol.asyncDispose]();
-    await rm(join(before.root, 'cache', 'cache.db'));
-    await rm(join(before.root, 'cache', 'cache.db-wal'), { force: true });
+    const database = join(before.root, 'cache', 'cache.db');
+    for (const suffix of ['', '-wal', '-shm']) await rm(database + suffix, { force: true });
+    if (how === 'damaged') await writeFile(database, randomBytes(100_000));
     upstream.requests.length = 0;
     const after = await startCache([upstream.host], { root: before.root });
     upstream.misbehave({

@@ -105,9 +105,10 @@ export function createCachedBlobs(context: CacheContext): CachedBlobs {
       const running = fetch(repository, digest, sizeBytes);
       try {
         // A refusal is told as such: once the answer's head was sent, only its breaking off could tell.
-        await running.stream().then((stream) => stream.destroy());
+        await firstBytes(await running.stream());
       } catch (error) {
-        throw fromUpstream(error, 'blob-unknown', context.log);
+        if (toSiloError(error).code !== 'blob-restarted')
+          throw fromUpstream(error, 'blob-unknown', context.log);
       }
       return {
         digest,
@@ -127,6 +128,11 @@ export function createCachedBlobs(context: CacheContext): CachedBlobs {
     mount: async () => false,
     remove: () => Promise.reject(readOnly()),
   };
+}
+
+/** Resolves when there are some, or the end; leaving the loop closes the stream. */
+async function firstBytes(stream: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of stream) return;
 }
 
 function unlessMissing(error: unknown): undefined {

@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSingleFlight } from '../../../foundation/base/single-flight.ts';
-import { toSiloError, unsupported } from '../../../foundation/base/errors.ts';
+import { isKind, toSiloError, unsupported } from '../../../foundation/base/errors.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
 import type { Log } from '../../../foundation/base/log.ts';
 import { openDatabase } from '../../../foundation/db/database.ts';
@@ -53,7 +53,7 @@ export async function openCachingRegistry(local: Registry, options: CacheOptions
   await using undo = new AsyncDisposableStack();
   const content = await openContentStore(join(root, 'content'));
   await content.sweepPartial(now() - partialLifeMs);
-  const index = openCacheIndex(undo.use(openDatabase(join(root, 'cache.db'), { exclusive: true })));
+  const index = await openIndex(join(root, 'cache.db'), { log, undo });
   await reconcile(content, index, now());
   const counts = new Map<string, number>();
   const upstreamOf = createUpstreams(options);
@@ -115,6 +115,27 @@ export async function openCachingRegistry(local: Registry, options: CacheOptions
       await kept.disposeAsync();
     },
   };
+}
+
+/** All that it knows can be asked for again, so a damaged one begins anew. */
+async function openIndex(
+  path: string,
+  { log, undo }: { log: Log; undo: AsyncDisposableStack },
+): Promise<CacheIndex> {
+  const open = (): CacheIndex => {
+    using opened = new DisposableStack();
+    const index = openCacheIndex(opened.use(openDatabase(path, { exclusive: true, checked: true })));
+    undo.use(opened.move());
+    return index;
+  };
+  try {
+    return open();
+  } catch (error) {
+    if (!isKind(error, 'corrupt')) throw error;
+    log.warn('the index of the cache begins anew', { reason: toSiloError(error).message });
+    for (const suffix of ['', '-wal', '-shm']) await rm(path + suffix, { force: true });
+    return open();
+  }
 }
 
 /** The files are the truth: what a death left without a row would never be counted nor removed. */
