@@ -32,7 +32,7 @@ beforeEach(() => {
   mkdirSync(join(outside, 'etc'));
   writeFileSync(join(outside, 'etc', 'canary'), 'alive');
 });
-afterEach(() => rmSync(outside, { recursive: true, force: true }));
+afterEach(() => rmSync(outside, { recursive: true, force: true }), 60_000);
 
 function apply(data: Buffer, limits: TarLimits = defaultTarLimits): { sizeBytes: number; entries: number } {
   using applier = createLayerApplier(root, limits);
@@ -146,7 +146,7 @@ describe.skipIf(!isRoot)('a layer is applied exactly', () => {
     expect(text('w0/deep')).toBe('deep');
     expect(text('w299/f599')).toBe('w');
     expect(status('w7').mtimeNs).toBe(0n);
-  });
+  }, 60_000);
 });
 
 describe.skipIf(!isRoot)('whiteouts', () => {
