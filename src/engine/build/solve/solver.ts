@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { throwIfAborted } from '../../../foundation/base/deadline.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
 import { type Digest, type ImageId, sha256 } from '../../../foundation/oci/digest.ts';
-import { parsePlatform } from '../../../foundation/oci/platform.ts';
 import { literal } from '../graph/cache-key.ts';
 import { canonical } from '../graph/graph.ts';
 import type { Lowered } from '../graph/lower.ts';
@@ -10,18 +9,15 @@ import type { CopyVertex, Vertex, VertexId } from '../graph/vertex.ts';
 import { isSource, type Origins } from '../sources/origins.ts';
 import type { ImageHold } from '../../image/image-holds.ts';
 import type { CacheView } from '../cache-transfer/view.ts';
-import { rootOfTree, runCopy, runFolder } from './copy-step.ts';
+import { runCopy } from './copy-step.ts';
 import type { Source } from './copy-members.ts';
-import { runExec } from './exec-step.ts';
-import { wholeHistory } from './history.ts';
 import { createKeys, type KeyOptions, type VertexOf } from './keys.ts';
+import { type How, type Ready, runVertex } from './run-vertex.ts';
 import { digestOf, mustSelect, type Place } from './selection.ts';
 import type { SharedSteps } from './shared-steps.ts';
 import type { Slot, Slots } from './slots.ts';
-import { squash } from './squash.ts';
 import type { StepTeller } from './step-teller.ts';
-import type { Tree } from './tree.ts';
-import type { BuildDeps, BuildRequest, StepDeps, StepReport } from './types.ts';
+import type { BuildRequest, StepDeps, StepReport } from './types.ts';
 
 export interface Solved {
   image: ImageId;
@@ -232,69 +228,16 @@ export function createSolver(given: StepDeps, options: SolverOptions): Solver {
     return { image, path: mountedPath };
   };
 
-  const run = async (ready: Ready, how: How): Promise<ImageId> => {
-    const { title, report, signal: wanted } = how;
-    const { vertex } = ready;
-    switch (vertex.kind) {
-      case 'scratch': {
-        const platform = parsePlatform(vertex.platform);
-        const image = await deps.images.compose({ run: {}, platform, createdAtMs: 0, keepsHistory: true });
-        return image.id;
-      }
-      case 'image':
-        return await bareImage(deps, baseOf(ready), wanted);
-      case 'exec':
-        return await runExec(deps, request, {
-          vertex,
-          base: baseOf(ready),
-          title,
-          report,
-          aside: how.aside,
-          signal: wanted,
-          filesOf: (input, source) => mountedFiles(input, source, title),
-        });
-      case 'folder': {
-        const { path, user } = vertex;
-        return await runFolder(deps, { path, user, base: baseOf(ready), title, signal: wanted });
-      }
-      case 'copy': {
-        const { sources = [] } = ready;
-        const found = how.mayUseCache ? { cache } : {};
-        return await runCopy(deps, {
-          vertex,
-          sources,
-          base: baseOf(ready),
-          ...found,
-          salt,
-          title,
-          signal: wanted,
-        });
-      }
-      case 'meta': {
-        const base = baseOf(ready);
-        const atMs = options.epochMs ?? deps.now();
-        const { history: steps = [] } = deps.images.resolve(base).config;
-        const image = await deps.images.compose({
-          base,
-          run: vertex.config,
-          createdAtMs: atMs,
-          history: wholeHistory(vertex.history, { steps, atMs, isFixed: options.epochMs !== undefined }),
-          signal: wanted,
-        });
-        return image.id;
-      }
-      case 'squash': {
-        const { base: from } = vertex;
-        const parent = from && ('name' in from ? from.name : await imageOf(from.reference, from.platform));
-        const atMs = options.epochMs ?? deps.now();
-        return await squash(deps, { whole: baseOf(ready), own: vertex.own, parent, atMs, signal: wanted });
-      }
-      case 'context':
-      case 'http':
-      case 'git':
-        return await rootOfTree(deps, { tree: treeOf(ready), title: `FROM ${vertex.kind}`, signal: wanted });
-    }
-  };
+  const run = (ready: Ready, how: How): Promise<ImageId> =>
+    runVertex(deps, ready, {
+      ...how,
+      request,
+      cache,
+      salt,
+      epochMs: options.epochMs,
+      imageOf,
+      filesOf: (input, source) => mountedFiles(input, source, how.title),
+    });
 
   return {
     solve,
@@ -333,32 +276,6 @@ const mountCopy = (root: VertexId): CopyVertex => ({
 /** All but a plain RUN, which stands on an image alone: a build that fails need not wait until others are done with it. */
 const readsSources = (vertex: Vertex): boolean => vertex.kind !== 'exec' || vertex.mounts.length > 0;
 
-/** A vertex with what it stands on. */
-interface Ready {
-  vertex: Vertex;
-  base?: ImageId;
-  tree?: Tree;
-  sources?: readonly Source[];
-}
-
-interface How {
-  title: string;
-  mayUseCache: boolean;
-  report: StepReport;
-  aside: Slot['aside'];
-  signal: AbortSignal;
-}
-
-function baseOf({ base }: Ready): ImageId {
-  if (base === undefined) throw new TypeError('a step stands on an image');
-  return base;
-}
-
-function treeOf({ tree }: Ready): Tree {
-  if (tree === undefined) throw new TypeError('a source has files');
-  return tree;
-}
-
 /** Whose output nobody takes keeps no place from others. */
 const besides = (report: StepReport, slot: Slot): StepReport => ({
   ...report,
@@ -379,19 +296,4 @@ function atEpoch(deps: StepDeps, epochMs: number): StepDeps {
         changes.commit(id, { ...request, bare: { ...bare, latestMtimeSec } }),
     },
   };
-}
-
-/** The same layers without any configuration, for steps to stand on. */
-async function bareImage(deps: BuildDeps, id: ImageId, signal: AbortSignal): Promise<ImageId> {
-  const found = deps.images.resolve(id);
-  const base = found.form === 'unpacked' ? found : await deps.images.unpack(id, signal);
-  const image = await deps.images.compose({
-    base: base.id,
-    run: {},
-    mayBeLost: true,
-    createdAtMs: base.createdAtMs,
-    keepsHistory: true,
-    signal,
-  });
-  return image.id;
 }
