@@ -6,8 +6,8 @@ import { createKeyLock } from '../../foundation/base/key-lock.ts';
 import { createLimiter } from '../../foundation/base/limiter.ts';
 import { createLoopTurns } from '../../foundation/base/loop-turns.ts';
 import type { ImageUsers } from '../image/image.ts';
-import { checkContainers } from './check.ts';
-import { createAttach } from './attach.ts';
+import { checkContainers } from './life/check.ts';
+import { createAttach } from './streams/attach.ts';
 import type {
   ContainerExecs,
   ContainerLifecycle,
@@ -18,40 +18,40 @@ import type {
   StartOptions,
 } from './container.ts';
 import { type ContainerDeps, type Context, createLiveContainers } from './context.ts';
-import { createConnect, createDisconnect } from './connect.ts';
-import { createCreate } from './create.ts';
-import { createExecs } from './exec.ts';
+import { createConnect, createDisconnect } from './network/connect.ts';
+import { createCreate } from './create/create.ts';
+import { createExecs } from './process/exec.ts';
 import { createHealthMonitors } from './health/monitors.ts';
 import { createOnUnhealthy } from './health/on-failure.ts';
 import { createCopy } from './files/copy.ts';
 import type { ContainerFiles } from './files/files.ts';
 import { createTransfers } from './files/transfers.ts';
-import { handleExit } from './exit.ts';
+import { handleExit } from './life/exit.ts';
 import { createChanges } from './files/changes.ts';
 import { createCommit } from './files/commit.ts';
 import { createExport } from './files/export.ts';
 import type { ContainerChanges, ContainerCommit } from './files/files.ts';
-import { forwardRest } from './keep-log.ts';
-import { readLogs } from './logs.ts';
-import { createUnlink } from './link-containers.ts';
-import { describeNetwork } from './places.ts';
-import { createPause, createResume } from './pause.ts';
-import { recoverContainers, startByPolicy } from './recover.ts';
-import { createRemove } from './remove.ts';
-import { createRename } from './rename.ts';
-import { createRestart } from './restart.ts';
-import { startContainer } from './start.ts';
-import { createSizeOf } from './size.ts';
+import { forwardRest } from './streams/keep-log.ts';
+import { readLogs } from './streams/logs.ts';
+import { createUnlink } from './network/link-containers.ts';
+import { describeNetwork } from './network/places.ts';
+import { createPause, createResume } from './life/pause.ts';
+import { recoverContainers, startByPolicy } from './life/recover.ts';
+import { createRemove } from './life/remove.ts';
+import { createRename } from './life/rename.ts';
+import { createRestart } from './life/restart.ts';
+import { startContainer } from './life/start.ts';
+import { createSizeOf } from './mounts/size.ts';
 import { createStats } from './stats/create-stats.ts';
 import type { ContainerStats } from './stats/stats.ts';
 import { isRunning } from './state.ts';
-import { createKill, createStop, endUnhealthy, killUnhealthy } from './stop.ts';
-import { createContainerStore } from './store.ts';
-import { createTop } from './top.ts';
-import { createUpdate } from './update.ts';
+import { createKill, createStop, endUnhealthy, killUnhealthy } from './life/stop.ts';
+import { createContainerStore } from './store/store.ts';
+import { createTop } from './process/top.ts';
+import { createUpdate } from './update/update.ts';
 import { createIdRanges } from './userns/ranges.ts';
-import { createVolumeMounts, type VolumeMounts } from './volume-mounts.ts';
-import { createWait } from './wait.ts';
+import { createVolumeMounts, type VolumeMounts } from './mounts/volume-mounts.ts';
+import { createWait } from './life/wait.ts';
 
 export interface ContainerEngine extends Disposable {
   containers: ContainerQueries & ContainerLifecycle;

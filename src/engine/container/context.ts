@@ -18,14 +18,14 @@ import type { Volumes } from '../../resources/volume/volume.ts';
 import type { Events } from '../events/events.ts';
 import type { ImageComposition, ImageQueries } from '../image/image.ts';
 import type { ImageTransfers } from '../image/transfers.ts';
-import type { SecurityDefaults } from './security.ts';
+import type { SecurityDefaults } from './spec/security.ts';
 import type { ContainerRecord, ExecInfo, WaitCondition } from './container.ts';
 import type { HealthMonitors } from './health/health.ts';
 import type { Transfers } from './files/transfers.ts';
 import type { IdRange } from './userns/area.ts';
 import type { IdRanges } from './userns/ranges.ts';
-import type { VolumeMounts } from './volume-mounts.ts';
-import type { ContainerStore } from './store.ts';
+import type { VolumeMounts } from './mounts/volume-mounts.ts';
+import type { ContainerStore } from './store/store.ts';
 
 /** What the container engine is made from. */
 export interface ContainerDeps {

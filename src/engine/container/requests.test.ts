@@ -1,12 +1,12 @@
 import { expect, test } from 'bun:test';
 import type { ContainerConfig } from './config.ts';
-import { createDetachMatcher, defaultDetachKeys, parseDetachKeys } from './detach-keys.ts';
-import { commandLine, mergeImage } from './merge-image.ts';
-import { parseBind } from './bind-word.ts';
-import { parseContainerName, randomContainerName } from './names.ts';
-import { parsePort, requestedPorts } from './networking.ts';
+import { createDetachMatcher, defaultDetachKeys, parseDetachKeys } from './streams/detach-keys.ts';
+import { commandLine, mergeImage } from './create/merge-image.ts';
+import { parseBind } from './mounts/bind-word.ts';
+import { parseContainerName, randomContainerName } from './create/names.ts';
+import { parsePort, requestedPorts } from './network/networking.ts';
 import { plainConfig, plainNetwork } from './plain-config.ts';
-import { resolveSecurity } from './security.ts';
+import { resolveSecurity } from './spec/security.ts';
 
 const empty = plainConfig('x', { network: plainNetwork('default') });
 

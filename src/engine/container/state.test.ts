@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import { nextDelayMs, shouldRestart, startsWithEngine } from './restart-policy.ts';
-import { parseSignal } from './signals.ts';
+import { nextDelayMs, shouldRestart, startsWithEngine } from './life/restart-policy.ts';
+import { parseSignal } from './life/signals.ts';
 import { type ContainerState, isRunning, next } from './state.ts';
 
 test('a life from created to removing', () => {

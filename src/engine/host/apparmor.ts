@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Log } from '../../foundation/base/log.ts';
-import type { AppArmorProfiles } from '../container/security.ts';
+import type { AppArmorProfiles } from '../container/spec/security.ts';
 import { findProgram } from './host-facts.ts';
 
 const run = promisify(execFile);

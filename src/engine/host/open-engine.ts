@@ -30,7 +30,7 @@ import { withHistory } from '../build/history/open-history.ts';
 import { createBuilds } from '../build/solve/build.ts';
 import { openCacheMounts } from '../build/mounts/cache-mounts.ts';
 import { sweepPrivateFolders } from '../build/mounts/private-folder.ts';
-import { sweepSteps } from '../build/solve/step.ts';
+import { sweepSteps } from '../build/solve/steps/step.ts';
 import { createEvents } from '../events/bus.ts';
 import { openEventJournal } from '../events/journal.ts';
 import { createImageEngine } from '../image/create-image-engine.ts';
@@ -77,7 +77,7 @@ export interface OpenedEngine extends Engine {
 }
 
 /**
- * Opens everything below the two roots, makes records and reality agree (`engine/container/recover.ts`) and returns an engine that is ready for requests.
+ * Opens everything below the two roots, makes records and reality agree (`engine/container/life/recover.ts`) and returns an engine that is ready for requests.
  * Disposing closes it; containers go on.
  */
 export async function openEngine(

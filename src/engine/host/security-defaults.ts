@@ -3,7 +3,7 @@ import { invalid, toSiloError } from '../../foundation/base/errors.ts';
 import type { Log } from '../../foundation/base/log.ts';
 import { readSeccompProfile } from '../../resources/spec/seccomp-profile.ts';
 import type { SeccompChoice } from '../../resources/spec/spec.ts';
-import type { SecurityDefaults } from '../container/security.ts';
+import type { SecurityDefaults } from '../container/spec/security.ts';
 import { loadAppArmorProfiles } from './apparmor.ts';
 import type { EngineSettings } from './settings.ts';
 

@@ -1,8 +1,8 @@
 import { conflict, isKind } from '../../foundation/base/errors.ts';
 import type { Volumes } from '../../resources/volume/volume.ts';
-import { createVolume } from '../container/anonymous-volumes.ts';
+import { createVolume } from '../container/mounts/anonymous-volumes.ts';
 import type { ContainerQueries } from '../container/container.ts';
-import type { VolumeMounts } from '../container/volume-mounts.ts';
+import type { VolumeMounts } from '../container/mounts/volume-mounts.ts';
 import { createVolumeTransfers } from './volume-transfers.ts';
 import type { Events } from '../events/events.ts';
 import type { VolumeCommands } from './engine.ts';

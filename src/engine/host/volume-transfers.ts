@@ -3,7 +3,7 @@ import { finished } from 'node:stream/promises';
 import { conflict, invalid, notFound } from '../../foundation/base/errors.ts';
 import { startVolumeHelper, type VolumeHelper } from '../../resources/volume/volume-process.ts';
 import type { VolumeInfo, Volumes } from '../../resources/volume/volume.ts';
-import type { VolumeMounts } from '../container/volume-mounts.ts';
+import type { VolumeMounts } from '../container/mounts/volume-mounts.ts';
 
 /** Whole volumes as archives, and copies of them. The work is done by a helper process, which ends with the engine. */
 export interface VolumeTransfers {

@@ -17,11 +17,11 @@ import type { LayerStore } from '../../resources/snapshot/snapshot.ts';
 import type { Events } from '../events/events.ts';
 import type { ImageUsers } from './image.ts';
 import type { LayerPhase } from './transfers.ts';
-import { createDocuments, type Documents } from './documents.ts';
+import { createDocuments, type Documents } from './records/documents.ts';
 import { createLeases, type Leases } from './lease.ts';
 import { createSharedWork, type SharedWork } from './shared-work.ts';
-import type { ImageStore, StoredLayer } from './records.ts';
-import { createImageStore } from './store.ts';
+import type { ImageStore, StoredLayer } from './records/records.ts';
+import { createImageStore } from './records/store.ts';
 
 /** What the image engine is made from. */
 export interface ImageDeps {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdtemp, open, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Tree } from '../solve/tree.ts';
+import type { Tree } from '../solve/files/tree.ts';
 import type { ClientFolder, FolderEntry } from './client-folder.ts';
 import { createContextStore, type ContextStore } from './context-store.ts';
 

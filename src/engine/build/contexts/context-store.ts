@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { throwIfAborted } from '../../../foundation/base/deadline.ts';
 import { corrupt } from '../../../foundation/base/errors.ts';
 import { createPace } from '../../../foundation/base/pace.ts';
-import { type Tree, treeOver } from '../solve/tree.ts';
+import { type Tree, treeOver } from '../solve/files/tree.ts';
 import type { ClientFolder } from './client-folder.ts';
 import { createEntryList, type ListedFile } from './entries.ts';
 import { createPacks, createPackWriter, type Pack, type Place, createPlaceReader } from './packs.ts';

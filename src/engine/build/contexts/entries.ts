@@ -1,8 +1,8 @@
 import { components, parentOf } from '../../../foundation/archive/byte-path.ts';
 import { displayName } from '../../../foundation/archive/tar-limits.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
-import { newFolder, type TreeEntry } from '../solve/tree.ts';
-import { treeLimits } from '../solve/read-tree.ts';
+import { newFolder, type TreeEntry } from '../solve/files/tree.ts';
+import { treeLimits } from '../solve/files/read-tree.ts';
 import type { FolderEntry } from './client-folder.ts';
 
 /** The list of a folder becomes the entries of a tree. Nothing of it is believed: kind `invalid` for names, kinds and sums that cannot be. */

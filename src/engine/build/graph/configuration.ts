@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { ImageHealthcheck, ImageRunConfig } from '../../../foundation/oci/image-config.ts';
-import { parseDurationNs } from '../../image/duration.ts';
+import { parseDurationNs } from '../../image/compose/duration.ts';
 import type { CommandLine, Healthcheck, Instruction, OnBuild } from '../language/instruction.ts';
 import type { StageScope } from '../language/stages/scope.ts';
 import { faultAt } from '../language/text/fault.ts';

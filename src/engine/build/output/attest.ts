@@ -1,7 +1,7 @@
 import { familiarName, type Reference } from '../../../foundation/oci/reference.ts';
 import { formatPlatform } from '../../../foundation/oci/platform.ts';
 import type { Statement } from '../../image/assemble/assembly.ts';
-import { openStageTree } from '../solve/stage-tree.ts';
+import { openStageTree } from '../solve/files/stage-tree.ts';
 import type { BuildDeps, BuildRequest } from '../solve/types.ts';
 import type { Attest } from './images.ts';
 import type { Attestation, BuildOutput, PlatformResult } from './output.ts';

@@ -1,7 +1,7 @@
 import { forbidden, invalid } from '../../../foundation/base/errors.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { ExecVertex, VertexId } from '../graph/vertex.ts';
-import { parseMode } from './mode-words.ts';
+import { parseMode } from './steps/mode-words.ts';
 import type { BuildRequest } from './types.ts';
 
 /**

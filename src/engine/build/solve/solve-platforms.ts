@@ -9,12 +9,12 @@ import { sourceDateMs } from '../output/facts.ts';
 import type { Origins } from '../sources/origins.ts';
 import type { FindBase } from './bases.ts';
 import type { BuildCache } from './cache.ts';
-import { runSteps } from './run-steps.ts';
-import type { SharedSteps } from './shared-steps.ts';
-import type { Slots } from './slots.ts';
+import { runSteps } from './schedule/run-steps.ts';
+import type { SharedSteps } from './schedule/shared-steps.ts';
+import type { Slots } from './schedule/slots.ts';
 import { createSolver, type Solved } from './solver.ts';
-import { createStepTeller } from './step-teller.ts';
-import { type PlannedStep, stepsByVertex, verticesByStep } from './steps.ts';
+import { createStepTeller } from './schedule/step-teller.ts';
+import { type PlannedStep, stepsByVertex, verticesByStep } from './schedule/steps.ts';
 import type { StepDeps, BuildRequest } from './types.ts';
 
 export interface Opened {

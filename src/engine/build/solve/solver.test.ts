@@ -2,8 +2,8 @@ import { expect, test } from 'bun:test';
 import { type ImageId, sha256 } from '../../../foundation/oci/digest.ts';
 import { createImageHolds } from '../../image/image-holds.ts';
 import { createGraph } from '../graph/graph.ts';
-import { createSharedSteps } from './shared-steps.ts';
-import { createSlots } from './slots.ts';
+import { createSharedSteps } from './schedule/shared-steps.ts';
+import { createSlots } from './schedule/slots.ts';
 import { createSolver, type SolverOptions } from './solver.ts';
 import type { StepDeps } from './types.ts';
 

@@ -9,14 +9,14 @@ import type { CopyVertex, Vertex, VertexId } from '../graph/vertex.ts';
 import { isSource, type Origins } from '../sources/origins.ts';
 import type { ImageHold } from '../../image/image-holds.ts';
 import type { CacheView } from '../cache-transfer/view.ts';
-import { runCopy } from './copy-step.ts';
-import type { Source } from './copy-members.ts';
+import { runCopy } from './steps/copy-step.ts';
+import type { Source } from './steps/copy-members.ts';
 import { createKeys, type KeyOptions, type VertexOf } from './keys.ts';
-import { type How, type Ready, runVertex } from './run-vertex.ts';
-import { digestOf, mustSelect, type Place } from './selection.ts';
-import type { SharedSteps } from './shared-steps.ts';
-import type { Slot, Slots } from './slots.ts';
-import type { StepTeller } from './step-teller.ts';
+import { type How, type Ready, runVertex } from './steps/run-vertex.ts';
+import { digestOf, mustSelect, type Place } from './files/selection.ts';
+import type { SharedSteps } from './schedule/shared-steps.ts';
+import type { Slot, Slots } from './schedule/slots.ts';
+import type { StepTeller } from './schedule/step-teller.ts';
 import type { BuildRequest, StepDeps, StepReport } from './types.ts';
 
 export interface Solved {

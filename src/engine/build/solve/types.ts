@@ -19,8 +19,8 @@ import type { ContextStore } from '../contexts/context-store.ts';
 import type { CacheMount, CacheMounts } from '../mounts/cache-mounts.ts';
 import type { Span } from '../language/text/span.ts';
 import type { HttpSource } from '../sources/http-source.ts';
-import type { Tree } from './tree.ts';
-import { readTree, type TreeOptions } from './read-tree.ts';
+import type { Tree } from './files/tree.ts';
+import { readTree, type TreeOptions } from './files/read-tree.ts';
 
 /** Builds images from Dockerfiles. */
 export interface Builds {

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { joinPath } from '../../../foundation/archive/byte-path.ts';
-import { newFolder, type Tree, type TreeEntry, treeOver } from '../solve/tree.ts';
+import { newFolder, type Tree, type TreeEntry, treeOver } from '../solve/files/tree.ts';
 import type { Git } from './git-program.ts';
 
 /** `.git` as a clone of this commit alone has it, without hooks. Only files that Git itself named are in it. */

@@ -4,8 +4,8 @@ import { corrupt, exhausted, invalid, toSiloError, unavailable } from '../../../
 import type { Database } from '../../../foundation/db/database.ts';
 import type { HttpReply, Transport } from '../../../resources/distribution/transport.ts';
 import { isLoopbackHost, type Reach } from '../../../resources/distribution/trust.ts';
-import { newFolder, type Tree, type TreeEntry } from '../solve/tree.ts';
-import { treeLimits } from '../solve/read-tree.ts';
+import { newFolder, type Tree, type TreeEntry } from '../solve/files/tree.ts';
+import { treeLimits } from '../solve/files/read-tree.ts';
 import { fileNameOf } from './addresses.ts';
 
 /** A file that was fetched, or is known to be what it was. */

@@ -1,6 +1,6 @@
 import { type IgnoreMatcher, parseIgnoreFile } from '../language/ignore/ignore.ts';
 import { sourceLimits } from '../language/text/limits.ts';
-import { readWhole, type Tree, type TreeEntry } from '../solve/tree.ts';
+import { readWhole, type Tree, type TreeEntry } from '../solve/files/tree.ts';
 
 /** Undefined for what is no file, or too long to be a list that a person wrote. */
 export async function readIgnoreFile(

@@ -7,8 +7,8 @@ import type { Platform } from '../../../foundation/oci/descriptor.ts';
 import type { ImageId } from '../../../foundation/oci/digest.ts';
 import { manifestLimits, parseIndex } from '../../../foundation/oci/manifest.ts';
 import { mediaTypes } from '../../../foundation/oci/media-types.ts';
-import { find, walk } from '../solve/select.ts';
-import { newFolder, readWhole, type Tree } from '../solve/tree.ts';
+import { find, walk } from '../solve/files/select.ts';
+import { newFolder, readWhole, type Tree } from '../solve/files/tree.ts';
 import type { BuildDeps, ContextSource } from '../solve/types.ts';
 
 type Layout = Extract<ContextSource, { kind: 'layout' }>;

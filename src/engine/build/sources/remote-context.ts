@@ -3,9 +3,9 @@ import { decompress } from '../../../foundation/archive/compression.ts';
 import { expandRare } from '../../../foundation/archive/rare-compression.ts';
 import { blockSize, isZeroBlock } from '../../../foundation/archive/tar-header.ts';
 import { createTarReader } from '../../../foundation/archive/tar-reader.ts';
-import { find, walk } from '../solve/select.ts';
-import { newFolder, type Tree, type TreeEntry, treeOver } from '../solve/tree.ts';
-import { readTree, type TreeOptions } from '../solve/read-tree.ts';
+import { find, walk } from '../solve/files/select.ts';
+import { newFolder, type Tree, type TreeEntry, treeOver } from '../solve/files/tree.ts';
+import { readTree, type TreeOptions } from '../solve/files/read-tree.ts';
 import { ignoreFileNames } from '../language/ignore/ignore.ts';
 import { readIgnoreFile } from './ignore-file.ts';
 

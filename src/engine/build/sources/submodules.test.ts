@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { Readable } from 'node:stream';
-import { newFolder, type Tree, type TreeEntry, treeOver } from '../solve/tree.ts';
+import { newFolder, type Tree, type TreeEntry, treeOver } from '../solve/files/tree.ts';
 import type { Git } from './git-program.ts';
 import { listSubmodules, withTrees } from './submodules.ts';
 

@@ -1,7 +1,7 @@
 import { invalid } from '../../../foundation/base/errors.ts';
 import { joinPath } from '../../../foundation/archive/byte-path.ts';
-import { treeLimits } from '../solve/read-tree.ts';
-import { newFolder, type Tree, type TreeEntry, treeOver } from '../solve/tree.ts';
+import { treeLimits } from '../solve/files/read-tree.ts';
+import { newFolder, type Tree, type TreeEntry, treeOver } from '../solve/files/tree.ts';
 import { isCommit, isFolderName } from './git-address.ts';
 import type { Git } from './git-program.ts';
 

@@ -1,7 +1,7 @@
 import { nameOfPair } from '../../../foundation/base/split-pair.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
 import type { ImageHealthcheck, ImageRunConfig } from '../../../foundation/oci/image-config.ts';
-import { applyChanges } from '../../image/changes.ts';
+import { applyChanges } from '../../image/compose/changes.ts';
 import type { ContainerConfig } from '../config.ts';
 import { formatHealthCheck } from '../health/health-check.ts';
 import type { CommitRequest } from './files.ts';

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { invalid, notFound, SiloError } from '../../../foundation/base/errors.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
 import { createKeyLock } from '../../../foundation/base/key-lock.ts';
-import { volumeNames } from '../volume-mounts.ts';
+import { volumeNames } from '../mounts/volume-mounts.ts';
 import type { ContainerRecord } from '../container.ts';
 import { type Context, publish } from '../context.ts';
 import { isRunning } from '../state.ts';

@@ -2,7 +2,7 @@ import { isKind, toSiloError } from '../../../foundation/base/errors.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
 import type { ContainerRecord } from '../container.ts';
 import type { Context } from '../context.ts';
-import { createPause, createResume } from '../pause.ts';
+import { createPause, createResume } from '../life/pause.ts';
 import { next } from '../state.ts';
 
 /**

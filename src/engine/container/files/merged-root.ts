@@ -6,7 +6,7 @@ import { cloneOverlay, openOverlay } from '../../../foundation/kernel/mount.ts';
 import { isErrno } from '../../../foundation/kernel/syscall-error.ts';
 import type { ContainerRecord } from '../container.ts';
 import type { Context } from '../context.ts';
-import { rootfsPath } from '../rootfs.ts';
+import { rootfsPath } from '../mounts/rootfs.ts';
 import { isRunning } from '../state.ts';
 import { snapshotOf } from './changes.ts';
 

@@ -4,7 +4,7 @@ import type { ContainerId } from '../../../foundation/base/ids.ts';
 import { createLimiter } from '../../../foundation/base/limiter.ts';
 import type { ContainerRecord } from '../container.ts';
 import { type Context, publish } from '../context.ts';
-import { createExecs } from '../exec.ts';
+import { createExecs } from '../process/exec.ts';
 import { hasTest, probeArgs } from './health-check.ts';
 import { nextHealth, rulesOf, startingHealth, untilNextMs } from './health-state.ts';
 import type { HealthMonitors, HealthResult } from './health.ts';

@@ -1,5 +1,5 @@
 import type { ContainerQueries } from '../../container/container.ts';
-import type { SecurityDefaults } from '../../container/security.ts';
+import type { SecurityDefaults } from '../../container/spec/security.ts';
 import { isRunning } from '../../container/state.ts';
 import { containerItems, type ContainerSubject } from './container-items.ts';
 import { gatherContainerFacts } from './container-facts.ts';

@@ -1,10 +1,10 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { SecurityDefaults } from '../../container/security.ts';
+import type { SecurityDefaults } from '../../container/spec/security.ts';
 import type { ContainerNetwork, ContainerQueries, ContainerRecord } from '../../container/container.ts';
-import { engineSocketsIn, type MountedSocket } from '../../container/engine-sockets.ts';
-import { resolveSecurity } from '../../container/security.ts';
-import { presetOf, type SecurityPreset } from '../../container/security-preset.ts';
+import { engineSocketsIn, type MountedSocket } from '../../container/mounts/engine-sockets.ts';
+import { resolveSecurity } from '../../container/spec/security.ts';
+import { presetOf, type SecurityPreset } from '../../container/spec/security-preset.ts';
 import { hasTest } from '../../container/health/health-check.ts';
 import { isRunning } from '../../container/state.ts';
 import { knownCapabilities, resolveCapabilities } from '../../../resources/spec/capabilities.ts';

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../../../foundation/oci/descriptor.ts';
 import type { Digest } from '../../../foundation/oci/digest.ts';
 import { parseReference, type Reference, withDefaultTag } from '../../../foundation/oci/reference.ts';
-import type { CheckedImage } from '../publish.ts';
+import type { CheckedImage } from '../pull/publish.ts';
 
 /** What one entry of an archive describes: an image, or those of an index that are there, the one to run here first. */
 export interface ArchivedImages {

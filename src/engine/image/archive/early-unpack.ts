@@ -5,7 +5,7 @@ import type { Digest, DiffId } from '../../../foundation/oci/digest.ts';
 import { looksLikeLayer } from './looks-like-layer.ts';
 import type { Context, LayerWish } from '../context.ts';
 import { runInTurn } from '../shared-work.ts';
-import type { StoredLayer } from '../records.ts';
+import type { StoredLayer } from '../records/records.ts';
 
 /**
  * Archives bring layers before the documents that say where they belong. So that the processors need not wait for the end of the stream, what looks

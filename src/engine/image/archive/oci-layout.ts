@@ -12,10 +12,10 @@ import { layerType, mediaTypes } from '../../../foundation/oci/media-types.ts';
 import type { Reference } from '../../../foundation/oci/reference.ts';
 import type { Context } from '../context.ts';
 import { identify, isImage } from '../form.ts';
-import { walkIndex } from '../index-tree.ts';
+import { walkIndex } from '../names/index-tree.ts';
 import type { Lease } from '../lease.ts';
-import type { CheckedImage } from '../publish.ts';
-import { groupPlatforms, type ReadEntry } from '../pull-documents.ts';
+import type { CheckedImage } from '../pull/publish.ts';
+import { groupPlatforms, type ReadEntry } from '../pull/pull-documents.ts';
 import { configLimitBytes } from '../small-blobs.ts';
 import { type ArchivedImages, parseName } from './archived-image.ts';
 

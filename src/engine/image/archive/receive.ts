@@ -9,7 +9,7 @@ import { createTarReader } from '../../../foundation/archive/tar-reader.ts';
 import { digestAlgorithm, type Digest, isDigest } from '../../../foundation/oci/digest.ts';
 import type { BlobInfo, Ingest } from '../../../resources/content/content.ts';
 import type { Context } from '../context.ts';
-import { commitHeld, inPieces } from '../ingest-stream.ts';
+import { commitHeld, inPieces } from '../compose/ingest-stream.ts';
 import type { Lease } from '../lease.ts';
 import { type ArchiveContent, type ArchiveIndex, cleanPath, createArchiveIndex } from './archive-content.ts';
 

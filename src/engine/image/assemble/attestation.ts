@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import type { ImageRecord } from '../image.ts';
 import type { Statement } from './assembly.ts';
 import type { Lease } from '../lease.ts';
-import { type OutgoingImage, outgoingManifest } from '../outgoing.ts';
+import { type OutgoingImage, outgoingManifest } from '../push/outgoing.ts';
 import { storeBytes, storeDocument } from './remake.ts';
 
 const statementType = 'application/vnd.in-toto+json';

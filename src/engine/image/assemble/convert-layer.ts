@@ -4,9 +4,9 @@ import { type LayerCompression, layerType, mediaTypes } from '../../../foundatio
 import type { Context } from '../context.ts';
 import type { ImageRecord } from '../image.ts';
 import type { LayerForm } from './assembly.ts';
-import { ingestStream } from '../ingest-stream.ts';
+import { ingestStream } from '../compose/ingest-stream.ts';
 import type { Lease } from '../lease.ts';
-import { requireBlob } from '../outgoing.ts';
+import { requireBlob } from '../push/outgoing.ts';
 import { runInTurn } from '../shared-work.ts';
 
 export type Family = 'oci' | 'docker';

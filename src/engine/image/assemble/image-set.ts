@@ -7,15 +7,15 @@ import type { Context } from '../context.ts';
 import type { PushedTag } from '../transfers.ts';
 import type { AssembleRequest, ImageSet } from './assembly.ts';
 import type { Lease } from '../lease.ts';
-import type { OutgoingImage } from '../outgoing.ts';
-import type { OutgoingIndex } from '../outgoing-index.ts';
-import { type CheckedImage, completeImages } from '../publish.ts';
-import { pushBlobs } from '../push-blobs.ts';
-import { createMounts, sendIndex } from '../push.ts';
-import { registryAccess } from '../registry-access.ts';
-import { canonicalName } from '../resolve.ts';
-import { blobsOf } from '../save.ts';
-import { writeArchive } from '../write-archive.ts';
+import type { OutgoingImage } from '../push/outgoing.ts';
+import type { OutgoingIndex } from '../push/outgoing-index.ts';
+import { type CheckedImage, completeImages } from '../pull/publish.ts';
+import { pushBlobs } from '../push/push-blobs.ts';
+import { createMounts, sendIndex } from '../push/push.ts';
+import { registryAccess } from '../remote/registry-access.ts';
+import { canonicalName } from '../names/resolve.ts';
+import { blobsOf } from '../archive/save.ts';
+import { writeArchive } from '../archive/write-archive.ts';
 
 /** One platform of a set. */
 export interface Part {

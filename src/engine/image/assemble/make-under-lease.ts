@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import type { Lease } from '../lease.ts';
-import { removeUnreached } from '../sweep.ts';
+import { removeUnreached } from '../records/sweep.ts';
 
 /** What is made is held by a lease. It is deleted with `letGo`, or when `make` fails, unless a name came to mean it. */
 export async function makeUnderLease<Made>(

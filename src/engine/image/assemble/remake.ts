@@ -4,7 +4,7 @@ import { mediaTypes } from '../../../foundation/oci/media-types.ts';
 import type { Context } from '../context.ts';
 import type { AssembledImage, AssembleRequest } from './assembly.ts';
 import type { Lease } from '../lease.ts';
-import { holdOutgoing, type OutgoingImage } from '../outgoing.ts';
+import { holdOutgoing, type OutgoingImage } from '../push/outgoing.ts';
 import { putSmall } from '../small-blobs.ts';
 import { noSuchImage } from '../texts.ts';
 import { convertLayer, type Family } from './convert-layer.ts';

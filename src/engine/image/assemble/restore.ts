@@ -9,8 +9,8 @@ import type { Context } from '../context.ts';
 import type { ImageRecord } from '../image.ts';
 import type { RestoreRequest } from './assembly.ts';
 import type { Lease } from '../lease.ts';
-import { completeImage, underLease } from '../publish.ts';
-import { manifestOf } from '../rootfs-image.ts';
+import { completeImage, underLease } from '../pull/publish.ts';
+import { manifestOf } from '../compose/rootfs-image.ts';
 import { storeBytes, storeDocument } from './remake.ts';
 import { createSource } from './source.ts';
 

@@ -7,11 +7,11 @@ import { mediaTypes } from '../../../foundation/oci/media-types.ts';
 import type { FetchedManifest } from '../../../resources/distribution/distribution.ts';
 import { fetchSmallBlob } from '../../../resources/distribution/resolve-image.ts';
 import type { Context } from '../context.ts';
-import { layersFrom } from '../download.ts';
-import type { BringLayer } from '../ensure-layers.ts';
+import { layersFrom } from '../pull/download.ts';
+import type { BringLayer } from '../pull/ensure-layers.ts';
 import type { ContentOrigin } from './assembly.ts';
-import { registryAccess } from '../registry-access.ts';
-import { unpackStored } from '../unpack.ts';
+import { registryAccess } from '../remote/registry-access.ts';
+import { unpackStored } from '../pull/unpack.ts';
 
 /** Documents and layers of one place, whose word counts for nothing: all is compared with its digest. */
 export interface Source {

@@ -8,7 +8,7 @@ import {
 import { announceImage } from '../announce.ts';
 import type { Context } from '../context.ts';
 import type { Bootstrap, BootstrappedImage } from '../image.ts';
-import { makeRootfsImage } from '../rootfs-image.ts';
+import { makeRootfsImage } from '../compose/rootfs-image.ts';
 import { busyboxRootfs } from './busybox.ts';
 import { debianRootfs } from './debian.ts';
 import { distrolessRootfs } from './distroless.ts';

@@ -1,5 +1,5 @@
 import type { Bootstrap } from '../image.ts';
-import type { RootfsImage } from '../rootfs-image.ts';
+import type { RootfsImage } from '../compose/rootfs-image.ts';
 
 /** A root file system that is being made from what the machine has. Disposing removes what the making left. */
 export interface Rootfs extends AsyncDisposable {

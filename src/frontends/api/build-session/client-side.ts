@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type Duplex, type Readable, Writable } from 'node:stream';
 import type { ContextStore, Transfer } from '../../../engine/build/contexts/context-store.ts';
 import type { BuildClient, ContextSource, MainContext } from '../../../engine/build/solve/types.ts';
-import { readTree } from '../../../engine/build/solve/read-tree.ts';
+import { readTree } from '../../../engine/build/solve/files/read-tree.ts';
 import { invalid, isKind, toSiloError, unavailable } from '../../../foundation/base/errors.ts';
 import { readingArchive } from '../input/archive-body.ts';
 import { settle } from '../../../foundation/http/channels/channel.ts';

@@ -1,4 +1,4 @@
-import { parseDetachKeys, defaultDetachKeys } from '../../../engine/container/detach-keys.ts';
+import { parseDetachKeys, defaultDetachKeys } from '../../../engine/container/streams/detach-keys.ts';
 import type { ExecRequest } from '../../../engine/container/container.ts';
 import { invalid } from '../../../foundation/base/errors.ts';
 import type { ExecCreateBody } from '../../../foundation/wire/docker/exec.ts';

@@ -1,4 +1,4 @@
-import { parseDurationNs } from '../../../image/duration.ts';
+import { parseDurationNs } from '../../../image/compose/duration.ts';
 import type { Healthcheck } from '../instruction.ts';
 import { wordIn } from '../text/logical-line.ts';
 import type { Word } from '../text/span.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
-import type { Tree, TreeEntry } from '../../solve/tree.ts';
-import { newFolder, treeOver } from '../../solve/tree.ts';
+import type { Tree, TreeEntry } from '../../solve/files/tree.ts';
+import { newFolder, treeOver } from '../../solve/files/tree.ts';
 import { type Inventory, scanPackages } from './scan.ts';
 import { spdxDocument } from './spdx.ts';
 

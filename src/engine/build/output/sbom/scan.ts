@@ -1,6 +1,6 @@
 import { createPace } from '../../../../foundation/base/pace.ts';
 import { throwIfAborted } from '../../../../foundation/base/deadline.ts';
-import { readWhole, type Tree } from '../../solve/tree.ts';
+import { readWhole, type Tree } from '../../solve/files/tree.ts';
 import { type Distribution, readApk, readDistribution, readDpkg } from './databases.ts';
 import { readNpmLock, readNpmPackage, readPython } from './languages.ts';
 import type { FoundPackage } from './package.ts';
