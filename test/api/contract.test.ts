@@ -188,7 +188,9 @@ describe.skipIf(reason !== undefined)("Docker's definition of its API", () => {
     for (const path of ['/containers/nosuch/json', '/nosuch', '/containers/json?filters=x', '/v1.23/info']) {
       const { status, text } = await send(world.socket, { method: 'GET', path });
       expect(status).toBeGreaterThanOrEqual(400);
-      expect(violations(root, schema, JSON.parse(text))).toEqual([]);
+      const found = violations(root, schema, JSON.parse(text));
+      // Ours, which other clients leave alone (`errorBody`).
+      expect(found.filter((violation) => violation !== '$.hint: not in the definition')).toEqual([]);
     }
   });
 });
