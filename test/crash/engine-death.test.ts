@@ -66,7 +66,10 @@ describe.skipIf(skipReason !== undefined)('when the engine is killed', () => {
     });
     const since = Math.floor(killedAt / 1000);
     const events = await ask(engine, 'GET', `/events?since=${since}&until=${Math.ceil(Date.now() / 1000)}`);
-    const died = [events].flat().filter((event) => (event as { Action?: string }).Action === 'die');
+    const died = [events].flat().filter((event) => {
+      const { Action, id: whose } = event as { Action?: string; id?: string };
+      return Action === 'die' && whose === id;
+    });
     expect(died).toMatchObject([{ id, Actor: { Attributes: { exitCode: '9', name: 'ending' } } }]);
   });
 
