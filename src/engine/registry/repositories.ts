@@ -1,4 +1,4 @@
-import { notFound } from '../../foundation/base/errors.ts';
+import { notFound, type SiloError, toSiloError } from '../../foundation/base/errors.ts';
 import { createSingleFlight } from '../../foundation/base/single-flight.ts';
 import type { RepositoryName } from '../../foundation/oci/repository-name.ts';
 import type { RegistryStore } from '../../resources/registry/store.ts';
@@ -14,7 +14,7 @@ export interface Repositories {
   get(name: RepositoryName): Promise<RepositoryState>;
   /** Also one that has no manifest yet; it is listed once it has. */
   getOrCreate(name: RepositoryName): Promise<RepositoryState>;
-  /** Resolves when all that was changed before the call is on the disk. Whoever waits at the same time shares one write. */
+  /** Resolves when all that was changed before the call is on the disk. Whoever waits at the same time shares one write. A state that could not be written is dropped, and every later save of it rejects alike: get it again. */
   save(state: RepositoryState): Promise<void>;
   /** Resolves when nothing of the repository is being written; rejects as the writing did. What memory has is on the disk then. */
   settled(name: RepositoryName): Promise<void>;
@@ -30,6 +30,8 @@ export function createRepositories(store: Pick<RegistryStore, 'indexes'>): Repos
   const loads = createSingleFlight<RepositoryState | undefined>();
   const saves = new Map<RepositoryState, { running: Promise<void>; next?: Promise<void> }>();
   const stored = new WeakSet<RepositoryState>();
+  /** Why states were dropped. */
+  const dropped = new WeakMap<RepositoryState, SiloError>();
   let names: Promise<RepositoryName[]> | undefined;
 
   const listed = (): Promise<RepositoryName[]> =>
@@ -63,6 +65,7 @@ export function createRepositories(store: Pick<RegistryStore, 'indexes'>): Repos
       await store.indexes.change(state.name, state.takeChanges(), state);
     } catch (error) {
       // Memory has what the disk has not: read it again.
+      dropped.set(state, toSiloError(error));
       if (states.get(state.name) === state) states.delete(state.name);
       throw error;
     }
@@ -73,7 +76,9 @@ export function createRepositories(store: Pick<RegistryStore, 'indexes'>): Repos
     all.push(state.name);
     all.sort(byCode);
   };
-  const start = (state: RepositoryState): Promise<void> => {
+  const start = async (state: RepositoryState): Promise<void> => {
+    const failure = dropped.get(state);
+    if (failure) throw failure;
     keep(state);
     const running = write(state).finally(() => {
       if (saves.get(state)?.running === running) saves.delete(state);

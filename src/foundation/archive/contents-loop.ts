@@ -17,7 +17,8 @@ export const jobsBytes = jobCount * jobFields * 8;
 export const jobKind = { write: 0, end: 1, leave: 2 } as const;
 
 /**
- * The thread: does jobs in their order until it is told to leave. After a failure it only closes. It goes to the thread as text (in a jail there is no file to load), so it refers to nothing
+ * The thread: does jobs in their order until it is told to leave. After a failure it only closes. Should it end otherwise, it says of all jobs that they are done, and that it
+ * failed: nobody waits for it. It goes to the thread as text (in a jail there is no file to load), so it refers to nothing
  * outside of itself.
  */
 export function serveContents(shared: SharedArrayBuffer, fs: typeof FileSystem): void {
@@ -49,23 +50,45 @@ export function serveContents(shared: SharedArrayBuffer, fs: typeof FileSystem):
     fs.futimesSync(fd, field(at + 6), field(at + 7));
   };
 
-  Atomics.store(control, listens, 1);
-  for (let next = 0; ; next = (next + 1) | 0) {
-    while (Atomics.load(control, posted) === next) Atomics.wait(control, posted, next);
-    const at = (next & (ring - 1)) * fields;
-    const kind = field(at + 1);
-    if (kind === 2) return;
+  /** The first failure counts. */
+  const fail = (job: number, errno: number): void => {
+    if (Atomics.load(control, failure) !== 0) return;
+    Atomics.store(control, failedJob, job);
+    Atomics.store(control, failure, errno);
+  };
+  // EIO for what has no number.
+  const eio = 5;
+  const attempt = (job: number, work: (at: number) => void): void => {
     try {
-      if (Atomics.load(control, failure) === 0) (kind === 0 ? write : finish)(at);
+      work((job & (ring - 1)) * fields);
     } catch (error) {
       const { errno } = error as { errno?: unknown };
-      Atomics.store(control, failedJob, next);
-      // EIO for what has no number.
-      Atomics.store(control, failure, typeof errno === 'number' && errno !== 0 ? Math.abs(errno) : 5);
+      fail(job, typeof errno === 'number' && errno !== 0 ? Math.abs(errno) : eio);
     }
-    if (kind === 1) fs.closeSync(field(at));
-    const count = (next + 1) | 0;
-    Atomics.store(control, done, count);
-    if (Atomics.load(control, awaited) === count) Atomics.notify(control, done);
+  };
+
+  let next = 0;
+  let isToldToLeave = false;
+  try {
+    Atomics.store(control, listens, 1);
+    for (; ; next = (next + 1) | 0) {
+      while (Atomics.load(control, posted) === next) Atomics.wait(control, posted, next);
+      const kind = field((next & (ring - 1)) * fields + 1);
+      isToldToLeave = kind === 2;
+      if (isToldToLeave) return;
+      if (Atomics.load(control, failure) === 0) attempt(next, kind === 0 ? write : finish);
+      // Network file systems tell here what they could not write.
+      if (kind === 1) attempt(next, (at) => fs.closeSync(field(at)));
+      const count = (next + 1) | 0;
+      Atomics.store(control, done, count);
+      if (Atomics.load(control, awaited) === count) Atomics.notify(control, done);
+    }
+  } finally {
+    if (!isToldToLeave) {
+      fail(next, eio);
+      // Beyond all that was posted.
+      Atomics.store(control, done, (next + (1 << 30)) | 0);
+      Atomics.notify(control, done);
+    }
   }
 }

@@ -31,6 +31,8 @@ export interface ContentsThread extends Disposable {
   afterwards(fd: number, entry: TarEntry, work: () => void): void;
   /** Waits until all is done. Throws what the thread met. */
   settle(): void;
+  /** Waits until it touches no descriptor; what it met is told later. */
+  waitIdle(): void;
 }
 
 export interface FileEnding {
@@ -98,6 +100,9 @@ export function createContentsThread(): ContentsThread {
     },
     settle() {
       if (state) settle(state);
+    },
+    waitIdle() {
+      if (state) sleepUntil(state, state.posted);
     },
     [Symbol.dispose]() {
       if (state) leave(state);
@@ -185,11 +190,20 @@ function sleepUntil(state: State, count: number): void {
   }
 }
 
+/** Whether these jobs are done, and none of them failed. */
+function isWhole(state: State, count: number): boolean {
+  const { control } = state;
+  if (!isDone(state, count)) return false;
+  return (
+    Atomics.load(control, word.failure) === 0 || ((Atomics.load(control, word.failedJob) - count) | 0) >= 0
+  );
+}
+
 function reap(state: State): void {
   for (let next = state.later[0]; next && isDone(state, next.after); next = state.later[0]) {
     state.later.shift();
     try {
-      next.work();
+      if (isWhole(state, next.after)) next.work();
     } catch (error) {
       throw error instanceof Error ? Object.assign(error, { entry: next.entry }) : error;
     } finally {
@@ -209,7 +223,14 @@ function leave(state: State): void {
     return;
   }
   sleepUntil(state, state.posted);
-  for (const { fd } of state.later) closeSync(fd);
+  // When the archive broke: what is whole is ended all the same. The error that is told is the archive's.
+  while (state.later.length > 0) {
+    try {
+      reap(state);
+    } catch {
+      // The next one.
+    }
+  }
   put(state, [-1, jobKind.leave]);
   wake(state);
 }

@@ -97,7 +97,11 @@ export function createEntryFile(
       finish(fd, entry, written < entry.size);
       close();
     },
-    [Symbol.dispose]: close,
+    [Symbol.dispose]() {
+      // Its number may be another file's once it is closed.
+      if (fd >= 0 && isShared) contents?.waitIdle();
+      close();
+    },
   };
 }
 

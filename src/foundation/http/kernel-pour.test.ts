@@ -32,20 +32,29 @@ interface Served {
 }
 
 /** Serves `?START-END` of the file, as to a client of another machine. */
-async function serve({ host = '127.0.0.1', name = 'large', requests = 1 } = {}): Promise<Served> {
+async function serve({
+  host = '127.0.0.1',
+  name = 'large',
+  requests = 1,
+  sendable = true,
+} = {}): Promise<Served> {
   const sent: Served['sent'] = [];
   const all = Promise.withResolvers<void>();
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const [start = 0, end = size] = (request.url?.split('?')[1]?.split('-') ?? []).map(Number);
     const file = await open(join(folder, name), 'r');
+    // sendfile(2) takes no directory: EINVAL.
+    const directory = sendable ? undefined : await open(folder, 'r');
     response.writeHead(200, ['Content-Length', String(end - start)]);
     try {
-      sent.push(await pourByKernel(request, response, { file, start, end }));
+      const given = directory ? { fd: directory.fd, read: file.read.bind(file) } : file;
+      sent.push(await pourByKernel(request, response, { file: given as typeof file, start, end }));
       response.end();
     } catch (error) {
       sent.push(String(error));
     } finally {
       await file.close();
+      await directory?.close();
       if (sent.length === requests) all.resolve();
     }
   };
@@ -163,6 +172,14 @@ test('a file that is shorter than announced cuts the connection', async () => {
   await ended;
   expect(String(sent[0])).toContain('shrank');
   await truncate(join(folder, 'short'));
+});
+
+test('what the kernel cannot send by itself arrives whole all the same', async () => {
+  const { port, sent, ended } = await serve({ sendable: false });
+  const answer = await fetch(`http://127.0.0.1:${port}/?3-${size}`);
+  expect(sha256(await answer.bytes())).toBe(sha256(bytes.subarray(3)));
+  await ended;
+  expect(sent).toEqual([size - 3]);
 });
 
 test('a client on this machine is not away', () => {

@@ -47,9 +47,11 @@ export async function pourByKernel(
 }
 
 function duplicate(socket: Socket): number | undefined {
-  const { localPort, remoteAddress, remotePort } = socket;
-  if (localPort === undefined || remoteAddress === undefined || remotePort === undefined) return undefined;
-  const found = duplicateConnection({ localPort, remoteAddress, remotePort }, descriptors.get(socket));
+  const { localAddress, localPort, remoteAddress, remotePort } = socket;
+  if (localAddress === undefined || localPort === undefined) return undefined;
+  if (remoteAddress === undefined || remotePort === undefined) return undefined;
+  const ends = { localAddress, localPort, remoteAddress, remotePort };
+  const found = duplicateConnection(ends, descriptors.get(socket));
   if (found !== undefined) descriptors.set(socket, found.original);
   return found?.fd;
 }
@@ -68,12 +70,14 @@ async function alternate(
     const state = await emptied(response);
     if (state === 'left') break;
     position += bytesRead;
+    const rest = async (): Promise<number> =>
+      position - start + (await pourFile(response, { file, start: position, end }));
     // Something else waits in front of it (an earlier answer on the same connection): nothing may pass that by.
-    if (state === 'held')
-      return position - start + (await pourFile(response, { file, start: position, end }));
+    if (state === 'held') return rest();
     for (let room = true; room && position < end && !response.destroyed;) {
       const bytes = Math.min(callBytes, end - position);
       const sent = await sendOrLeave(response, fd, { fileFd: file.fd, position, bytes });
+      if (sent === 'unable') return rest();
       if (sent === 0) throw shrunk(response);
       room = sent !== undefined;
       position += sent ?? 0;
@@ -83,15 +87,16 @@ async function alternate(
   return position - start;
 }
 
-/** A connection that broke is the client's affair. */
+/** A connection that broke is the client's affair. `unable` when the kernel cannot send this file so (a file system without splice(2)): it took nothing. */
 async function sendOrLeave(
   response: ServerResponse,
   fd: number,
   part: { fileFd: number; position: number; bytes: number },
-): Promise<number | undefined> {
+): Promise<number | 'unable' | undefined> {
   try {
     return await sendFileAvailable(fd, part);
   } catch (error) {
+    if (isErrno(error, 'EINVAL', 'EOPNOTSUPP', 'ENOSYS')) return 'unable';
     if (!isErrno(error, 'EPIPE', 'ECONNRESET', 'ETIMEDOUT', 'ENOTCONN')) throw error;
     response.destroy();
     return undefined;

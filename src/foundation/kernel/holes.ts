@@ -1,4 +1,4 @@
-import { check, declare, EINVAL, fail, lastErrno } from './libc.ts';
+import { declare, EINVAL, fail, lastErrno } from './libc.ts';
 
 const c = { lseek: declare<[number, number, number]>('lseek', 'int64', ['int', 'int64', 'int']) };
 const SEEK_DATA = 3;
@@ -14,7 +14,11 @@ export function nextData(fd: number, position: number): number | undefined {
   return errno === EINVAL ? position : fail(errno, 'lseek');
 }
 
-/** lseek(2): where the hole at or after the position begins; at the latest at the end of the file. */
+/** lseek(2): where the hole at or after the position begins; at the latest at the end of the file, and nowhere (infinity) when the file ends before the position. */
 export function nextHole(fd: number, position: number): number {
-  return check(c.lseek(fd, position, SEEK_HOLE), 'lseek');
+  const found = c.lseek(fd, position, SEEK_HOLE);
+  if (found >= 0) return found;
+  const errno = lastErrno();
+  // It was truncated since somebody saw data there; or the file system knows no holes.
+  return errno === ENXIO || errno === EINVAL ? Infinity : fail(errno, 'lseek');
 }

@@ -49,23 +49,39 @@ function client(port: number): { socket: Socket; closed: Promise<unknown>; recei
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.log('skipped: sockets in namespaces: needs root');
 
-test.skipIf(!isRoot)('a connection beyond the bound is closed, and one that ends makes place', async () => {
+test.skipIf(!isRoot)('a connection beyond the bound ends the one that was silent for longest', async () => {
   let opened = Promise.withResolvers<void>();
   const port = await listen(
     { mostConnections: 2 },
-    { open: () => opened.resolve(), data: () => undefined, close: () => undefined },
+    {
+      open: (write) => {
+        opened.resolve();
+        return write;
+      },
+      data: (write, bytes) => (write as (bytes: Uint8Array) => void)(bytes),
+      close: () => undefined,
+    },
   );
   const first = client(port);
   await opened.promise;
   opened = Promise.withResolvers();
-  client(port);
+  const silent = client(port);
   await opened.promise;
-  await client(port).closed;
+  const answer = new Promise((resolve) => first.socket.once('data', resolve));
+  first.socket.write('?');
+  await answer;
+  opened = Promise.withResolvers();
+  const third = client(port);
+  await opened.promise;
+  await silent.closed;
   opened = Promise.withResolvers();
   first.socket.end();
   await first.closed;
   client(port);
   await opened.promise;
+  const echo = new Promise((resolve) => third.socket.once('data', resolve));
+  third.socket.write('?');
+  await echo;
 });
 
 test.skipIf(!isRoot)(

@@ -46,7 +46,7 @@ export interface StreamHandlers<T> {
 export interface StreamLimits {
   /** Without a byte from the other side for so long a connection ends. */
   idleSeconds: number;
-  /** Further ones are closed as they come. */
+  /** One more ends that which has been silent for longest: who opens many and says nothing keeps nobody out. */
   mostConnections: number;
   mostUnsentBytes: number;
 }
@@ -57,19 +57,21 @@ export function listenStreams<T>(
   limits: StreamLimits,
   handlers: StreamHandlers<T>,
 ): Disposable {
-  let connections = 0;
+  /** Longest silent first. */
+  const connections = new Set<{ terminate(): void }>();
   const listener = inNetworkNamespace(place.namespaceFd, () =>
     Bun.listen<{ connection?: T; unsent: Buffer }>({
       hostname: place.address,
       port: place.port,
       socket: {
         open(socket) {
-          connections++;
           socket.data = { unsent: Buffer.alloc(0) };
-          if (connections > limits.mostConnections) {
-            socket.terminate();
-            return;
+          const [silent] = connections;
+          if (silent && connections.size >= limits.mostConnections) {
+            connections.delete(silent);
+            silent.terminate();
           }
+          connections.add(socket);
           socket.timeout(limits.idleSeconds);
           const write = (bytes: Uint8Array): void => {
             const { unsent } = socket.data;
@@ -84,12 +86,13 @@ export function listenStreams<T>(
           if (unsent.length > 0) socket.data.unsent = unsent.subarray(Math.max(0, socket.write(unsent)));
         },
         data(socket, bytes) {
+          if (connections.delete(socket)) connections.add(socket);
           if (socket.data.connection !== undefined) handlers.data(socket.data.connection, bytes);
         },
         timeout: (socket) => void socket.end(),
         error: () => undefined,
         close(socket) {
-          connections--;
+          connections.delete(socket);
           if (socket.data?.connection !== undefined) handlers.close(socket.data.connection);
         },
       },

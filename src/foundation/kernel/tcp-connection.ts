@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { findIpAddress } from '../base/ip-address.ts';
 import { check, declare, EAGAIN, EINTR, fail, stableBytes } from './libc.ts';
+import { isErrno } from './syscall-error.ts';
 
 const c = {
   getpeername: declare<[number, Uint8Array, Uint8Array]>('getpeername', 'int', ['int', 'void*', 'void*']),
@@ -23,6 +24,7 @@ const searchedAtMost = 4096;
 
 /** By what a server knows a connection of its own. */
 export interface ConnectionEnds {
+  localAddress: string;
   localPort: number;
   remoteAddress: string;
   remotePort: number;
@@ -30,11 +32,25 @@ export interface ConnectionEnds {
 
 /**
  * A duplicate of this process's descriptor of a TCP connection, for a server whose runtime keeps the descriptor to itself; close-on-exec, and the
- * caller's to close. `hint` is looked at first. Undefined when none is found: closed meanwhile, or among too many.
+ * caller's to close. `hint` is looked at first. Undefined when none is found (closed meanwhile, or among too many), when several have these ends (zones of
+ * link-local addresses are not told apart), and when the process has no descriptor left.
  */
 export function duplicateConnection(
   ends: ConnectionEnds,
   hint?: number,
+): { fd: number; original: number } | undefined {
+  try {
+    return findConnection(ends, hint);
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (isErrno(error, 'EMFILE', 'ENFILE') || code === 'EMFILE' || code === 'ENFILE') return undefined;
+    throw error;
+  }
+}
+
+function findConnection(
+  ends: ConnectionEnds,
+  hint: number | undefined,
 ): { fd: number; original: number } | undefined {
   const isWanted = createMatcher(ends);
   const duplicate = (original: number): { fd: number; original: number } => ({
@@ -45,12 +61,13 @@ export function duplicateConnection(
   const names = readdirSync('/proc/self/fd');
   if (names.length > searchedAtMost) return undefined;
   // Nothing is awaited between the look and the duplicate: the number means the same to both.
-  const found = names.map(Number).find(isWanted);
-  return found === undefined ? undefined : duplicate(found);
+  const [found, another] = names.map(Number).filter(isWanted);
+  return found === undefined || another !== undefined ? undefined : duplicate(found);
 }
 
-function createMatcher({ localPort, remoteAddress, remotePort }: ConnectionEnds): (fd: number) => boolean {
-  const remote = addressKey(remoteAddress);
+function createMatcher(ends: ConnectionEnds): (fd: number) => boolean {
+  const { localPort, remotePort } = ends;
+  const [local, remote] = [addressKey(ends.localAddress), addressKey(ends.remoteAddress)];
   const name = stableBytes(addressBytes);
   const length = stableBytes(4);
   const ask = (call: typeof c.getpeername, fd: number): boolean => {
@@ -59,11 +76,10 @@ function createMatcher({ localPort, remoteAddress, remotePort }: ConnectionEnds)
     const family = name.readUInt16LE(0);
     return family === AF_INET || family === AF_INET6;
   };
-  return (fd) => {
-    if (!ask(c.getpeername, fd) || name.readUInt16BE(2) !== remotePort) return false;
-    if (remote === undefined || keyOfName(name) !== remote) return false;
-    return ask(c.getsockname, fd) && name.readUInt16BE(2) === localPort;
-  };
+  const is = (port: number, address: bigint | undefined): boolean =>
+    name.readUInt16BE(2) === port && address !== undefined && keyOfName(name) === address;
+  return (fd) =>
+    ask(c.getpeername, fd) && is(remotePort, remote) && ask(c.getsockname, fd) && is(localPort, local);
 }
 
 /** The address as a number, an IPv4 one in either notation as the same. */

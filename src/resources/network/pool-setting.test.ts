@@ -8,6 +8,10 @@ test('pools are read from the file and from the command line', () => {
   expect(parsePool('size=24,base=10.9.0.0/24', 'x')).toEqual({ base: '10.9.0.0/24', size: 24 });
 });
 
+test('an empty list is as none', () => {
+  expect(readPools([], 'x')).toBeUndefined();
+});
+
 test.each([
   ['base=10.9.0.0/16', 'want base='],
   ['base=10.9.0.0/16,size=big', 'want base='],

@@ -12,10 +12,11 @@ export function toPool({ base, size }: PoolSetting): SubnetPool {
   return { base: parseIpSubnet(base), prefixLength: size };
 }
 
-/** Docker's `default-address-pools` of the configuration file. */
-export function readPools(value: unknown, where: string): PoolSetting[] {
+/** Docker's `default-address-pools` of the configuration file. Undefined for an empty list, which is as none. */
+export function readPools(value: unknown, where: string): PoolSetting[] | undefined {
   const wrong = (): Error => refused(where, 'want a list of { "base": "10.201.0.0/16", "size": 24 }');
   if (!Array.isArray(value)) throw wrong();
+  if (value.length === 0) return undefined;
   return value.map((item: unknown) => {
     if (typeof item !== 'object' || item === null || !('base' in item) || !('size' in item)) throw wrong();
     const { base, size, ...others } = item;

@@ -94,6 +94,28 @@ describe.skipIf(!isRoot)('files that another thread fills', () => {
     }
   });
 
+  test('that were whole when the archive broke have owner, mode, time and attributes', async () => {
+    const whole = archive(
+      member({
+        name: 'whole',
+        content: filled(200_000, 1),
+        mode: 0o640,
+        uid: 3,
+        gid: 4,
+        mtime: { sec: 1000, nsec: 5 },
+        xattrs: new Map([['user.note', Buffer.from('there')]]),
+      }),
+      member({ name: 'cut', content: filled(400_000, 2) }),
+    );
+    await failure(extract(whole.subarray(0, 230_000)));
+    using root = openRoot(folder);
+    const { mode, uid, gid, mtimeNs } = statAt(root.fd, 'whole');
+    expect([mode & 0o7777, uid, gid, mtimeNs]).toEqual([0o640, 3, 4, 1_000_000_000_005n]);
+    expect(String(getXattr(join(folder, 'whole'), 'user.note'))).toBe('there');
+    expect(readFileSync(join(folder, 'whole')).equals(filled(200_000, 1))).toBe(true);
+    expect(content('cut').length).toBeGreaterThan(0);
+  });
+
   test('of the same name: the last one of the archive stays, whole', async () => {
     const upload = archive(
       ...Array.from({ length: 40 }, (_, index) =>
