@@ -118,6 +118,29 @@ describe.skipIf(skipReason !== undefined)('when the engine is killed', () => {
     expect((await inspect(engine, 'untouched')).RestartCount).toBe(0);
   });
 
+  for (const point of ['container.exit.recorded', 'runtime.delete.stopped'])
+    test(`at ${point}, one that its user stopped stays stopped, and died once`, async () => {
+      const HostConfig = { RestartPolicy: { Name: 'unless-stopped' } };
+      const id = await launch(engine, 'halted', { Cmd: ['sleep', '600'], HostConfig });
+      const since = Math.floor(Date.now() / 1000);
+      await engine.kill();
+      await engine.start({ fault: `${point}:1` });
+      const stopped = engine.api('POST', '/containers/halted/stop?signal=KILL').catch(() => undefined);
+      expect(await engine.died()).toBe('SIGKILL');
+      await stopped;
+      await engine.start();
+      // Whoever is to begin anew with the engine has the state of a run, or waits for one.
+      expect(await wait(engine, 'halted')).toBe(137);
+      expect((await inspect(engine, 'halted')).State).toMatchObject({ Status: 'exited', ExitCode: 137 });
+      expect((await inspect(engine, 'halted')).RestartCount).toBe(0);
+      const path = `/events?since=${since}&until=${Math.ceil(Date.now() / 1000)}`;
+      const told = [await ask(engine, 'GET', path)].flat() as { Action?: string; id?: string }[];
+      const deaths = told.filter(({ Action, id: whose }) => Action === 'die' && whose === id);
+      // On a slow disk the cleaning is done before the end is told.
+      expect(deaths.length).toBeLessThanOrEqual(1);
+      if (point === 'runtime.delete.stopped') expect(deaths).toHaveLength(1);
+    });
+
   test('an attached client is let go, the container is not, and another client can attach', async () => {
     await launch(engine, 'talker', { Cmd: ['cat'], OpenStdin: true, Tty: true });
     const attach = (): ReturnType<typeof rawRequest> =>

@@ -116,6 +116,8 @@ export function createEndpoints(deps: EndpointsDeps): EndpointService {
       const takesOver = isGateway && attached.has(containerId);
       // The rules and the interface do not need each other, nor the rules and the names.
       const opened = ports.open(endpoint);
+      // It is awaited later, and a failure of the interface is told first.
+      opened.catch(() => undefined);
       let named: Promise<void> | undefined;
       try {
         faultPoint('network.attach.begin');

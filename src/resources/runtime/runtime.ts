@@ -50,7 +50,8 @@ export interface RecoveredContainer {
   id: ContainerId;
   status:
     | { status: 'created' | 'running'; pid: number }
-    | { status: 'ended'; exit: ExitInfo }
+    /** `begunAtMs`: when its making began, in the time of the file system, as the times of ends. */
+    | { status: 'ended'; exit: ExitInfo; begunAtMs: number }
     | { status: 'lost' };
   /** Exec processes that still run; those that ended are forgotten. */
   execs: ExecId[];

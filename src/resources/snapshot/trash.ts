@@ -2,9 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { removeFolder } from '../../foundation/base/remove-folder.ts';
 import { faultPoint } from '../../foundation/base/fault.ts';
 import type { Log } from '../../foundation/base/log.ts';
+import { closeDescriptor, openat, pathAt, renameat2 } from '../../foundation/kernel/at.ts';
+import { AT_FDCWD, O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../../foundation/kernel/flags.ts';
+import { openRoot, rootAt } from '../../foundation/kernel/rooted.ts';
+import { unlessErrno } from '../../foundation/kernel/syscall-error.ts';
 
 /**
  * Deletes trees in the background: `discard` is one rename, so that what was removed is gone at once and wholly; its files go
@@ -59,26 +64,60 @@ async function deleteTree(path: string, log: Log): Promise<void> {
 
 /** Half of PATH_MAX: a name more still fits. */
 const deepestBytes = 2048;
+/** Names that are looked at in one turn of the event loop. */
+const sliceNames = 256;
+const noFolder = ['ENOENT', 'ENOTDIR', 'ELOOP'];
 
 /**
  * Programs make folders deeper than a path can name (PATH_MAX), by paths relative to where they are. What lies so deep is moved up beside the tree, piece by piece;
  * the result is the pieces, all of which paths reach.
  */
-async function raiseDeep(tree: string): Promise<string[]> {
+export async function raiseDeep(tree: string): Promise<string[]> {
   const raised: string[] = [];
-  const left: Buffer[] = [Buffer.from(tree)];
-  for (let folder = left.pop(); folder; folder = left.pop())
-    for (const entry of await readdir(folder, { encoding: 'buffer', withFileTypes: true })) {
-      if (!entry.isDirectory()) continue;
-      const path = Buffer.concat([folder, Buffer.from('/'), entry.name]);
-      if (path.length < deepestBytes) {
-        left.push(path);
-        continue;
-      }
-      const piece = join(dirname(tree), randomBytes(8).toString('hex'));
-      await rename(path, piece);
-      raised.push(piece);
-      left.push(Buffer.from(piece));
-    }
+  const left = [tree];
+  for (let piece = left.pop(); piece !== undefined; piece = left.pop()) {
+    const found = await raiseDeepOf(piece);
+    raised.push(...found);
+    left.push(...found);
+  }
   return raised;
+}
+
+/** By descriptors: a link that takes the place of a folder meanwhile leads nowhere else. */
+async function raiseDeepOf(tree: string): Promise<string[]> {
+  const treeFd = unlessErrno(noFolder, () => openat(AT_FDCWD, tree, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  if (treeFd === undefined) return [];
+  using root = rootAt(treeFd);
+  using beside = openRoot(dirname(tree));
+  const raised: string[] = [];
+  const left: Buffer[] = [Buffer.from('.')];
+  for (let folder = left.pop(); folder; folder = left.pop()) {
+    const path = folder;
+    const fd = unlessErrno(noFolder, () => root.open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    if (fd === undefined) continue;
+    try {
+      for (const [index, name] of (await readdir(pathAt(fd, '.'), { encoding: 'buffer' })).entries()) {
+        if (index % sliceNames === 0) await endOfTurn();
+        if (!isFolder(fd, name)) continue;
+        const below = Buffer.concat([path, Buffer.from('/'), name]);
+        if (below.length < deepestBytes) {
+          left.push(below);
+          continue;
+        }
+        const piece = randomBytes(8).toString('hex');
+        renameat2(fd, name, beside.fd, piece);
+        raised.push(join(dirname(tree), piece));
+      }
+    } finally {
+      closeDescriptor(fd);
+    }
+  }
+  return raised;
+}
+
+/** Asked of the kernel, name by name: Bun tells no types beside names that are bytes. */
+function isFolder(dirfd: number, name: Buffer): boolean {
+  const fd = unlessErrno(noFolder, () => openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  if (fd !== undefined) closeDescriptor(fd);
+  return fd !== undefined;
 }

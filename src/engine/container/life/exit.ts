@@ -56,8 +56,10 @@ export async function recordExit(context: Context, id: ContainerId, exit: ExitIn
   const record = context.store.find(id);
   if (!record) return;
   if (!isRunning(record.state)) {
-    // An earlier attempt recorded the end and could not remove it.
+    // An earlier attempt recorded the end, and what follows from it failed.
     if (record.state.status === 'exited') await removeByItself(context, record);
+    if (record.state.status === 'restarting' && context.live.of(id).restartTimer === undefined)
+      restartAfter(context, record, exit.finishedAtMs - (record.state.startedAtMs ?? exit.finishedAtMs));
     return;
   }
   context.health.unwatch(id);
@@ -68,17 +70,20 @@ export async function recordExit(context: Context, id: ContainerId, exit: ExitIn
   const isPassing = ended.config.autoRemove || context.live.of(id).isPassing === true;
   const kept = willRestart || isPassing ? Promise.resolve() : onDisk(context, id);
   const told = kept.then(() => tell(context, ended, { exit, startedAtMs }));
+  // It is awaited behind the disk.
+  told.catch(() => undefined);
   await patiently(kept);
   await Promise.all([told, cleanUpRun(context, id)]);
   publishDisconnects(context, ended);
   publishVolumeUse(context, ended, 'unmount');
   faultPoint('container.exit.cleaned');
   const ranForMs = exit.finishedAtMs - startedAtMs;
-  if (willRestart)
-    scheduleRestart(context, ended, backOffBasisMs(context, record, ranForMs), (again) =>
-      startContainer(context, again, 'policy'),
-    );
+  if (willRestart) restartAfter(context, ended, backOffBasisMs(context, record, ranForMs));
   else await removeByItself(context, ended);
+}
+
+function restartAfter(context: Context, ended: ContainerRecord, ranForMs: number): void {
+  scheduleRestart(context, ended, ranForMs, (again) => startContainer(context, again, 'policy'));
 }
 
 /** Everybody who waits hears of the end. */
@@ -89,17 +94,26 @@ function tell(
 ): void {
   const { id } = ended;
   faultPoint('container.exit.recorded');
-  if (exit.oomKilled) publish(context, ended, 'oom');
-  publish(context, ended, 'die', {
-    exitCode: String(exit.exitCode),
-    execDuration: String(Math.max(0, Math.round((exit.finishedAtMs - startedAtMs) / 1000))),
-  });
+  publishEnd(context, ended, { ...exit, startedAtMs });
   endExecsOf(context, id);
   const willRestart = ended.state.status === 'restarting';
   settleWaiters(context, ended, willRestart ? ['next-exit'] : ['next-exit', 'not-running'], {
     exitCode: exit.exitCode,
   });
   context.live.of(id).ended.resolve();
+}
+
+/** The events of an end. */
+export function publishEnd(
+  context: Context,
+  ended: ContainerRecord,
+  { exitCode, oomKilled, finishedAtMs, startedAtMs }: ExitInfo & { startedAtMs: number },
+): void {
+  if (oomKilled) publish(context, ended, 'oom');
+  publish(context, ended, 'die', {
+    exitCode: String(exitCode),
+    execDuration: String(Math.max(0, Math.round((finishedAtMs - startedAtMs) / 1000))),
+  });
 }
 
 /** The cleaning is milliseconds of work, and who waits comes first; on a disk that takes longer it need not wait as well. */

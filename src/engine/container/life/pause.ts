@@ -1,5 +1,6 @@
 import { conflict, toSiloError, unsupported } from '../../../foundation/base/errors.ts';
 import { faultPoint } from '../../../foundation/base/fault.ts';
+import type { ContainerId } from '../../../foundation/base/ids.ts';
 import type { Freezer } from '../../../resources/runtime/runtime.ts';
 import type { ContainerLifecycle } from '../container.ts';
 import { type Context, publish } from '../context.ts';
@@ -38,7 +39,7 @@ export const createResume =
       const record = context.store.get(id);
       if (record.state.status !== 'paused')
         throw conflict(`Container ${record.id} is not paused`, { code: 'not-paused' });
-      await freezerOf(context).resume(id);
+      await thaw(freezerOf(context), id);
       faultPoint('container.pause.thawed');
       publish(
         context,
@@ -48,6 +49,15 @@ export const createResume =
       context.health.watch(id);
     });
   };
+
+/** One that is not frozen any more, whoever thawed it, is resumed: the runtime refuses to do it again. */
+export async function thaw(freezer: Freezer, id: ContainerId): Promise<void> {
+  try {
+    await freezer.resume(id);
+  } catch (error) {
+    if (freezer.isFrozen(id)) throw error;
+  }
+}
 
 function freezerOf(context: Context): Freezer {
   if (context.driver.freezer) return context.driver.freezer;

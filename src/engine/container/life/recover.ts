@@ -13,7 +13,7 @@ import { sweepDoomedVolumes } from '../mounts/anonymous-volumes.ts';
 import { reconcilePlaces } from '../network/connect.ts';
 import { closeSources } from '../mounts/mount-sources.ts';
 import { volumeNames } from '../mounts/volume-mounts.ts';
-import { recordExit } from './exit.ts';
+import { publishEnd, recordExit } from './exit.ts';
 import { thawAfterCommits } from '../files/freeze.ts';
 import { scheduleRestart } from './restart.ts';
 import { removeLocked } from './remove.ts';
@@ -25,6 +25,7 @@ import { finishUpdate } from '../update/update.ts';
 import { recordOfFound } from '../userns/choose.ts';
 
 type Status = RecoveredContainer['status'];
+type EndedRun = Extract<Status, { status: 'ended' }>;
 /** Docker's code for a container whose end nobody saw. */
 const lostExitCode = 255;
 /** Containers that a start of the engine starts at the same time. */
@@ -125,6 +126,7 @@ function keepLogAgain(context: Context, record: ContainerRecord): void {
 
 function adopt(context: Context, record: ContainerRecord, status: Status | undefined): void {
   if (status?.status !== 'running') return;
+  context.live.of(record.id).unmounted = Promise.withResolvers<void>();
   if (isRunning(record.state)) {
     tellWhetherFrozen(context, record);
     return context.health.watch(record.id, { recovered: true });
@@ -159,7 +161,7 @@ async function settleStopped(
     await recordExit(context, record.id, status?.status === 'ended' ? status.exit : lost);
     return;
   }
-  if (status?.status === 'ended') {
+  if (status?.status === 'ended' && !isRecorded(record, status)) {
     // It was started and ended while nobody recorded either.
     const { finishedAtMs } = status.exit;
     context.store.update(record.id, {
@@ -172,8 +174,26 @@ async function settleStopped(
     await recordExit(context, record.id, status.exit);
     return;
   }
+  if (status?.status === 'ended') await tellOnce(context, record);
   if (status) await cleanUpRun(context, record.id);
   if (record.config.autoRemove && hasEnded(record)) await removeLocked(context, record, { volumes: true });
+}
+
+/** Of a run that was being made before the recorded end that end is the end: the engine died before the cleaning was done. */
+function isRecorded({ state }: ContainerRecord, { begunAtMs }: EndedRun): boolean {
+  return 'finishedAtMs' in state && begunAtMs <= state.finishedAtMs;
+}
+
+/** The events of a recorded end, unless the last engine told them. */
+async function tellOnce(context: Context, record: ContainerRecord): Promise<void> {
+  const { id, state } = record;
+  if (!('finishedAtMs' in state)) return;
+  await context.events.recall();
+  const last = context.events
+    .history({ sinceNs: 0n })
+    .findLast((event) => event.id === id && (event.action === 'start' || event.action === 'die'));
+  if (last?.action !== 'die')
+    publishEnd(context, record, { ...state, startedAtMs: state.startedAtMs ?? state.finishedAtMs });
 }
 
 /** The engine died between an end, or a start that failed, and the removal that `--rm` wants. */

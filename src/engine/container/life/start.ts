@@ -65,7 +65,6 @@ async function startLocked(
   const starting = next(record.state, { type: 'start', atMs: context.now() });
   const live = context.live.of(id);
   live.ended = Promise.withResolvers<void>();
-  live.unmounted = Promise.withResolvers<void>();
   live.wasHealthy = false;
   delete live.lastSignal;
   try {
@@ -163,6 +162,8 @@ async function attempt(
   const { env = [], onMountPoints } = options;
   await using undo = new AsyncDisposableStack();
   undo.defer(() => cleanUpRun(context, id));
+  // The cleaning of an attempt before this one has resolved its own.
+  context.live.of(id).unmounted = Promise.withResolvers<void>();
   await context.loopTurns.take();
   const devices = await resolveDeviceRequests(context.cdi, record.config);
   using shift = openShift(context, id, choice);

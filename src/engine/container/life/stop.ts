@@ -5,6 +5,7 @@ import { withDeadline } from '../../../foundation/base/deadline.ts';
 import type { ContainerLifecycle, ContainerRecord } from '../container.ts';
 import { type Context, publish } from '../context.ts';
 import { prefixed } from '../prefixed.ts';
+import { thaw } from './pause.ts';
 import { cancelRestart } from './restart.ts';
 import { meansEnd, parseSignal } from './signals.ts';
 import { isRunning, next } from '../state.ts';
@@ -103,11 +104,12 @@ async function sendSignal(context: Context, record: ContainerRecord, signal: num
   }
   publish(context, record, 'kill', { signal: String(signal) });
   if (context.store.find(record.id)?.state.status === 'paused' && endsRun(record, signal))
-    await thaw(context, record.id);
+    await resumeForSignal(context, record.id);
 }
 
-async function thaw(context: Context, id: ContainerId): Promise<void> {
-  await context.driver.freezer?.resume(id);
+async function resumeForSignal(context: Context, id: ContainerId): Promise<void> {
+  const { freezer } = context.driver;
+  if (freezer) await thaw(freezer, id);
   const record = context.store.find(id);
   // One that does not mind the signal runs on.
   if (record?.state.status !== 'paused') return;

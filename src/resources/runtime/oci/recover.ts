@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import type { ContainerId, ExecId } from '../../../foundation/base/ids.ts';
 import { watchPid } from '../../../foundation/kernel/pidfd.ts';
@@ -31,7 +31,7 @@ async function recoverContainer(context: Context, id: ContainerId): Promise<Reco
   const exit = readExit(context, id, record);
   if (exit) {
     trackEnded(context, id, { record, exit });
-    return { id, status: { status: 'ended', exit }, execs: [] };
+    return { id, status: { status: 'ended', exit, begunAtMs: statSync(paths.record).mtimeMs }, execs: [] };
   }
   const monitor = await findMonitor(paths);
   const pid = readPidFile(paths.pidFile);
