@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { conflict } from '../../foundation/base/errors.ts';
+import { conflict, toSiloError } from '../../foundation/base/errors.ts';
 import type { Damage, MoveAside } from '../../foundation/base/damage.ts';
 import { createKeyLock } from '../../foundation/base/key-lock.ts';
 import { createLimiter } from '../../foundation/base/limiter.ts';
@@ -170,7 +170,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     recover: () => recoverContainers(context),
     startByPolicy() {
       startByPolicy(context);
-      warming = context.store.warm((record) => forwardRest(context, record));
+      warming = context.store.warm((record) => sendRest(context, record));
     },
     [Symbol.dispose]() {
       exits[Symbol.dispose]();
@@ -183,6 +183,17 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
       }
     },
   };
+}
+
+/** One damaged record or log must not end the engine, nor keep the others from being sent. */
+function sendRest(context: Context, record: ContainerRecord): void {
+  try {
+    forwardRest(context, record);
+  } catch (error) {
+    context.log.warn(
+      `sending the rest of the log of container ${record.name}: ${toSiloError(error).message}`,
+    );
+  }
 }
 
 function createImageUsers(context: Context): ImageUsers {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../foundation/base/log.ts';
@@ -55,6 +55,15 @@ test('what is kept is bounded, in number and in size', async () => {
   const sizes = readdirSync(place.path).map((name) => statSync(join(place.path, name)).size);
   expect(sizes).toHaveLength(2);
   expect(Math.max(...sizes)).toBeLessThan(4 << 20);
+});
+
+test('a full file that cannot be moved is emptied', async () => {
+  using place = folder();
+  mkdirSync(join(place.path, 'events.1.jsonl', 'in the way'), { recursive: true });
+  const many = Array.from({ length: 3000 }, (_, index) => `e${index}${'.'.repeat(200)}`);
+  for (let round = 1; round <= 8; round++) await run(place.path, many, round * 10_000);
+  expect(statSync(join(place.path, 'events.jsonl')).size).toBeLessThan(4 << 20);
+  expect((await run(place.path, ['end'], 100_000)).at(-1)).toBe('end');
 });
 
 test('labels of any size do not fill the disk', async () => {

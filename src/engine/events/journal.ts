@@ -1,4 +1,4 @@
-import { closeSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, openSync, renameSync, truncateSync, writeSync } from 'node:fs';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as endOfTurn } from 'node:timers/promises';
@@ -62,7 +62,7 @@ export async function openEventJournal(directory: string, log: Log): Promise<Eve
     await readPast();
     attempt(() => {
       close();
-      renameSync(files.present, files.former);
+      makeFormer(files);
     });
     bytes = 0;
     replacing = undefined;
@@ -104,6 +104,16 @@ export async function openEventJournal(directory: string, log: Log): Promise<Eve
       close();
     },
   };
+}
+
+/** What cannot be moved is emptied: the journal must not grow on. */
+function makeFormer({ present, former }: { present: string; former: string }): void {
+  try {
+    renameSync(present, former);
+  } catch (error) {
+    truncateSync(present);
+    throw error;
+  }
 }
 
 function format({ timeNs, type, action, id, attributes }: EngineEvent): string {

@@ -42,17 +42,18 @@ export async function runProbe(
   });
   let execId: ExecId | undefined;
   try {
-    execId = await execs.create(request.id, { ...plainExec, args: request.args });
     const started = Promise.withResolvers<void>();
     const start = { detach: false as const, output, signal: request.signal, onReady: started.resolve };
-    const exec = execId;
     const ended = Promise.withResolvers<'ended'>();
     ended.promise.catch(() => undefined);
     const running = Promise.race([started.promise, ended.promise]);
-    await launches.run(async () => {
+    // Made when it can start: one that waits for its turn would be forgotten in a crowd.
+    const exec = await launches.run(async () => {
       request.signal.throwIfAborted();
-      execs.start(exec, start).then(() => ended.resolve('ended'), ended.reject);
+      const made = (execId = await execs.create(request.id, { ...plainExec, args: request.args }));
+      execs.start(made, start).then(() => ended.resolve('ended'), ended.reject);
       await within(running, launchPlaceMs);
+      return made;
     });
     await running;
     if ((await within(ended.promise, request.timeoutMs)) === 'late') {

@@ -14,7 +14,7 @@ import { containerEnvironment } from './environment.ts';
 import { findPresent, linkVariables } from '../network/link-containers.ts';
 import { isRunning } from '../state.ts';
 
-/** Ended execs are kept for their exit code, at most so many, as clients ask right after the end. */
+/** Execs that do not run are kept, at most so many: ended ones for their exit code, as clients ask right after the end, others until they are started. */
 const keptExecs = 1000;
 
 export function createExecs(context: Context): ContainerExecs {
@@ -163,11 +163,14 @@ export function endExecsOf(context: Context, containerId: ContainerId): void {
   }
 }
 
-/** Those that have ended first, then those that nobody started. */
+/** Those that have ended first, then those that nobody started. Running ones do not count: a thousand of them must not cost the one that was just made. */
 function forgetOldest(context: Context): void {
-  for (const hasEnded of [true, false])
-    for (const [id, { info }] of context.execs) {
-      if (context.execs.size <= keptExecs) return;
-      if (!info.running && (info.exitCode !== undefined) === hasEnded) context.execs.delete(id);
-    }
+  const idle = [...context.execs.values()].filter(({ info }) => !info.running);
+  const hasEnded = ({ info }: ExecEntry): boolean => info.exitCode !== undefined;
+  const excess = Math.max(0, idle.length - keptExecs);
+  for (const { info } of [...idle.filter(hasEnded), ...idle.filter((entry) => !hasEnded(entry))].slice(
+    0,
+    excess,
+  ))
+    context.execs.delete(info.id);
 }

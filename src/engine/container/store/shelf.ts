@@ -5,7 +5,7 @@ import type { ContainerRecord } from '../container.ts';
 /** The annotation of containers of builds; images cannot bring it along as they can labels. One that is there when the engine starts belongs to a build that died. */
 export const stepMark = 'silo.build.step';
 
-/** Steps of the table `container`, after the one that made it. The order of creation is a number: a clock may jump. */
+/** Steps of the table `container`, after the one that made it. A record that is no JSON fails no step. The order of creation is a number: a clock may jump. */
 export const shelfSteps: readonly string[] = [
   `ALTER TABLE container ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE container ADD COLUMN at_rest INTEGER NOT NULL DEFAULT 0;
@@ -13,10 +13,13 @@ export const shelfSteps: readonly string[] = [
     (SELECT id, row_number() OVER (ORDER BY created_at_ms, id) AS number FROM container) AS place
     WHERE container.id = place.id;
   UPDATE container SET at_rest = 1
-    WHERE record ->> '$.state.status' IN ('created', 'exited') AND record -> '$.config.autoRemove' = 'false'
-      AND record ->> '$.config.restart.name' IN ('', 'no');
+    WHERE CASE WHEN json_valid(record) THEN
+      record ->> '$.state.status' IN ('created', 'exited') AND record -> '$.config.autoRemove' = 'false'
+        AND record ->> '$.config.restart.name' IN ('', 'no')
+      ELSE 0 END;
   CREATE INDEX container_start ON container (sequence, name, at_rest)`,
-  `UPDATE container SET at_rest = 0 WHERE record -> '$.config.annotations."silo.build.step"' IS NOT NULL`,
+  `UPDATE container SET at_rest = 0
+    WHERE CASE WHEN json_valid(record) THEN record -> '$.config.annotations."silo.build.step"' IS NOT NULL ELSE 0 END`,
 ];
 
 /** How many records are parsed in one turn of the event loop. */

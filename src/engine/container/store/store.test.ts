@@ -86,7 +86,10 @@ test('records of a database without the order get one', () => {
       createdAtMs,
       JSON.stringify(sample(number)),
     );
+  // Damage does not fail the step.
+  database.run('INSERT INTO container VALUES (?, ?, ?, ?)', idOf(3), 'c3', 20, '{"torn');
   const store = createContainerStore(database);
   expect(store.list().map(({ name }) => name)).toEqual(['c1', 'c2']);
   expect(store.active()).toEqual([]);
+  expect(store.damaged().map(({ name }) => name)).toEqual(['c3']);
 });

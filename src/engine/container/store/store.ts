@@ -58,7 +58,7 @@ const tables = [
       iif(record ->> '$.config.network.mode' IN ('', 'default'), 'bridge', record ->> '$.config.network.mode'),
       json('{"aliases":[],"links":[],"linkLocalAddresses":[],"driverOptions":{},"gatewayPriority":0}')
     )
-  )) WHERE record -> '$.config.network.endpoints' IS NULL`,
+  )) WHERE CASE WHEN json_valid(record) THEN record -> '$.config.network.endpoints' IS NULL ELSE 0 END`,
 ];
 
 const doom = 'INSERT OR IGNORE INTO doomed_volume (name) VALUES (?)';
