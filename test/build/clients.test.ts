@@ -83,7 +83,8 @@ describe.skipIf(skipReason !== undefined)('building by other clients', () => {
   test("Docker's CLI builds with limits, and shows the cache", async () => {
     if (!programs.includes('docker')) return;
     const folder = writeContext(engine, 'limited', {
-      Dockerfile: 'FROM busybox\nRUN ulimit -n; grep -c ^10.1.2.3 /etc/hosts\n',
+      Dockerfile:
+        'FROM busybox\nRUN --mount=type=cache,target=/c ulimit -n; grep -c ^10.1.2.3 /etc/hosts; cp /bin/busybox /c\n',
     });
     const docker = (...words: string[]) => {
       const { command, env } = engine.client('docker', ...words);
@@ -100,7 +101,10 @@ describe.skipIf(skipReason !== undefined)('building by other clients', () => {
       folder,
     );
     expect(built).toMatchObject({ code: 0, stdout: expect.stringMatching(/\n123\n1\n/) });
-    expect((await docker('system', 'df')).stdout).toMatch(/Build Cache +[1-9]/);
+    const shown = await docker('system', 'df');
+    expect(shown.stdout).toMatch(/Build Cache +[1-9]/);
+    const usage = await engine.silo('system', 'df', '-v');
+    expect(usage.stdout).toMatch(/\nBuild cache usage: [1-9][^\n]*\n\nCACHE ID [^]*\n\w{12} +regular /);
     expect((await docker('builder', 'prune', '-f', '--filter', 'until=24h')).stdout).toContain(
       'Total reclaimed space: 0B',
     );

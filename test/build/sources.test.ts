@@ -310,6 +310,38 @@ ADD ${at}/outer.git?keep-git-dir=1#main:dir /dir/
   );
 
   withGit(
+    'a redirect leads Git elsewhere only from what the build names, and without a password',
+    async () => {
+      const inner = repositoryOf('target', { deep: 'inner\n' });
+      repositoryOf('redirected', { '.gitmodules': module('s', `${at}/moved.git`) }, { s: inner });
+      const told: string[] = [];
+      for (const path of ['info/refs', 'HEAD', `objects/${inner.slice(0, 2)}/${inner.slice(2)}`])
+        answers.set(`/moved.git/${path}`, (request, response) => {
+          told.push(request.headers['authorization'] ?? '');
+          response.writeHead(302, { location: `${at}/target.git${request.url?.slice(10)}` }).end();
+        });
+      const folder = join(engine.directory, 'redirects');
+      mkdirSync(folder);
+      look();
+      for (const [address, words] of [
+        [`${at}/redirected.git`, 'submodule "s": git fetch failed'],
+        [`${at.replace('//', '//ann:sesame@')}/moved.git`, 'git ls-remote failed'],
+      ] as const) {
+        writeFileSync(join(folder, 'Dockerfile'), `FROM scratch\nADD ${address} /to/\n`);
+        const { code, stderr } = await engine.silo('build', '--progress=plain', folder);
+        expect(code).not.toBe(0);
+        expect(stderr).toContain(words);
+        expect(stderr).toContain('write the address that it leads to');
+      }
+      expect(look().filter((line) => line.includes('target.git'))).toEqual([]);
+      expect(told.length).toBeGreaterThan(0);
+      const named = await build(`FROM busybox\nADD ${at}/moved.git /to/\n`);
+      expect(await said(named, 'cat /to/deep')).toBe('inner\n');
+    },
+    60_000,
+  );
+
+  withGit(
     'Git speaks SSH by the agent of the client, to servers whose keys it knows',
     async () => {
       const agent = join(engine.directory, 'agent.sock');

@@ -66,3 +66,34 @@ test('set-up without npm names the command that brings it', () => {
   expect(stderr).toContain('npm is missing');
   expect(stderr).toContain('apt-get install nodejs npm');
 });
+
+test('nothing is installed for an engine that is somewhere else', () => {
+  const bare = join(folder, 'elsewhere');
+  const path = join(folder, 'root-without-engine');
+  const config = join(folder, 'config');
+  for (const each of [join(bare, 'install'), path, join(config, 'contexts')])
+    mkdirSync(each, { recursive: true });
+  cpSync(launcher, join(bare, 'silo'));
+  writeFileSync(join(bare, 'install/setup.sh'), 'echo "set-up: $*"\n');
+  for (const name of ['sh', 'uname', 'readlink']) symlinkSync(`/bin/${name}`, join(path, name));
+  writeFileSync(join(path, 'id'), '#!/bin/sh\necho 0\n', { mode: 0o755 });
+  for (const machine of ['x64', 'aarch64']) {
+    const bin = join(bare, `node_modules/@oven/bun-linux-${machine}/bin`);
+    mkdirSync(bin, { recursive: true });
+    writeFileSync(join(bin, 'bun'), '#!/bin/sh\n', { mode: 0o755 });
+  }
+  const said = (env: Record<string, string> = {}): string =>
+    run(join(bare, 'silo'), ['ps'], { env: { PATH: path, SILO_SETUP: '', DOCKER_CONFIG: config, ...env } })
+      .stderr;
+  const current = (text: string): void => writeFileSync(join(config, 'contexts/silo-current'), text);
+  expect(said()).toBe('set-up: run ps\n');
+  expect(said({ SILO_HOST: 'ssh://box' })).toBe('');
+  current('lab\n');
+  expect(said()).toBe('');
+  current('lab');
+  expect(said()).toBe('');
+  for (const text of ['default\n', '']) {
+    current(text);
+    expect(said()).toBe('set-up: run ps\n');
+  }
+});

@@ -1,4 +1,4 @@
-import { SiloError, canceled, forbidden, unavailable } from '../../foundation/base/errors.ts';
+import { SiloError, canceled, forbidden, unavailable, unsupported } from '../../foundation/base/errors.ts';
 import type { ErrorKind } from '../../foundation/base/errors.ts';
 import type { Host } from './host.ts';
 
@@ -71,6 +71,12 @@ export function errorOfConnection(
   cause: unknown,
 ): SiloError {
   const code = errnoOf(cause);
+  if (host.startsWith('ssh:') && code === 'ENOENT')
+    return unsupported(`ssh is not installed on this machine, and ${host} is reached through it`, {
+      code: 'no-ssh',
+      cause,
+      hint: 'install it here: apt-get install openssh-client',
+    });
   const otherwise =
     namedBy === undefined
       ? ', or select another one with -H or SILO_HOST'

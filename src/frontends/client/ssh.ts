@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { Duplex } from 'node:stream';
 import type { Host } from './host.ts';
+import { endWithUs } from './ssh-children.ts';
 
 type SshHost = Extract<Host, { kind: 'ssh' }>;
 
@@ -10,6 +11,7 @@ type SshHost = Extract<Host, { kind: 'ssh' }>;
  */
 export function dialOverSsh(host: SshHost): Duplex & { ref(): void; unref(): void } {
   const child = spawn('ssh', sshWords(host), { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
+  endWithUs(child);
   const { stdin, stdout } = child;
   const duplex = new Duplex({
     allowHalfOpen: true,

@@ -84,6 +84,33 @@ test('the long form has arguments, the file and the steps, and of a secret its n
   expect(JSON.stringify(long)).not.toContain('s3cret');
 });
 
+test('proxies are in neither form, also where the file declares them, and leave a build whole', () => {
+  const proxied = new Map([
+    ['HTTP_PROXY', 'http://ann:sesame@proxy:3128'],
+    ['https_proxy', 'http://ann:sesame@proxy:3128'],
+  ]);
+  const own = parseDockerfile(
+    readSource('Dockerfile', Buffer.from('FROM busybox\nARG HTTP_PROXY\nRUN true\n')),
+  );
+  const graph = lower(own, planStages(own, { given: proxied, platform }), {
+    given: proxied,
+    platform,
+    targetPlatform: 'linux/amd64',
+    configOf: () => undefined,
+  });
+  for (const mode of ['min', 'max'] as const) {
+    const found = provenance(
+      { ...request, arguments: proxied, labels: {} },
+      { ...facts, dockerfile: own, graph },
+      { mode, platform: 'linux/amd64' },
+    );
+    expect(JSON.stringify(found)).not.toContain('sesame');
+    expect(found).toMatchObject({
+      runDetails: { metadata: { buildkit_completeness: { request: true } } },
+    });
+  }
+});
+
 test('a statement is about the manifest, by each of its names', () => {
   const manifest = { mediaType: 'm', digest: sha256('manifest'), size: 1 };
   const names = [parseReference('localhost:5000/team/app:2'), parseReference('app:1')];

@@ -6,6 +6,7 @@ import type { Graph } from '../graph/graph.ts';
 import { inputsOf, type Vertex } from '../graph/vertex.ts';
 import type { Dockerfile } from '../language/dockerfile.ts';
 import type { BuildRequest } from '../solve/types.ts';
+import { proxyArguments } from '../language/stages/predefined.ts';
 import { purlPart } from './sbom/package.ts';
 
 /** What is known of a build when it is done. */
@@ -48,7 +49,7 @@ export function provenance(
       },
       internalParameters: {
         builderPlatform: formatPlatform(hostPlatform()),
-        ...(isMax ? { buildConfig: { llbDefinition: definitionOf(facts.graph) } } : {}),
+        ...(isMax ? { buildConfig: { llbDefinition: definitionOf(facts.graph, request) } } : {}),
       },
       resolvedDependencies: facts.bases.map(({ reference, digest }) => ({
         uri: imageUri(reference, platform, digest),
@@ -100,14 +101,16 @@ export function imageUri(reference: Reference, platform: string, digest?: Digest
   return `pkg:docker/${name}@${purlPart(version)}?${query.join('&')}`;
 }
 
-/** BuildKit's names of options. */
+/** BuildKit's names of options. Proxies are where the build ran, not what was built, and may hold passwords: they are left out. */
 function argumentsOf(
   request: BuildRequest,
   isMax: boolean,
 ): { args: Record<string, string>; isWhole: boolean } {
   const { target, network, noCache, pull } = request;
   const hidden = Object.fromEntries([
-    ...[...request.arguments].map(([name, value]) => [`build-arg:${name}`, value] as const),
+    ...[...request.arguments]
+      .filter(([name]) => !proxyArguments.includes(name))
+      .map(([name, value]) => [`build-arg:${name}`, value] as const),
     ...Object.entries(request.labels).map(([name, value]) => [`label:${name}`, value] as const),
   ]);
   return {
@@ -139,20 +142,22 @@ function mountsOf({ vertices }: Graph): object {
 }
 
 /** What is done, step by step. Contents of the Dockerfile's own files are in the source. */
-function definitionOf({ vertices, places }: Graph): object[] {
+function definitionOf({ vertices, places }: Graph, request: BuildRequest): object[] {
   const numbers = new Map([...vertices.keys()].map((id, index) => [id, `step${index}`]));
   return [...vertices].map(([id, vertex]) => ({
     id: numbers.get(id),
-    op: operationOf(vertex),
+    op: operationOf(vertex, request),
     inputs: inputsOf(vertex).map((input) => `${numbers.get(input) ?? ''}:0`),
     ...(places.has(id) ? { title: places.get(id)?.[0]?.title } : {}),
   }));
 }
 
-function operationOf(vertex: Vertex): object {
+function operationOf(vertex: Vertex, { arguments: given }: BuildRequest): object {
   switch (vertex.kind) {
     case 'exec': {
-      const { args, env, cwd, user, network, security } = vertex;
+      const { args, cwd, user, network, security } = vertex;
+      const hidden = proxyArguments.map((name) => `${name}=${given.get(name) ?? ''}`);
+      const env = vertex.env.filter((entry) => !hidden.includes(entry));
       return { exec: { meta: { args, env, cwd, user }, network, security } };
     }
     case 'copy':

@@ -43,3 +43,17 @@ test('contents that a build with an import found of a result of everybody go wit
   cache.keep(key, other, { isStep: true });
   expect(view.findContent(origin)).toBeUndefined();
 });
+
+test('what another build led to is no step any more, also for the next engine', () => {
+  using database = openDatabase(join(directory, 'results'), { relaxed: true });
+  const there = { ...images, list: () => [{ id: one }, { id: other }] } as unknown as typeof images;
+  const cache = openBuildCache(database, there);
+  cache.keep(key, one, { isStep: true });
+  cache.keep(sha256('other key'), other, { isStep: true });
+  cache.keepResult(one);
+  for (const each of [cache, openBuildCache(database, there)]) {
+    expect(each.isStep(one)).toBe(false);
+    expect(each.isStep(other)).toBe(true);
+    expect(each.find(key)).toBe(one);
+  }
+});

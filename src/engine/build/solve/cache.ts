@@ -19,6 +19,8 @@ export interface BuildCache {
   /** While that image is the result of the key: for another one it is not kept, or forgotten. */
   keepContent(origin: Digest, of: { key: Digest; image: ImageId }, content: string): void;
   isStep(image: ImageId): boolean;
+  /** What a build led to is no longer a mere step of another one: who removes steps leaves it. */
+  keepResult(image: ImageId): void;
   /** All that is known, but of these images. */
   forgetAllBut(images: ReadonlySet<ImageId>): void;
 }
@@ -78,6 +80,10 @@ export function openBuildCache(
         image,
       ),
     isStep: (image) => steps.has(image),
+    keepResult(image) {
+      if (!steps.delete(image)) return;
+      database.runRelaxed('UPDATE build_cache SET is_step = 0 WHERE image = ?', image);
+    },
     forgetAllBut(kept) {
       const rows = database.all<{ key: string; image: ImageId }>('SELECT key, image FROM build_cache');
       for (const { key, image } of rows)

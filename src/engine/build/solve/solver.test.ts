@@ -17,6 +17,7 @@ test('a build whose step another one waits for keeps its files until the step is
   const result = graph.add({ kind: 'meta', root, config: {}, history: [] });
   const begun = Promise.withResolvers<void>();
   const done = Promise.withResolvers<{ id: ImageId }>();
+  const results: ImageId[] = [];
   const images = {
     resolve: () => ({ config: {} }),
     compose: ({ base }: { base?: ImageId }) => {
@@ -38,6 +39,7 @@ test('a build whose step another one waits for keeps its files until the step is
         findContent: () => undefined,
         keepContent: () => undefined,
         isStep: () => true,
+        keepResult: (image) => void results.push(image),
         forgetAllBut: unused,
         nameOf: (key) => key,
         bring: () => Promise.resolve(undefined),
@@ -78,4 +80,5 @@ test('a build whose step another one waits for keeps its files until the step is
   done.resolve({ id: sha256('made') });
   expect(await stays).toEqual({ image: sha256('made'), isCached: false });
   await ended;
+  expect(results).toEqual([sha256('made')]);
 });

@@ -114,7 +114,7 @@ export function createSolver(given: StepDeps, options: SolverOptions): Solver {
     options.mayUseCache(id) ? cache.find(key) : undefined;
 
   const solve = (id: VertexId): Promise<Solved> => {
-    const known = solved.get(id) ?? teller.guard(id, () => work(id));
+    const known = solved.get(id) ?? teller.guard(id, () => workAsResult(id));
     solved.set(id, known);
     askedOf(id).resolve();
     return known;
@@ -125,6 +125,13 @@ export function createSolver(given: StepDeps, options: SolverOptions): Solver {
     const end = (): void => void begun.delete(step);
     step.then(end, end);
     return step;
+  };
+
+  /** What it leads to may have been a mere step of another build, found or made together with it. */
+  const workAsResult = async (id: VertexId): Promise<Solved> => {
+    const done = await work(id);
+    if (id === graph.result) cache.keepResult(done.image);
+    return done;
   };
 
   const work = async (id: VertexId): Promise<Solved> => {

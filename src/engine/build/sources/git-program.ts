@@ -14,6 +14,8 @@ export interface GitOptions {
   directory: string;
   /** `name:password` for the one server at `url`. */
   credentials?: { url: string; basic: string } | undefined;
+  /** Whether the first answer of a web server may send Git elsewhere; never with credentials, which would go along. */
+  mayRedirect: boolean;
   /** Without it nothing is fetched over SSH. */
   ssh?: SshAccess | undefined;
   signal: AbortSignal | undefined;
@@ -37,7 +39,7 @@ const mostBlocks = 32 << 20;
  * helper or editor is run, nothing is asked at a terminal, and only web addresses, `git://` and with leave SSH are followed, wherever they come from
  * (git-config(1), `protocol.allow`; git(1), environment variables).
  */
-export function createGit({ directory, credentials, ssh, signal }: GitOptions): Git {
+export function createGit({ directory, credentials, mayRedirect, ssh, signal }: GitOptions): Git {
   const config: [string, string][] = [
     ['protocol.allow', 'never'],
     ['protocol.http.allow', 'always'],
@@ -57,6 +59,7 @@ export function createGit({ directory, credentials, ssh, signal }: GitOptions): 
     ['gc.auto', '0'],
     ['maintenance.auto', 'false'],
     ['tar.umask', '0022'],
+    ['http.followRedirects', mayRedirect && !credentials ? 'initial' : 'false'],
     ['http.lowSpeedLimit', '1000'],
     ['http.lowSpeedTime', '60'],
     ['init.defaultBranch', 'main'],
@@ -221,5 +224,9 @@ const hints: readonly (readonly [words: RegExp, hint: string])[] = [
     "the server's key is not known: silo build --ssh default takes ~/.ssh/known_hosts along; or put it into /etc/ssh/ssh_known_hosts of the engine's machine",
   ],
   [/Permission denied \(publickey/, 'no key of the agent is known to the server: ssh-add -l lists them'],
+  [
+    /requested URL returned error: 30\d|unable to update url base from redirection/,
+    'a redirect is not followed for submodules, nor with a password or token: write the address that it leads to',
+  ],
   [/ssh: (command )?not found|cannot run ssh/, 'install ssh on the machine of the engine (openssh-client)'],
 ];

@@ -10,8 +10,8 @@ import { type GitRemote, isSameServer, parseSubmoduleAddress } from './git-addre
 import type { Git } from './git-program.ts';
 import { listSubmodules, mostSubmodules, type Submodule, tooMany, withTrees } from './submodules.ts';
 
-/** Git in a folder, with what the server at that address wants to see. */
-export type Reach = (remote: GitRemote) => Promise<(path: string) => Git>;
+/** Git in a folder, with what the server at that address wants to see. `isNamed`: the build itself names the address, not a repository. */
+export type Reach = (remote: GitRemote, options: { isNamed: boolean }) => Promise<(path: string) => Git>;
 
 /** What of a repository is wanted. */
 export interface WantedFiles {
@@ -46,7 +46,7 @@ export async function readRepository(
   const folder = await mkdtemp(join(directory, 'git-'));
   const work = join(folder, 'work');
   await mkdir(work);
-  const git = (await reach(remote))(work);
+  const git = (await reach(remote, { isNamed: nesting.depth === 0 }))(work);
   await git.text(['init', '--quiet', '--template=', '.']);
   await fetchCommit(git, remote.url, { commit, fetched });
   // What the repository says of exports is for its releases; a checkout has all files.
@@ -98,7 +98,8 @@ async function readSubmodule(
   const shown = Buffer.from(path, 'latin1').toString().slice(0, 200);
   try {
     const remote = parseSubmoduleAddress(url, want.remote);
-    await mayFollow(remote, want.remote);
+    // What the build names may be anywhere, and so may what lies beside it; what a submodule names is looked at.
+    if (nesting.depth > 0 || !isSameServer(remote, want.remote)) await mayFollow(remote, want.remote);
     const whole = { ...want, remote, commit, fetched: commit, path: '' };
     return (await readRepository(reach, whole, { ...nesting, depth: nesting.depth + 1 })).tree;
   } catch (error) {
@@ -111,9 +112,8 @@ async function readSubmodule(
   }
 }
 
-/** A repository may name servers that only this machine reaches; the build's own address may (SSRF). */
+/** A repository may not name servers that only this machine reaches; the build's own address may (SSRF). */
 async function mayFollow(remote: GitRemote, parent: GitRemote): Promise<void> {
-  if (isSameServer(remote, parent)) return;
   const reach = isLoopbackHost(parent.host) ? 'followed-locally' : 'followed';
   const host = remote.host.replace(/^\[|\]$/g, '');
   const addresses = await lookup(host, { all: true }).catch(() => []);

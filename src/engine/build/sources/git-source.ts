@@ -34,7 +34,7 @@ export async function findCommit(request: GitFetch, directory: string): Promise<
   const address = parseGitAddress(request.address);
   const reach = createReach(request, address);
   const home = await mkdtemp(join(directory, 'git-'));
-  const { commit, ref } = await resolve((await reach(address))(home), address);
+  const { commit, ref } = await resolve((await reach(address, { isNamed: true }))(home), address);
   for (const checksum of [request.checksum, address.commit])
     if (checksum !== undefined && !commit.startsWith(checksum.toLowerCase()))
       throw invalid(`expected checksum to match ${checksum}, got ${commit}`, {
@@ -43,6 +43,8 @@ export async function findCommit(request: GitFetch, directory: string): Promise<
       });
   const keepGitDir = request.keepGitDir || address.keepGitDir;
   const flags = [keepGitDir ? 'with' : 'without', '.git', address.submodules ? 'whole' : 'alone'];
+  // The folder `.git` tells where the repository is.
+  if (keepGitDir) flags.push('of', address.url);
   return {
     identity: `git ${commit} ${flags.join(' ')} ${address.folder}`,
     tree: () =>
@@ -59,7 +61,7 @@ export async function findCommit(request: GitFetch, directory: string): Promise<
 }
 
 function createReach({ tokenOf, ssh, signal }: GitFetch, main: GitRemote): Reach {
-  return async (remote) => {
+  return async (remote, { isNamed }) => {
     const { url, transport } = remote;
     // A token that is for no host in particular goes to the one that the build names, not to those that its repository names.
     const basic = remote.credentials ?? (await tokenFor(remote, isSameServer(remote, main), tokenOf));
@@ -68,6 +70,7 @@ function createReach({ tokenOf, ssh, signal }: GitFetch, main: GitRemote): Reach
       createGit({
         directory: path,
         credentials: basic === undefined ? undefined : { url, basic },
+        mayRedirect: isNamed,
         ssh: access,
         signal,
       });

@@ -53,6 +53,33 @@ describe('a context', () => {
     expect((await silo(['context', 'show'])).out).toBe('default\n');
   });
 
+  test('that is in use is the recorded one, whatever this command line names', async () => {
+    for (const name of ['lab', 'shed'])
+      await silo(['context', 'create', name, '--docker', `host=tcp://${name}`]);
+    await silo(['context', 'use', 'lab']);
+    const other = { SILO_CONTEXT: 'shed' };
+    expect((await silo(['context', 'rm', 'lab'], other)).err).toContain('"lab" is in use');
+    expect((await silo(['context', 'rm', 'shed'], other)).code).toBe(0);
+    expect((await silo(['context', 'show'])).out).toBe('lab\n');
+  });
+
+  test('whose address is no text is no context', async () => {
+    await silo(['context', 'create', 'lab', '--docker', 'host=tcp://lab']);
+    const [{ Storage: place }] = JSON.parse((await silo(['context', 'inspect', 'lab'])).out);
+    const write = (endpoints: object) =>
+      writeFileSync(
+        join(place.MetadataPath, 'meta.json'),
+        JSON.stringify({ Name: 'lab', Metadata: {}, Endpoints: endpoints }),
+      );
+    for (const docker of [{ Host: 5 }, { Host: null }, 'tcp://lab', null]) {
+      write({ docker });
+      expect((await silo(['-c', 'lab', 'ps'])).err).toContain('is no description of a context');
+      expect((await silo(['context', 'ls'])).code).toBe(0);
+    }
+    write({});
+    expect((await silo(['-c', 'lab', 'ps'])).err).toContain('has no address of an engine');
+  });
+
   test('keeps certificates for its owner alone', async () => {
     const pem = join(folder, 'x.pem');
     writeFileSync(pem, 'a certificate');
@@ -164,4 +191,28 @@ exec env -u SILO_HOST ${silo} "$@"
   const refused = await run('ssh://elsewhere');
   expect(refused.code).toBe(1);
   expect(refused.err).toContain('ssh: no route to elsewhere');
+}, 30_000);
+
+test('ssh that is not installed is told; one that still connects ends when the command is interrupted', async () => {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  const start = (path: string) =>
+    Bun.spawn([process.execPath, join(import.meta.dir, '../../../bin/silo.ts'), '-H', 'ssh://box', 'ps'], {
+      env: { ...process.env, PATH: path, HOME: folder },
+      stdout: 'ignore',
+      stderr: 'pipe',
+    });
+  const without = start(bin);
+  expect(await new Response(without.stderr).text()).toStartWith('ssh is not installed on this machine');
+  expect(await without.exited).toBe(1);
+  const script = '#!/bin/sh\necho waiting >&2\nexec sleep 600\n';
+  writeFileSync(join(bin, 'ssh'), script, { mode: 0o755 });
+  const waiting = start(`${bin}:${process.env['PATH']}`);
+  const said = waiting.stderr.getReader();
+  expect(Buffer.from((await said.read()).value ?? []).toString()).toBe('waiting\n');
+  waiting.kill('SIGINT');
+  // Both hold the pipe: it ends when ssh has, too.
+  while (!(await said.read()).done);
+  await waiting.exited;
+  expect(waiting.signalCode).toBe('SIGINT');
 }, 30_000);

@@ -25,7 +25,8 @@ export function chooseContext(globals: Globals, env: CliIo['env']): Choice {
   return { context: readCurrent(env) ?? defaultContext };
 }
 
-function readCurrent(env: CliIo['env']): string | undefined {
+/** The name that `silo context use` recorded. */
+export function readCurrent(env: CliIo['env']): string | undefined {
   try {
     return readFileSync(currentContextPath(env), 'utf8').trim() || undefined;
   } catch {

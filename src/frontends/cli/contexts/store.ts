@@ -156,7 +156,16 @@ function isDocument(value: unknown): value is ContextDocument {
   if (typeof value !== 'object' || value === null) return false;
   const isMap = (key: string): boolean =>
     typeof Reflect.get(value, key) === 'object' && Reflect.get(value, key) !== null;
-  return typeof Reflect.get(value, 'Name') === 'string' && isMap('Metadata') && isMap('Endpoints');
+  if (typeof Reflect.get(value, 'Name') !== 'string' || !isMap('Metadata') || !isMap('Endpoints'))
+    return false;
+  return isEndpoint(Reflect.get(Reflect.get(value, 'Endpoints') as object, 'docker'));
+}
+
+function isEndpoint(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const host: unknown = Reflect.get(value, 'Host');
+  return host === undefined || typeof host === 'string';
 }
 
 async function readOptional(path: string): Promise<Buffer | undefined> {

@@ -1,10 +1,12 @@
+import type { BuildCacheJson } from '../../../../foundation/wire/silo/builds.ts';
 import { defineCommand } from '../../command.ts';
 import { formatTableOption } from '../../output/option-specs.ts';
 import { formatList } from '../../output/rows.ts';
+import type { Row } from '../../output/rows.ts';
 import { ellipsis, shortId, visible } from '../../output/text.ts';
 import { formatAge, formatSize } from '../../output/units.ts';
 
-const headers = {
+export const cacheHeaders = {
   ID: 'CACHE ID',
   Type: 'TYPE',
   Size: 'SIZE',
@@ -30,22 +32,26 @@ export const command = defineCommand({
   examples: ['silo build cache ls', "silo build cache ls --format '{{.Size}} {{.Description}}'"],
   async run({ options, given, io, client }) {
     const { BuildCache = [] } = await (await client()).system.df({ types: ['build-cache'] });
-    const since = (time: string | null): string =>
-      time === null ? '' : `${formatAge(io.now() - Date.parse(time))} ago`;
     const entries = BuildCache.toSorted((a, b) => (b.LastUsedAt ?? '').localeCompare(a.LastUsedAt ?? ''));
-    const rows = entries.map((entry) => ({
-      ID: options['no-trunc'] ? entry.ID : shortId(entry.ID),
-      Type: entry.Type,
-      Size: formatSize(entry.Size),
-      CreatedSince: since(entry.CreatedAt),
-      LastUsedSince: since(entry.LastUsedAt),
-      UsageCount: String(entry.UsageCount),
-      Shared: String(entry.Shared),
-      InUse: String(entry.InUse),
-      Description: visible(options['no-trunc'] ? entry.Description : ellipsis(entry.Description, 60)),
-    }));
+    const rows = entries.map((entry) => cacheRow(entry, { full: options['no-trunc'], now: io.now() }));
     const table = '{{.ID}}\t{{.Type}}\t{{.Size}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Description}}';
-    io.stdout.write(formatList(rows, { options, given }, { headers, table }));
+    io.stdout.write(formatList(rows, { options, given }, { headers: cacheHeaders, table }));
     return 0;
   },
 });
+
+export function cacheRow(entry: BuildCacheJson, { full, now }: { full: boolean; now: number }): Row {
+  const since = (time: string | null): string =>
+    time === null ? '' : `${formatAge(now - Date.parse(time))} ago`;
+  return {
+    ID: full ? entry.ID : shortId(entry.ID),
+    Type: entry.Type,
+    Size: formatSize(entry.Size),
+    CreatedSince: since(entry.CreatedAt),
+    LastUsedSince: since(entry.LastUsedAt),
+    UsageCount: String(entry.UsageCount),
+    Shared: String(entry.Shared),
+    InUse: String(entry.InUse),
+    Description: visible(full ? entry.Description : ellipsis(entry.Description, 60)),
+  };
+}

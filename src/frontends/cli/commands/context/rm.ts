@@ -1,6 +1,7 @@
 import { conflict, invalid } from '../../../../foundation/base/errors.ts';
 import { defineCommand } from '../../command.ts';
 import { defaultContext } from '../../contexts/target.ts';
+import { readCurrent } from '../../contexts/select.ts';
 import { createContextStore } from '../../contexts/store.ts';
 import { reportError } from '../../exit.ts';
 
@@ -13,13 +14,13 @@ export const command = defineCommand({
   args: { min: 1 },
   completion: 'contexts',
   examples: ['silo context rm lab'],
-  async run({ options, args, io, choice }) {
+  async run({ options, args, io }) {
     const store = createContextStore(io.env);
     let code = 0;
     for (const name of args) {
       try {
         if (name === defaultContext) throw invalid('context "default" cannot be removed');
-        const isUsed = name === choice.context;
+        const isUsed = name === readCurrent(io.env);
         if (isUsed && !options.force)
           throw conflict(`context "${name}" is in use, set -f flag to force remove`);
         await store.remove(name);

@@ -1,10 +1,12 @@
 import { invalid } from '../../../../foundation/base/errors.ts';
 import type { SystemDfJson } from '../../../../foundation/wire/docker/system.ts';
+import type { BuildCacheJson } from '../../../../foundation/wire/silo/builds.ts';
 import { defineCommand } from '../../command.ts';
 import { formatTableOption } from '../../output/option-specs.ts';
 import { formatRows } from '../../output/rows.ts';
 import type { Row } from '../../output/rows.ts';
 import { formatSize } from '../../output/units.ts';
+import { cacheHeaders, cacheRow } from '../build/cache-ls.ts';
 import { imageHeaders, imageRows } from '../images.ts';
 import { containerHeaders, containerRow } from '../ps.ts';
 import { volumeHeaders, volumeRow } from '../volume/ls.ts';
@@ -46,6 +48,7 @@ function summaries(usage: SystemDfJson): Row[] {
   const images = usage.Images ?? [];
   const containers = usage.Containers ?? [];
   const volumes = usage.Volumes ?? [];
+  const cache = usage.BuildCache ?? [];
   const sum = (sizes: readonly number[]): number =>
     sizes.reduce((total, size) => total + Math.max(0, size), 0);
   const used = images.filter((image) => image.Containers > 0);
@@ -75,7 +78,13 @@ function summaries(usage: SystemDfJson): Row[] {
       volumeSizes(volumes),
       volumeSizes(freeVolumes),
     ),
-    summary('Build Cache', usage.BuildCache?.length ?? 0, 0, 0, 0),
+    summary(
+      'Build Cache',
+      cache.length,
+      cache.filter((entry) => entry.InUse).length,
+      cacheBytes(cache),
+      cacheBytes(cache.filter((entry) => !entry.InUse)),
+    ),
   ];
 }
 
@@ -117,5 +126,16 @@ function formatVerbose(usage: SystemDfJson, now: number): string {
       table: '{{.Name}}\t{{.Links}}\t{{.Size}}',
     }),
   ];
-  return `${parts.join('\n')}\nBuild cache usage: 0B\n\nCACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n`;
+  const cache = usage.BuildCache ?? [];
+  const entries = cache.map((entry) => cacheRow(entry, { full: false, now }));
+  const list = formatRows(entries, '', {
+    headers: { ...cacheHeaders, Type: 'CACHE TYPE' },
+    table:
+      '{{.ID}}\t{{.Type}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}',
+  });
+  return `${parts.join('\n')}\nBuild cache usage: ${formatSize(cacheBytes(cache))}\n\n${list}`;
 }
+
+/** As Docker counts: what images have too is theirs. */
+const cacheBytes = (entries: readonly BuildCacheJson[]): number =>
+  entries.filter((entry) => !entry.Shared).reduce((total, { Size: size }) => total + Math.max(0, size), 0);
