@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { silentLog } from '../base/log.ts';
+import { issueRevocationList } from '../x509/revocation-list.ts';
 import { readBody } from './body.ts';
 import type { HttpServer, TlsIdentity } from './http.ts';
 import { createHttpServer } from './server.ts';
@@ -80,6 +82,42 @@ describe.skipIf(!hasOpenssl)('a server behind TLS', () => {
     expect(await post(port, { ca, ...identity('two') })).toBe('got 5');
     expect(post(port, { ca })).rejects.toThrow();
     expect(post(port, { ca, ...identity('one') })).rejects.toThrow();
+  });
+
+  test('refuses whose certificate was issued by one that its authority has revoked', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'silo-chain-'));
+    stack.defer(() => rm(folder, { recursive: true, force: true }));
+    const openssl = (words: string): void => {
+      const made = spawnSync('openssl', words.split(' '), { cwd: folder });
+      if (made.status !== 0) throw new Error(made.stderr.toString());
+    };
+    const text = (name: string): Promise<string> => readFile(join(folder, name), 'utf8');
+    const newKey = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
+    await writeFile(join(folder, 'middle.ext'), 'basicConstraints=critical,CA:TRUE\n');
+    await writeFile(join(folder, 'leaf.ext'), 'basicConstraints=CA:FALSE\n');
+    openssl(`req -x509 ${newKey} -days 2 -subj /CN=root -keyout root.key -out root.crt`);
+    for (const [name, issuer] of [
+      ['middle', 'root'],
+      ['leaf', 'middle'],
+    ] as const) {
+      openssl(`req ${newKey} -subj /CN=${name} -keyout ${name}.key -out ${name}.csr`);
+      const authority = `-CA ${issuer}.crt -CAkey ${issuer}.key -CAcreateserial -extfile ${name}.ext`;
+      openssl(`x509 -req -in ${name}.csr ${authority} -days 2 -out ${name}.crt`);
+    }
+    const [root, middle] = [await text('root.crt'), await text('middle.crt')];
+    const { serialNumber: serial } = new X509Certificate(middle);
+    const listOf = async (...revoked: { serial: string; at: Date }[]): Promise<string> =>
+      issueRevocationList(
+        { revoked, from: new Date(), to: undefined },
+        { cert: root, key: await text('root.key') },
+      );
+    const tls = { ...identity('one'), clientCa: root };
+    const { server, port } = await start({ ...tls, revoked: await listOf() });
+    const client = { cert: (await text('leaf.crt')) + middle, key: await text('leaf.key') };
+    expect(await post(port, { ca: tls.cert, ...client })).toBe('got 5');
+    server.renew({ ...tls, revoked: await listOf({ serial, at: new Date() }) });
+    const answer = await post(port, { ca: tls.cert, ...client }).catch(() => 'refused');
+    expect(answer).toBe('refused');
   });
 
   test('cuts a connection on which nothing moves', async () => {

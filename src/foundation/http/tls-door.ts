@@ -1,5 +1,5 @@
 import type { Server as HttpServer } from 'node:http';
-import { type Server, type TLSSocket, createServer } from 'node:tls';
+import { type DetailedPeerCertificate, type Server, type TLSSocket, createServer } from 'node:tls';
 import { invalid, toSiloError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { readRevocationLists, revocationName, revokedNames } from '../x509/revocation-list.ts';
@@ -9,6 +9,7 @@ import type { TlsIdentity } from './http.ts';
 /** Listens for TLS and hands the decrypted connections to a server that does not listen itself: so the identity can change while it listens. */
 export interface TlsDoor {
   readonly server: Server;
+  /** Kind `invalid`, and nothing changes, when it cannot be used; also when it has no list of revoked certificates and the one in force has. */
   renew(identity: TlsIdentity): void;
   /** Cuts what is open. */
   cut(): void;
@@ -28,6 +29,8 @@ const handshakeTimeoutMs = 20_000;
 const keepAliveMs = 60_000;
 /** Connections of strangers at one time; beyond it the one that has dawdled longest makes room, so that a crowd of them keeps nobody out. */
 const maximumStrangers = 256;
+/** OpenSSL believes no longer ones. */
+const longestChain = 101;
 /** Refusals are logged one by one up to so many in a stretch of time, and the rest counted: strangers must not fill the disk. */
 const loggedRefusals = { count: 20, perMs: 60_000 };
 
@@ -37,6 +40,7 @@ export function createTlsDoor(
   { idleMs = 0, log, handshakeMs = handshakeTimeoutMs, headMs }: TlsDoorOptions,
 ): TlsDoor {
   let isRevoked = revocationOf(identity);
+  let hasList = identity.revoked !== undefined;
   const heads = limitHeads(inside, headMs);
   const strangers = new Set<TLSSocket>();
   const open = new Set<TLSSocket>();
@@ -76,9 +80,15 @@ export function createTlsDoor(
   return {
     server,
     renew(next) {
+      if (hasList && next.revoked === undefined)
+        throw invalid('the list of revoked certificates is gone: the one that was read stays in force', {
+          code: 'no-revocation-list',
+          hint: 'put it back, or start the engine anew without it',
+        });
       const revoked = revocationOf(next);
       orInvalid(() => server.setSecureContext(contextOf(next)));
       isRevoked = revoked;
+      hasList = next.revoked !== undefined;
       for (const socket of open) if (isRevoked(socket)) socket.destroy();
     },
     cut() {
@@ -104,17 +114,26 @@ function createRefusals(log: Log): (error: NodeJS.ErrnoException, address: strin
   };
 }
 
-/** Whether the certificate that a client showed is called back. One that cannot be asked for counts as if it were. */
+/** Whether the certificate that a client showed, or one between it and the authority, is called back. One that cannot be asked for counts as if it were. */
 function revocationOf({ clientCa, revoked }: TlsIdentity): (socket: TLSSocket) => boolean {
   if (clientCa === undefined || revoked === undefined) return () => false;
   const names = revokedNames(readRevocationLists(revoked, clientCa));
   return (socket) => {
     try {
-      return names.has(revocationName(socket.getPeerCertificate().raw));
+      return chainOf(socket.getPeerCertificate(true)).some((raw) => names.has(revocationName(raw)));
     } catch {
       return true;
     }
   };
+}
+
+/** The root names itself as its issuer. */
+function chainOf(leaf: DetailedPeerCertificate): Buffer[] {
+  const certificates = new Set([leaf]);
+  let next = leaf.issuerCertificate as DetailedPeerCertificate | undefined;
+  for (; next && !certificates.has(next) && certificates.size < longestChain; next = next.issuerCertificate)
+    certificates.add(next);
+  return Array.from(certificates, ({ raw }) => raw);
 }
 
 const revokedError = (): NodeJS.ErrnoException =>

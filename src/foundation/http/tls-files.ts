@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { invalid, toSiloError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -10,7 +9,7 @@ export interface TlsFiles {
   cert: string;
   key: string;
   clientCa?: string;
-  /** Lists of revoked certificates of clients. */
+  /** Lists of revoked certificates of clients. Only a file that does not exist is absent. */
   revoked?: { path: string; mayBeAbsent: boolean };
 }
 
@@ -23,9 +22,12 @@ export async function readTlsIdentity({ cert, key, clientCa, revoked }: TlsFiles
       throw invalid(`cannot read ${path}: ${toSiloError(cause).message}`, { cause });
     });
   const list =
-    revoked === undefined || (revoked.mayBeAbsent && !existsSync(revoked.path))
-      ? undefined
-      : await read(revoked.path);
+    revoked &&
+    (await read(revoked.path).catch((error: unknown) => {
+      const { cause } = error as { cause?: { code?: unknown } };
+      if (revoked.mayBeAbsent && cause?.code === 'ENOENT') return undefined;
+      throw error;
+    }));
   return {
     cert: await read(cert),
     key: await read(key),

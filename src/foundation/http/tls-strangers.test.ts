@@ -209,6 +209,7 @@ describe('a door for those with a certificate', () => {
     // One that cannot be used changes nothing.
     for (const revoked of ['x', listOf().replace(/[A-Z]{4}/, 'AAAA')])
       expect(() => door.renew({ ...identity, revoked })).toThrow('the list of revoked certificates');
+    expect(() => door.renew(identity)).toThrow('the list of revoked certificates is gone');
     expect(await ask(port, lost)).toBe('');
     expect(await ask(port, friend)).toContain('200 OK');
   });
