@@ -138,7 +138,7 @@ describe.skipIf(skipReason !== undefined)('first content of volumes', () => {
       const outside = join(engine.directory, 'outside');
       mkdirSync(join(outside, '_data/loot'), { recursive: true });
       symlinkSync(outside, join(device, '.silo-first-content-whole'));
-      symlinkSync(outside, join(device, '.silo-first-content'));
+      symlinkSync(outside, join(device, '.silo-first-content-0000'));
       expect(await show('evil:/srv/app', '/busybox ls /srv/app')).toBe('deep\nfirst\nlink\n');
       expect(readdirSync(join(outside, '_data'))).toEqual(['loot']);
     });

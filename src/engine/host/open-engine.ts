@@ -45,7 +45,7 @@ import { parseMarks } from './cleaning/marks.ts';
 import { createDiskCheck } from './disk-check.ts';
 import { createDiskUsage } from './disk-usage.ts';
 import type { Engine } from './engine.ts';
-import { findInit, findProgram, grantableLimits, specHost } from './host-facts.ts';
+import { engineId, findInit, findProgram, grantableLimits, specHost } from './host-facts.ts';
 import { readOwnProcess } from './own-process.ts';
 import { gatherHostFacts } from './gather-host-facts.ts';
 import { keepBackup } from './keep-backup.ts';
@@ -127,6 +127,7 @@ export async function openEngine(
     log,
     now,
     command: commands.volume,
+    owner: await engineId(dataRoot),
   });
   const resolver = undo.use(
     createResolver({ command: commands.resolver, path: join(execRoot, 'resolver.sock'), log }),

@@ -11,11 +11,13 @@ import {
   O_NOFOLLOW,
   O_RDONLY,
   RENAME_NOREPLACE,
+  S_IFDIR,
+  S_IFMT,
 } from '../../foundation/kernel/flags.ts';
 import { statAt, statDescriptor } from '../../foundation/kernel/stat.ts';
 import { syncFileSystemOf } from '../../foundation/kernel/sync.ts';
-import { isErrno } from '../../foundation/kernel/syscall-error.ts';
-import { stagedName } from './volume-process.ts';
+import { isErrno, unlessErrno } from '../../foundation/kernel/syscall-error.ts';
+import { stagedPrefix } from './volume-process.ts';
 
 /*
  * First content of a mounted file system, whose root cannot be replaced by a rename: it is collected in a folder inside, which another name then says to be
@@ -23,43 +25,53 @@ import { stagedName } from './volume-process.ts';
  * moved on, what is not is removed. What lies in a volume is hostile: everything goes by descriptors, no link is followed, and all stays inside.
  */
 
-const wholeName = `${stagedName}-whole`;
+const wholeName = `${stagedPrefix}whole`;
+/** What another engine collects is left alone for so long: it may be at work. */
+const youngMs = 24 * 3_600_000;
 
-/** Makes the folder for content. Kind `conflict` when the file system is not empty, `unsupported` when it is read-only. */
-export function stageContent(directory: string): void {
+/** Makes the folder for content. Kind `conflict` when the file system is not empty, `unsupported` when we may not write there. */
+export function stageContent(directory: string, staged: string): void {
   using top = openDirectory(AT_FDCWD, directory);
   if (readNames(top.fd).length > 0) throw conflict('the volume is not empty', { code: 'volume-not-empty' });
   try {
-    mkdirat(top.fd, stagedName, 0o700);
+    mkdirat(top.fd, staged, 0o700);
   } catch (cause) {
-    if (!isErrno(cause, 'EROFS')) throw cause;
-    throw unsupported('the volume is read-only', { code: 'volume-read-only', cause });
+    // A server may refuse what root does: root_squash of exports(5).
+    if (!isErrno(cause, 'EROFS', 'EACCES', 'EPERM')) throw cause;
+    throw unsupported(`the volume is read-only: ${cause.message}`, { code: 'volume-read-only', cause });
   }
 }
 
 /** What the folder holds as `_data` becomes the content, and the folder goes; without `keep` it only goes. */
-export async function settleContent(directory: string, keep: boolean): Promise<void> {
+export async function settleContent(directory: string, staged: string, keep: boolean): Promise<void> {
   using top = openDirectory(AT_FDCWD, directory);
-  if (!keep || !holdsContent(top.fd)) return removeTree(top.fd, stagedName);
+  if (!keep || !holdsContent(top.fd, staged)) return removeTree(top.fd, staged);
   await syncFileSystemOf(top.fd);
-  renameat2(top.fd, stagedName, top.fd, wholeName, 0);
+  renameat2(top.fd, staged, top.fd, wholeName, 0);
   fsyncSync(top.fd);
   moveOut(top.fd);
 }
 
-/** After an earlier helper that died. A file system that refuses is mounted all the same. */
-export function settleLeftovers(directory: string): void {
+/** After an earlier helper that died: what it collected as `staged`, what others did long ago, and what is whole. A file system that refuses is mounted all the same. */
+export function settleLeftovers(directory: string, staged: string): void {
   try {
     using top = openDirectory(AT_FDCWD, directory);
-    if (!isFree(top.fd, stagedName)) removeTree(top.fd, stagedName);
-    if (!isFree(top.fd, wholeName)) moveOut(top.fd);
+    const names = readNames(top.fd).filter((name) => name.startsWith(stagedPrefix));
+    for (const name of names)
+      if (name !== wholeName && (name === staged || !isAtWork(top.fd, name))) removeTree(top.fd, name);
+    if (names.includes(wholeName)) moveOut(top.fd);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
   }
 }
 
-function holdsContent(top: number): boolean {
-  using folder = openDirectory(top, stagedName);
+function isAtWork(top: number, name: string): boolean {
+  const { mode, ctimeNs } = statAt(top, toKernelPath(name));
+  return (mode & S_IFMT) === S_IFDIR && Number(ctimeNs / 1_000_000n) > Date.now() - youngMs;
+}
+
+function holdsContent(top: number, staged: string): boolean {
+  using folder = openDirectory(top, staged);
   return readNames(folder.fd).includes('_data');
 }
 
@@ -67,9 +79,12 @@ function moveOut(top: number): void {
   try {
     using folder = openDirectory(top, wholeName);
     using content = openDirectory(folder.fd, '_data');
-    for (const child of readNames(content.fd)) moveUp(content.fd, top, toKernelPath(child));
-    dress(content.fd, top, statDescriptor(content.fd));
+    for (const child of readNames(content.fd)) moveUp(content.fd, top, child);
+    dressTop(content.fd, top);
     fsyncSync(top);
+    using again = openDirectory(folder.fd, '_data');
+    // What is neither moved nor in the way of something is not ours to delete.
+    if (readNames(again.fd).length > 0) return;
   } catch (error) {
     // Not made by us.
     if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
@@ -77,15 +92,29 @@ function moveOut(top: number): void {
   removeTree(top, wholeName);
 }
 
-/** What is there under the name stays. */
-function moveUp(from: number, to: number, name: string | Buffer): void {
+/** What is there under the name stays, and takes the place of what is not moved. Somebody else may move it at the same time. */
+function moveUp(from: number, to: number, child: string): void {
+  const name = toKernelPath(child);
+  const move = (flags: number): void => unlessErrno(['ENOENT'], () => renameat2(from, name, to, name, flags));
   try {
-    renameat2(from, name, to, name, RENAME_NOREPLACE);
+    move(RENAME_NOREPLACE);
   } catch (error) {
-    if (isErrno(error, 'EEXIST')) return;
+    if (isErrno(error, 'EEXIST')) return removeTree(from, child);
     // Network file systems do not know the flag.
     if (!isErrno(error, 'EINVAL', 'EOPNOTSUPP', 'ENOSYS')) throw error;
-    if (isFree(to, name)) renameat2(from, name, to, name, 0);
+    if (isFree(to, name)) move(0);
+    else removeTree(from, child);
+  }
+}
+
+/** A server may refuse to give files away; the content is there all the same. */
+function dressTop(from: number, to: number): void {
+  try {
+    dress(from, to, statDescriptor(from));
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    const refused = ['EPERM', 'EACCES', 'EOPNOTSUPP', 'ENOTSUP'];
+    if (!isErrno(error, ...refused) && !(typeof code === 'string' && refused.includes(code))) throw error;
   }
 }
 

@@ -46,11 +46,11 @@ async function serve(job: VolumeJob): Promise<void> {
   switch (job.op) {
     case 'mount':
       mountVolume(job.call, job.target);
-      return settleLeftovers(job.target);
+      return settleLeftovers(job.target, job.staged);
     case 'stage':
-      return stageContent(job.directory);
+      return stageContent(job.directory, job.staged);
     case 'settle':
-      return await settleContent(job.directory, job.keep);
+      return await settleContent(job.directory, job.staged, job.keep);
     case 'export':
       return exportTree(job.directory);
     case 'import':

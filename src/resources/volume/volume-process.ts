@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { canceled, timedOut } from '../../foundation/base/errors.ts';
@@ -7,10 +8,10 @@ import type { MountCall } from './driver-options.ts';
 
 /** One piece of work for the helper for volumes. Paths are of the engine's own folders. */
 export type VolumeJob =
-  | { op: 'mount'; call: MountCall; target: string }
-  /** First content: a place for it, and its end. */
-  | { op: 'stage'; directory: string }
-  | { op: 'settle'; directory: string; keep: boolean }
+  | { op: 'mount'; call: MountCall; target: string; staged: string }
+  /** First content: a place for it by this name, and its end. */
+  | { op: 'stage'; directory: string; staged: string }
+  | { op: 'settle'; directory: string; staged: string; keep: boolean }
   /** The content of the directory on standard output, as an archive. */
   | { op: 'export'; directory: string }
   /** An archive from standard input into a new `_data` in the directory. */
@@ -18,8 +19,12 @@ export type VolumeJob =
   /** The content of one directory as a new `_data` in another. */
   | { op: 'clone'; from: string; directory: string };
 
-/** Where first content of a mounted file system is collected, in its root (`first-content.ts`). */
-export const stagedName = '.silo-first-content';
+/** How names begin under which first content of a mounted file system is collected, in its root (`first-content.ts`). */
+export const stagedPrefix = '.silo-first-content-';
+
+/** Each volume of each engine has its own: several may mount the same. */
+export const stagedName = (owner: string, volume: string): string =>
+  stagedPrefix + hash('sha256', `${owner}/${volume}`).slice(0, 16);
 
 export interface VolumeHelper {
   readonly input: Writable | null;

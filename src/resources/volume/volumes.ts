@@ -1,7 +1,14 @@
 import { chmod, lstat, mkdir, readdir, realpath, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory } from '../../foundation/base/atomic-file.ts';
-import { conflict, invalid, isKind, notFound, unsupported } from '../../foundation/base/errors.ts';
+import {
+  conflict,
+  invalid,
+  isKind,
+  notFound,
+  toSiloError,
+  unsupported,
+} from '../../foundation/base/errors.ts';
 import { isMountPoint, mountInfo } from '../../foundation/kernel/mount-info.ts';
 import { unmount } from '../../foundation/kernel/mount.ts';
 import { isErrno } from '../../foundation/kernel/syscall-error.ts';
@@ -24,6 +31,8 @@ export interface VolumesDeps {
   /** How to run the helper for volumes. */
   command?: readonly string[];
   now?: () => number;
+  /** Names this engine among all hosts, where several mount the same. */
+  owner?: string;
 }
 
 const tables = [
@@ -42,7 +51,7 @@ interface VolumeRow {
 
 /** Folders and rows are reconciled here: what an earlier engine left half-done is finished or undone before anybody asks. */
 export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
-  const { database, now = Date.now } = deps;
+  const { database, now = Date.now, owner = '' } = deps;
   database.migrate('volume', tables);
   await makeDirectory(deps.directory, 0o701);
   // As the kernel's list of mounts has it.
@@ -98,7 +107,14 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
     async seed(name, fill) {
       await locks.run(name, async () => {
         const { mountpoint, options } = get(name);
-        if (options.type !== undefined) return seedMounted(mountpoint, fill, deps.command ?? []);
+        if (options.type !== undefined) {
+          const reason = await seedMounted(mountpoint, fill, {
+            command: deps.command ?? [],
+            staged: stagedName(owner, name),
+          });
+          if (reason !== undefined) deps.log.info('a volume gets no first content', { volume: name, reason });
+          return;
+        }
         if ((await readdir(mountpoint)).length > 0) return;
         const staged = join(directory, `${seedPrefix}${randomHexId().slice(0, 16)}`);
         await makeDirectory(staged, 0o700);
@@ -153,7 +169,7 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
         try {
           const call = await resolveServer(toMountCall(options));
           const { done } = startVolumeHelper(
-            { op: 'mount', call, target: mountpoint },
+            { op: 'mount', call, target: mountpoint, staged: stagedName(owner, name) },
             { command: deps.command ?? [], deadlineMs: mountMs },
           );
           await done;
@@ -181,28 +197,33 @@ export async function openVolumes(deps: VolumesDeps): Promise<Volumes> {
   };
 }
 
-/** Nothing takes the place of a mounted file system's root at once (`first-content.ts`). Only helpers look inside: a server that is gone holds who does. */
+/**
+ * Nothing takes the place of a mounted file system's root at once (`first-content.ts`). Only helpers look inside: a server that is gone holds who does.
+ * Resolves to the reason why it takes none.
+ */
 async function seedMounted(
   directory: string,
   fill: (directory: string) => Promise<void>,
-  command: readonly string[],
-): Promise<void> {
+  { command, staged }: { command: readonly string[]; staged: string },
+): Promise<string | undefined> {
   const settle = (keep: boolean): Promise<void> =>
-    startVolumeHelper({ op: 'settle', directory, keep }, { command }).done;
+    startVolumeHelper({ op: 'settle', directory, staged, keep }, { command, deadlineMs: settleMs }).done;
   try {
-    await startVolumeHelper({ op: 'stage', directory }, { command, deadlineMs: mountMs }).done;
+    await startVolumeHelper({ op: 'stage', directory, staged }, { command, deadlineMs: mountMs }).done;
   } catch (error) {
-    if (isKind(error, 'conflict') || isKind(error, 'unsupported')) return;
+    if (isKind(error, 'conflict')) return undefined;
+    if (isKind(error, 'unsupported')) return toSiloError(error).message;
     throw error;
   }
   try {
-    await fill(join(directory, stagedName));
+    await fill(join(directory, staged));
   } catch (error) {
     await settle(false).catch(() => undefined);
     throw error;
   }
   faultPoint('volume.seed.staged');
   await settle(true);
+  return undefined;
 }
 
 async function refuseContent(volume: VolumeInfo | undefined): Promise<void> {
@@ -221,6 +242,8 @@ async function refuseContent(volume: VolumeInfo | undefined): Promise<void> {
 
 /** A server that does not answer is given up. */
 const mountMs = 90_000;
+/** All that was copied goes to the disk, or away. */
+const settleMs = 900_000;
 
 /** By the kernel's list: looking at the path itself waits for a server that is gone. */
 const isMounted = (path: string): boolean => mountInfo().some(({ target }) => target === path);
