@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { Duplex } from 'node:stream';
 import type { Host } from './host.ts';
-import { endWithUs } from './ssh-children.ts';
+import { startWithUs } from './ssh-children.ts';
 
 type SshHost = Extract<Host, { kind: 'ssh' }>;
 
@@ -10,8 +10,9 @@ type SshHost = Extract<Host, { kind: 'ssh' }>;
  * an interrupt on the terminal is ours to forward, and nobody is asked for passwords (keys and agents work).
  */
 export function dialOverSsh(host: SshHost): Duplex & { ref(): void; unref(): void } {
-  const child = spawn('ssh', sshWords(host), { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
-  endWithUs(child);
+  const child = startWithUs(() =>
+    spawn('ssh', sshWords(host), { stdio: ['pipe', 'pipe', 'inherit'], detached: true }),
+  );
   const { stdin, stdout } = child;
   const duplex = new Duplex({
     allowHalfOpen: true,
