@@ -15,6 +15,15 @@ import { toSiloError } from '../../../foundation/base/errors.ts';
 import { parseContainerId, type ContainerId } from '../../../foundation/base/ids.ts';
 import { cannotRun, cgroupParent, createFixture, makeRootfs, processesWith } from './test-fixture.ts';
 
+/** proc_pid_stat(5): it is told as running while it dies, and as a zombie until somebody asks. */
+function hasEnded(pid: number): boolean {
+  try {
+    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return true;
+  }
+}
+
 describe.skipIf(cannotRun !== '')('after a crash of the engine', () => {
   let folder = '';
   beforeEach(() => {
@@ -117,7 +126,7 @@ describe.skipIf(cannotRun !== '')('after a crash of the engine', () => {
       pid: number;
     };
     process.kill(monitor.pid, 'SIGKILL');
-    while (existsSync(`/proc/${monitor.pid}/exe`)) await Bun.sleep(5);
+    while (!hasEnded(monitor.pid)) await Bun.sleep(5);
     await using fixture = await createFixture({ directory: folder });
     const [recovered] = await fixture.driver.containers.recover();
     expect(recovered).toMatchObject({ id, status: { status: 'lost' } });
