@@ -77,16 +77,22 @@ async function run(options: BenchOptions, signal: AbortSignal): Promise<Results>
   const rows: Row[] = [];
   for (const source of options.cases) {
     say(source.name);
-    rows.push(
-      await measure(source, {
-        engines,
-        floor: options.subjects.includes('floor'),
-        fixtures,
-        signal,
-        say,
-        ...(options.runs === undefined ? {} : { runs: options.runs }),
-      }),
-    );
+    try {
+      rows.push(
+        await measure(source, {
+          engines,
+          floor: options.subjects.includes('floor'),
+          fixtures,
+          signal,
+          say,
+          ...(options.runs === undefined ? {} : { runs: options.runs }),
+        }),
+      );
+    } catch (error) {
+      if (!signal.aborted || rows.length === 0) throw error;
+      say(`interrupted in ${source.name}: the rows before it are kept`);
+      break;
+    }
   }
   return {
     when: new Date().toISOString(),
