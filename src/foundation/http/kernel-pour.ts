@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { drained } from '../base/drained.ts';
 import { closeDescriptor } from '../kernel/at.ts';
 import { isErrno } from '../kernel/syscall-error.ts';
 import { duplicateConnection, sendFileAvailable } from '../kernel/tcp-connection.ts';
 import type { FilePart } from './http.ts';
 import { noteMoved } from './idle.ts';
-import { drained, pourFile, shrunk } from './pour-file.ts';
+import { pourFile, shrunk } from './pour-file.ts';
 
 /** Below this size looking for the connection's descriptor costs more than it saves. */
 const worthBytes = 512 * 1024;

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { drained } from '../base/drained.ts';
 import { internal } from '../base/errors.ts';
 import type { FilePart } from './http.ts';
 
@@ -27,16 +28,4 @@ export async function pourFile(target: Writable, { file, start, end }: FilePart)
 export function shrunk(target: Writable): Error {
   target.destroy();
   return internal('a file shrank while it was sent');
-}
-
-/** Resolves when there is room again, or the client left. */
-export function drained(target: Writable): Promise<void> {
-  if (target.destroyed || !target.writableNeedDrain) return Promise.resolve();
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      target.off('drain', settle).off('close', settle);
-      resolve();
-    };
-    target.on('drain', settle).on('close', settle);
-  });
 }

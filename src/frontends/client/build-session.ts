@@ -10,6 +10,7 @@ import {
   unavailable,
 } from '../../foundation/base/errors.ts';
 import { createByteSource } from '../../foundation/http/channels/byte-source.ts';
+import { drained } from '../../foundation/base/drained.ts';
 import { errorOfJson } from '../../foundation/base/error-json.ts';
 import { type Channels, openChannels } from '../../foundation/http/channels/channels.ts';
 import {
@@ -78,15 +79,7 @@ function transportOf(connection: StreamConnection): Parameters<typeof openChanne
   return {
     input: connection.output(),
     write: (bytes) => input.destroyed || input.write(bytes),
-    drained: () =>
-      new Promise((resolve) => {
-        if (input.destroyed || !input.writableNeedDrain) return resolve();
-        const settle = (): void => {
-          input.off('drain', settle).off('close', settle);
-          resolve();
-        };
-        input.on('drain', settle).on('close', settle);
-      }),
+    drained: () => drained(input),
     end: () => void input.end(),
     destroy: () => connection[Symbol.dispose](),
   };

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { drained } from '../../foundation/base/drained.ts';
 import { corrupt } from '../../foundation/base/errors.ts';
 import { createPace } from '../../foundation/base/pace.ts';
 import { createByteSource } from '../../foundation/http/channels/byte-source.ts';
@@ -87,13 +88,7 @@ function createSender(channel: Duplex): Sender {
     size = 0;
     if (channel.destroyed) throw channel.errored ?? corrupt('the engine gave the context up');
     if (channel.write(bytes)) return;
-    await new Promise<void>((resolve) => {
-      const settle = (): void => {
-        channel.off('drain', settle).off('close', settle);
-        resolve();
-      };
-      channel.on('drain', settle).on('close', settle);
-    });
+    await drained(channel);
   };
   const send = async (bytes: Uint8Array): Promise<void> => {
     waiting.push(bytes);

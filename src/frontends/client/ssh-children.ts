@@ -4,8 +4,8 @@ import { constants } from 'node:os';
 
 /*
  * An ssh that is a session of its own gets no interrupt of the terminal, and while it still connects it does not see that we are gone. So whatever ends
- * this process by a signal, or by its own will, ends it as well. A signal that somebody here listens to (and may forward), or that whoever started us has us ignore (nohup, a shell's background), ends
- * nothing.
+ * this process by a signal, or by its own will, ends it as well. A signal that somebody here listens to (and may forward), or that whoever
+ * started us has us ignore (nohup, a shell's background), ends nothing.
  */
 
 const children = new Set<ChildProcess>();

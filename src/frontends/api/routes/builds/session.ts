@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { newBuildId } from '../../../../engine/build/history/record-builds.ts';
 import type { Engine } from '../../../../engine/host/engine.ts';
+import { drained } from '../../../../foundation/base/drained.ts';
 import { canceled, invalid, unsupported } from '../../../../foundation/base/errors.ts';
 import { type ByteSource, createByteSource } from '../../../../foundation/http/channels/byte-source.ts';
 import { type Channels, openChannels } from '../../../../foundation/http/channels/channels.ts';
@@ -159,17 +160,6 @@ const abortable = (work: Promise<void>, signal: AbortSignal): Promise<void> =>
     else signal.addEventListener('abort', stop, { once: true });
     work.then(resolve, reject);
   });
-
-const drained = (channel: Duplex): Promise<void> =>
-  channel.destroyed || !channel.writableNeedDrain
-    ? Promise.resolve()
-    : new Promise((resolve) => {
-        const settle = (): void => {
-          channel.off('drain', settle).off('close', settle);
-          resolve();
-        };
-        channel.on('drain', settle).on('close', settle);
-      });
 
 function parseJson(line: string | undefined): unknown {
   try {
