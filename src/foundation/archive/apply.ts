@@ -14,7 +14,7 @@ import {
 } from '../kernel/at.ts';
 import { S_IFBLK, S_IFCHR, S_IFIFO } from '../kernel/flags.ts';
 import { type FileStatus, isDirectory, statAt } from '../kernel/stat.ts';
-import { SyscallError, isErrno } from '../kernel/syscall-error.ts';
+import { SyscallError, errnoNameOf, isErrno } from '../kernel/syscall-error.ts';
 import { setXattr } from '../kernel/xattr.ts';
 import { baseOf, classify, joinPath, normalise, parentOf, toKernelPath } from './byte-path.ts';
 import {
@@ -305,7 +305,7 @@ function explain(error: unknown, entry: TarEntry | undefined): unknown {
   if (error instanceof SyscallError && error.kind === 'internal' && archiveFaults.has(error.errnoName))
     return corruptEntry(name, offset, error.message);
   if (error instanceof SiloError && error.kind !== 'exhausted') return error;
-  const code = error instanceof SyscallError ? error.errnoName : (error as { code?: unknown }).code;
+  const code = errnoNameOf(error);
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return exhausted(`no space left on the device while unpacking "${displayName(name)}"`, {
       code: 'no-space',

@@ -39,6 +39,13 @@ export function isErrno(thrown: unknown, ...names: string[]): thrown is SyscallE
   return thrown instanceof SyscallError && names.includes(thrown.errnoName);
 }
 
+/** `ENOENT` and the like, of a kernel call of ours or of the runtime's; undefined when it is neither. */
+export function errnoNameOf(thrown: unknown): string | undefined {
+  if (thrown instanceof SyscallError) return thrown.errnoName;
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
 /** What the work gives; undefined when it fails with one of these errors. */
 export function unlessErrno<T>(names: readonly string[], work: () => T): T | undefined {
   try {

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { findIpAddress } from '../base/ip-address.ts';
 import { check, declare, EAGAIN, EINTR, fail, stableBytes } from './libc.ts';
-import { isErrno } from './syscall-error.ts';
+import { errnoNameOf } from './syscall-error.ts';
 
 const c = {
   getpeername: declare<[number, Uint8Array, Uint8Array]>('getpeername', 'int', ['int', 'void*', 'void*']),
@@ -42,8 +42,7 @@ export function duplicateConnection(
   try {
     return findConnection(ends, hint);
   } catch (error) {
-    const { code } = error as { code?: unknown };
-    if (isErrno(error, 'EMFILE', 'ENFILE') || code === 'EMFILE' || code === 'ENFILE') return undefined;
+    if (['EMFILE', 'ENFILE'].includes(errnoNameOf(error) ?? '')) return undefined;
     throw error;
   }
 }

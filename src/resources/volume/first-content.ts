@@ -16,7 +16,7 @@ import {
 } from '../../foundation/kernel/flags.ts';
 import { statAt, statDescriptor } from '../../foundation/kernel/stat.ts';
 import { syncFileSystemOf } from '../../foundation/kernel/sync.ts';
-import { isErrno, unlessErrno } from '../../foundation/kernel/syscall-error.ts';
+import { errnoNameOf, isErrno, unlessErrno } from '../../foundation/kernel/syscall-error.ts';
 import { stagedPrefix } from './volume-process.ts';
 
 /*
@@ -112,9 +112,7 @@ function dressTop(from: number, to: number): void {
   try {
     dress(from, to, statDescriptor(from));
   } catch (error) {
-    const { code } = error as { code?: unknown };
-    const refused = ['EPERM', 'EACCES', 'EOPNOTSUPP', 'ENOTSUP'];
-    if (!isErrno(error, ...refused) && !(typeof code === 'string' && refused.includes(code))) throw error;
+    if (!['EPERM', 'EACCES', 'EOPNOTSUPP', 'ENOTSUP'].includes(errnoNameOf(error) ?? '')) throw error;
   }
 }
 

@@ -16,7 +16,7 @@ import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, S_IFBLK, S_IFCHR, S_IFIFO } from '..
 import type { IdMappings } from '../../kernel/id-mapping.ts';
 import type { Root } from '../../kernel/rooted.ts';
 import { type FileStatus, isDirectory, statAt } from '../../kernel/stat.ts';
-import { isErrno, SyscallError } from '../../kernel/syscall-error.ts';
+import { errnoNameOf, isErrno, SyscallError } from '../../kernel/syscall-error.ts';
 import { baseOf, components, normalise, parentOf, toKernelPath } from '../byte-path.ts';
 import { type ContentsThread, failedEntry } from '../contents-thread.ts';
 import {
@@ -294,7 +294,7 @@ function refused(message: string): SiloError {
 /** Docker's form, `call path: reason`, with the path as seen inside. */
 function explain(error: unknown, state: ExtractState): unknown {
   if (error instanceof SiloError && !(error instanceof SyscallError)) return error;
-  const code = error instanceof SyscallError ? error.errnoName : (error as { code?: unknown }).code;
+  const code = errnoNameOf(error);
   const name = shown(state, inside((failedEntry(error) ?? state.current)?.name ?? '') ?? '');
   if (code === 'ENOSPC' || code === 'EDQUOT')
     return exhausted(`write ${name}: no space left on device`, {
